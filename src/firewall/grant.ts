@@ -1,0 +1,44 @@
+/**
+ * A grant: who may reach what, until when. The one noun that the firewall knows; it does not
+ * know what an SPA packet is.
+ *
+ * @module
+ */
+
+import type { IpAddress } from "../ip.ts";
+
+/** A port of one transport protocol. */
+export interface PortSpec {
+  readonly protocol: "tcp" | "udp";
+  /** 1..65535 */
+  readonly port: number;
+}
+
+/** How the source of forwarded packets is rewritten. */
+export type SourceNat = { readonly kind: "snat"; readonly address: IpAddress } | { readonly kind: "masquerade" };
+
+/** Where granted traffic is sent instead of to this host. */
+export interface NatTarget {
+  /** `forward`: to another host; `local`: to another port of this one, through INPUT. */
+  readonly kind: "forward" | "local";
+  readonly address: IpAddress;
+  readonly port: number;
+  /** Rewrite the destination; off with DISABLE_DNAT. */
+  readonly rewriteDestination: boolean;
+  /** Open the whole host, every protocol and port, instead of the requested one (FORWARD_ALL). */
+  readonly wholeHost: boolean;
+  readonly sourceNat?: SourceNat;
+}
+
+/** One answered request. */
+export interface Grant {
+  /** The address that may enter. */
+  readonly source: IpAddress;
+  /** Restricts the grant to one address of ours (ENABLE_DESTINATION_RULE). */
+  readonly destination?: IpAddress;
+  /** What was asked for, at least one. With `nat` only the first counts. */
+  readonly ports: readonly PortSpec[];
+  readonly nat?: NatTarget;
+  /** Unix time, seconds, at which the grant ends. */
+  readonly expiresAt: number;
+}
