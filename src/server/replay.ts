@@ -1,0 +1,156 @@
+/**
+ * The memory of packets that were accepted: a text file that the C programs can read and go on writing, and that takes
+ * the Perl programs' lines too, and the set in memory that it fills.
+ *
+ * An entry is known by the SHA-256 of the normalised packet, as C computes it for a packet that was not tampered with.
+ * Where no HMAC protects the packet's text, the SHA-256 of the plaintext is an entry of its own (it is also what the
+ * Perl programs stored), so that no rewriting of the ciphertext's framing makes a new packet.
+ *
+ * @module
+ */
+
+import { encodeBase64 } from "../base64.ts";
+import { digest } from "../hash.ts";
+import { type IpAddress, formatIp, parseIp } from "../ip.ts";
+import { sha256 } from "../sha.ts";
+
+/** The header line that C writes into a new file. */
+export const REPLAY_HEADER = "# <digest> <proto> <src_ip> <src_port> <dst_ip> <dst_port> <time>\n";
+
+/** One packet that was accepted. */
+export interface ReplayEntry {
+  /** SHA-256, base64 without padding. */
+  readonly digest: string;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly source: IpAddress | undefined;
+  readonly sourcePort: number;
+  readonly destination: IpAddress | undefined;
+  readonly destinationPort: number;
+  /** Unix time of arrival, seconds; 0 when the file did not say. */
+  readonly createdAt: number;
+}
+
+/**
+ * The digest under which a packet is remembered.
+ *
+ * @param packet a normalised packet
+ * @param authenticated whether an HMAC covers the text as it is; if not, the last character's unused bits are cleared
+ * @returns SHA-256, base64 without padding
+ */
+export function replayDigest(packet: Uint8Array, authenticated: boolean): string {
+  return encodeBase64(digest(sha256, authenticated ? packet : clearSpareBits(packet)));
+}
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** Base64 text whose length is not a multiple of 4 has bits in its last character that a decoder ignores. */
+function clearSpareBits(packet: Uint8Array): Uint8Array {
+  // The packet lacks the ten characters of the prefix, so its place in the groups of four is shifted by two.
+  const spareBits = [0, 6, 4, 2][(packet.length + 10) % 4]!;
+  if (spareBits === 0) return packet;
+  const canonical = Uint8Array.from(packet);
+  const last = canonical.length - 1;
+  const value = ALPHABET.indexOf(String.fromCharCode(canonical[last]!));
+  canonical[last] = ALPHABET.charCodeAt((value >> spareBits) << spareBits);
+  return canonical;
+}
+
+/**
+ * The digest under which a plaintext is remembered.
+ *
+ * @param plaintext the whole decrypted record, `encoded:digest`
+ * @returns SHA-256, base64 without padding
+ */
+export function plaintextDigest(plaintext: Uint8Array): string {
+  return encodeBase64(digest(sha256, plaintext));
+}
+
+/** Writes an entry as a line of the file, in C's format. */
+export function formatReplayLine(entry: ReplayEntry): string {
+  const address = (ip: IpAddress | undefined) => (ip === undefined ? "0.0.0.0" : formatIp(ip));
+  const { protocol, sourcePort, destinationPort, createdAt } = entry;
+  return `${entry.digest} ${protocol} ${address(entry.source)} ${sourcePort} ${address(entry.destination)} ${destinationPort} ${Math.floor(createdAt)}\n`;
+}
+
+/** A line of the file that could not be read. */
+export interface BadReplayLine {
+  readonly line: number;
+  readonly text: string;
+}
+
+const C_LINE = /^([A-Za-z0-9+/]{22,86}) (\d{1,3}) (\S+) (\d{1,5}) (\S+) (\d{1,5}) (\d{1,12})(?: .*)?$/;
+/** The three forms that the Perl programs left: address, digest and date; address and digest; digest. */
+const PERL_LINE = /^(?:(\d[\d.]+) )?([A-Za-z0-9+/]{22,86})(?: \[(.*)\])?$/;
+
+function parseReplayLine(text: string): ReplayEntry | undefined {
+  const c = C_LINE.exec(text);
+  if (c !== null) {
+    const [, sum, protocol, source, sourcePort, destination, destinationPort, time] = c;
+    return {
+      digest: sum!,
+      protocol: Number(protocol),
+      source: parseIp(source!),
+      sourcePort: Number(sourcePort),
+      destination: parseIp(destination!),
+      destinationPort: Number(destinationPort),
+      createdAt: Number(time),
+    };
+  }
+  const perl = PERL_LINE.exec(text);
+  if (perl === null) return undefined;
+  const [, source, sum, date] = perl;
+  const createdAt = date === undefined ? 0 : Date.parse(`${date} UTC`) / 1000;
+  return {
+    digest: sum!,
+    protocol: 17,
+    source: source === undefined ? undefined : parseIp(source),
+    sourcePort: 0,
+    destination: undefined,
+    destinationPort: 0,
+    createdAt: Number.isFinite(createdAt) ? createdAt : 0,
+  };
+}
+
+/**
+ * Reads a cache file, either program's.
+ *
+ * @param text the file
+ * @returns the entries and the lines that are none
+ */
+export function parseReplayFile(text: string): { readonly entries: readonly ReplayEntry[]; readonly bad: readonly BadReplayLine[] } {
+  const entries: ReplayEntry[] = [];
+  const bad: BadReplayLine[] = [];
+  for (const [index, raw] of text.split("\n").entries()) {
+    const line = raw.replace(/\r$/, "");
+    if (line === "" || line.startsWith("#") || line.startsWith(";")) continue;
+    const entry = parseReplayLine(line);
+    if (entry === undefined) bad.push({ line: index + 1, text: line });
+    else entries.push(entry);
+  }
+  return { entries, bad };
+}
+
+/** The packets that must not be accepted again. */
+export class ReplayMemory {
+  #entries: Map<string, ReplayEntry> = new Map();
+
+  /** How many packets are remembered. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Looks a digest up. Digests are no secrets (the packets crossed the network), so an ordinary map serves.
+   *
+   * @returns the first packet's entry, or undefined when it was never accepted
+   */
+  find(sum: string): ReplayEntry | undefined {
+    return this.#entries.get(sum);
+  }
+
+  /** Remembers an accepted packet; the first arrival stays. */
+  add(entry: ReplayEntry): void {
+    if (!this.#entries.has(entry.digest)) this.#entries.set(entry.digest, entry);
+  }
+}
