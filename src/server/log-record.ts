@@ -1,0 +1,83 @@
+/**
+ * One event of the log, and its renderings: a line for people and for programs that match
+ * phrases, an object for those that parse.
+ *
+ * @module
+ */
+
+/** How much a record matters, most first. */
+export type LogLevel = "error" | "warning" | "info" | "debug";
+
+/** What a field of a record may hold. */
+export type LogValue = string | number | boolean | null;
+
+/** One event. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  /** One line; control bytes are escaped when it is rendered. */
+  readonly message: string;
+  /** What the line says, for the JSON log: source, stanza, verdict, reason … */
+  readonly fields?: Readonly<Record<string, LogValue>>;
+}
+
+/** Where events go. Everything that logs is given one of these. */
+export type LogFunction = (record: LogRecord) => void;
+
+/** The numbers of RFC 5424 section 6.2.1; smaller is worse. */
+export const SEVERITY: Readonly<Record<LogLevel, number>> = { error: 3, warning: 4, info: 6, debug: 7 };
+
+/** Longest line that is written, in UTF-16 units; journald cuts at 48 KiB, a screen long before. */
+const MAX_LINE = 8192;
+
+/**
+ * Makes foreign text harmless: no control character reaches a terminal or starts a second line.
+ *
+ * @param text any text
+ * @param maxLength where it is cut, in UTF-16 units
+ * @returns the same text with control characters as `\n`, `\t`, `\xHH` or `\u{H}`
+ */
+export function escapeText(text: string, maxLength: number = MAX_LINE): string {
+  const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  // C0, DEL and C1 controls; line and paragraph separators; bidirectional overrides, which
+  // reorder what the administrator sees; lone surrogates, which no encoding can carry.
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    if (character === "\n") return "\\n";
+    if (character === "\t") return "\\t";
+    if (character === "\r") return "\\r";
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/**
+ * Tells whether a record is shown.
+ *
+ * @param level how much it matters
+ * @param verbosity how often -v was given
+ * @returns info and worse always, debug from one -v on
+ */
+export function isShown(level: LogLevel, verbosity: number): boolean {
+  return SEVERITY[level] <= SEVERITY.info + verbosity;
+}
+
+/**
+ * Renders a record as the line that people read.
+ *
+ * @param record the event
+ * @returns one line without its end
+ */
+export function formatLine(record: LogRecord): string {
+  return escapeText(record.message);
+}
+
+/**
+ * Renders a record as one JSON object a line.
+ *
+ * @param record the event
+ * @param timeMs Unix time of the event, milliseconds
+ * @returns one line without its end; members `time`, `level`, `message`, then the fields
+ */
+export function formatJson(record: LogRecord, timeMs: number): string {
+  // JSON.stringify escapes C0 controls and lone surrogates; the rest is legal in JSON.
+  return JSON.stringify({ time: new Date(timeMs).toISOString(), level: record.level, message: record.message, ...record.fields });
+}
