@@ -4,7 +4,9 @@
  *
  * @module
  */
-import type { Bytes } from "./bytes.ts";
+import { encodeBase64, padBase64 } from "./base64.ts";
+import { type Bytes, concatBytes, latin1Text, utf8Bytes } from "./bytes.ts";
+import { printableText } from "./foreign-text.ts";
 
 /** An HTTP proxy, and what it wants to hear before it forwards. */
 export interface HttpProxy {
@@ -39,13 +41,138 @@ export interface UnwrappedRequest {
   readonly forwarded: readonly string[];
 }
 
-/** A GET request that no careful server takes. */
+/** A GET request that is not read as one with a packet in it. */
 export interface RequestRefusal {
   readonly ok: false;
   readonly layer: "http";
+  /** What was expected and what came, foreign text escaped. */
   readonly reason: string;
 }
 
-export declare function buildSpaRequest(options: SpaRequestOptions): Bytes;
-/** Undefined means: no GET request at all, so the payload may be a packet itself. */
-export declare function unwrapSpaRequest(payload: Uint8Array): UnwrappedRequest | RequestRefusal | undefined;
+/**
+ * Writes the request that carries a packet.
+ *
+ * @param options packet, server, user agent and proxy; with a proxy the target is absolute and
+ *   the Host field names the proxy, as the C and Perl programs have it
+ * @returns a fresh array; it holds the proxy's password, if there is one
+ * @throws RangeError for a part with characters that would break the request
+ */
+export function buildSpaRequest(options: SpaRequestOptions): Bytes {
+  const { packet, server, userAgent, proxy } = options;
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(packet)) throw new RangeError("Cannot build request: expected a base64 packet");
+  requireToken("server", server);
+  if (/[^\x20-\x7e\x80-\u{10ffff}]/u.test(userAgent)) {
+    throw new RangeError(`Cannot build request: expected a user agent without control characters, got '${printableText(userAgent)}'`);
+  }
+  if (proxy !== undefined) requireToken("proxy", proxy.host);
+
+  const path = `/${packet.replaceAll("+", "-").replaceAll("/", "_")}`;
+  const target = proxy === undefined ? path : `http://${inBrackets(server)}${path}`;
+  const head = [
+    `GET ${target} HTTP/1.1`,
+    `User-Agent: ${userAgent}`,
+    "Accept: */*",
+    `Host: ${inBrackets(proxy?.host ?? server)}`,
+    "Connection: close",
+    "",
+  ].join("\r\n");
+  return concatBytes(utf8Bytes(head), proxyAuthorization(proxy), utf8Bytes("\r\n"));
+}
+
+function requireToken(what: string, text: string): void {
+  if (!/^[!-~\x80-\u{10ffff}]+$/u.test(text)) {
+    throw new RangeError(`Cannot build request: expected a ${what} without blanks, got '${printableText(text)}'`);
+  }
+}
+
+/** RFC 3986 §3.2.2: an IPv6 address stands in brackets. */
+function inBrackets(host: string): string {
+  return /^[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F.:]*(%.*)?$/.test(host) ? `[${host.replace(/%.*/, "")}]` : host;
+}
+
+/** RFC 7617 §2. */
+function proxyAuthorization(proxy: HttpProxy | undefined): Bytes {
+  if (proxy?.user === undefined) return new Uint8Array(0);
+  if (/[\x00-\x1f:\x7f]/.test(proxy.user)) {
+    throw new RangeError(`Cannot build request: expected a proxy user without ':' and control characters, got '${printableText(proxy.user)}'`);
+  }
+  const pair = concatBytes(utf8Bytes(`${proxy.user}:`), proxy.password ?? new Uint8Array(0));
+  const field = utf8Bytes(`Proxy-Authorization: Basic ${padBase64(encodeBase64(pair))}\r\n`);
+  pair.fill(0);
+  return field;
+}
+
+/**
+ * Takes the packet out of a request. Costs time linear in the length and never throws.
+ *
+ * @param payload what a UDP, TCP or ICMP packet carried
+ * @returns the packet; or why the request is refused; or undefined when this is no GET request,
+ *   so that the payload may be a packet itself
+ */
+export function unwrapSpaRequest(payload: Uint8Array): UnwrappedRequest | RequestRefusal | undefined {
+  if (!startsWithGet(payload)) return undefined;
+  const lines = latin1Text(payload).split("\n");
+  const words = withoutCr(lines[0]!).split(/[ \t]+/);
+  if (words.length > 2 && words.at(-1) === "") words.pop();
+  const [, target, version, more] = words;
+  if (target === undefined || more !== undefined || (version !== undefined && !/^HTTP\/\d/i.test(version))) {
+    return refusal("expected 'GET TARGET HTTP/1.1'", lines[0]!);
+  }
+  const path = pathOf(target);
+  if (path === undefined) return refusal("expected a path or an http:// address as target", target);
+  if (path === "") return refusal("expected a packet as target", target);
+
+  const fields = new Map<string, string[]>([["user-agent", []], ["x-forwarded-for", []], ["forwarded", []]]);
+  for (let at = 1; at < lines.length; at++) {
+    const line = withoutCr(lines[at]!);
+    if (line === "") break;
+    // RFC 9112 §5.1 and §5.2: neither a blank before the colon nor a folded line is taken.
+    const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\0\r]*)$/.exec(line);
+    const isUnfinished = at === lines.length - 1;
+    if (match === null) {
+      if (isUnfinished) break;
+      return refusal("expected 'NAME: VALUE' in the header", line);
+    }
+    const name = match[1]!.toLowerCase();
+    // The rest of an unfinished line is in another segment: 192.0.2.1 may be the start of 192.0.2.18.
+    if (isUnfinished && name !== "user-agent") break;
+    fields.get(name)?.push(match[2]!.trim());
+  }
+  const userAgent = fields.get("user-agent")![0];
+  return {
+    ok: true,
+    packet: packetBytes(path),
+    ...(userAgent === undefined ? {} : { userAgent }),
+    forwardedFor: fields.get("x-forwarded-for")!,
+    forwarded: fields.get("forwarded")!,
+  };
+}
+
+/** `GET` and a blank, in any case. */
+function startsWithGet(payload: Uint8Array): boolean {
+  return (payload[0]! | 0x20) === 0x67 && (payload[1]! | 0x20) === 0x65 && (payload[2]! | 0x20) === 0x74 && payload[3] === 0x20;
+}
+
+function withoutCr(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}
+
+/** What follows the first slash of the path; Perl clients behind a proxy wrote an absolute target, and Perl servers took `.html`. */
+function pathOf(target: string): string | undefined {
+  const path = target.startsWith("/") ? target.slice(1) : /^http:\/\/[^/]+\/(.*)$/i.exec(target)?.[1];
+  return path?.replace(/\.html$/, "");
+}
+
+/** The target's characters as bytes, with the two that a URL cannot hold put back. */
+function packetBytes(path: string): Bytes {
+  const packet = new Uint8Array(path.length);
+  for (let at = 0; at < path.length; at++) {
+    const code = path.charCodeAt(at);
+    packet[at] = code === 0x2d ? 0x2b : code === 0x5f ? 0x2f : code;
+  }
+  return packet;
+}
+
+function refusal(expected: string, line: string): RequestRefusal {
+  return { ok: false, layer: "http", reason: `${expected}, got '${printableText(line)}'` };
+}
