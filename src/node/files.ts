@@ -254,7 +254,11 @@ function judgeFolder(path: string, stats: Stats): FileProblem[] {
 
 /** Undefined when nothing is there; a dangling link counts as nothing. */
 function statOrUndefined(path: string): Stats | undefined {
-  return statSync(path, { throwIfNoEntry: false });
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw fileError(`Could not look at: ${path}`, path, cause);
+  }
 }
 
 /**
