@@ -2,7 +2,7 @@
  * Seeded randomness for property tests, so that a failure can be run again.
  *
  * Every run draws the same values unless the environment says `SEED=n`, or `SEED=random` for a seed from the clock.
- * A failure inside {@link withGen} names the seed that makes it come back.
+ * A test file that fails after it drew from a {@link generator} ends with the seed that makes the failure come back.
  *
  * @module
  */
@@ -24,11 +24,9 @@ function chooseSeed(wanted: string | undefined): number {
 
 /** A stream of pseudo-random values: xorshift128 (Marsaglia 2003, §4), never for anything secret. */
 export class Gen {
-  readonly seed: number;
   readonly #state = new Int32Array(4);
 
-  constructor(seed: number = SEED) {
-    this.seed = seed;
+  constructor(seed: number) {
     // Spreads small seeds over the whole state, which must not be zero (the multiplier is Knuth's, TAOCP 3.3.4).
     let word = seed | 0;
     for (let at = 0; at < 4; at++) this.#state[at] = word = (Math.imul(word ^ (word >>> 15), 1664525) + 1013904223) | 0;
@@ -124,20 +122,24 @@ export class Gen {
 
 const PRINTABLE = Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at)).join("");
 
+let announced = false;
+
 /**
- * Wraps the body of a property test: gives it a fresh generator and adds the seed to what it throws.
+ * Begins a stream of values for one test. Streams of different names have nothing in common, so a test draws the same
+ * whether its neighbours run or not.
  *
- * @param body the test
- * @returns a function for `test()`
+ * @param name the test's own
+ * @returns a generator of this run's seed
  */
-export function withGen(body: (gen: Gen) => void | Promise<void>): () => Promise<void> {
-  return async () => {
-    const gen = new Gen();
-    try {
-      await body(gen);
-    } catch (error) {
-      if (error instanceof Error) error.message += `\n(run again with SEED=${gen.seed})`;
-      throw error;
-    }
-  };
+export function generator(name: string): Gen {
+  if (!announced) {
+    announced = true;
+    process.on("exit", (status) => {
+      if (status !== 0) console.error(`Run again with SEED=${SEED}`);
+    });
+  }
+  // FNV-1a over the name.
+  let mixed = SEED ^ 0x811c9dc5;
+  for (let at = 0; at < name.length; at++) mixed = Math.imul(mixed ^ name.charCodeAt(at), 0x01000193);
+  return new Gen(mixed);
 }
