@@ -8,6 +8,9 @@
  * @module
  */
 
+import { ByteWindow } from "./_byte-window.ts";
+import { hexText } from "./bytes.ts";
+
 /** One captured frame. The reader fills the same object again and again. */
 export interface PcapRecord {
   /** Where the frame lies: the pushed chunk or the reader's own buffer. Holds other bytes after the next `next` or `push`. */
@@ -120,19 +123,7 @@ export function createPcapRecord(): PcapRecord {
  * const end = reader.end();
  */
 export class PcapReader {
-  // The window is what the walk reads: the chunk, or #carry while a record is put together from pieces.
-  // #carry never holds more than one record: it is filled exactly to the length that was asked for.
-  #window: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#window.buffer);
-  #at = 0;
-  #limit = 0;
-  #chunk: Uint8Array = this.#window;
-  #chunkAt = 0;
-  #carry: Uint8Array = this.#window;
-  #carrying = false;
-  /** Bytes of the stream that were passed before the window's #at, less #at. */
-  #passed = 0;
-
+  readonly #window: ByteWindow = new ByteWindow();
   #format: "unknown" | "pcap" | "pcapng" = "unknown";
   #littleEndian = false;
   #broken: PcapBroken | undefined;
@@ -166,13 +157,7 @@ export class PcapReader {
    * @throws {RangeError} when records of the chunk before were not taken yet
    */
   push(chunk: Uint8Array): void {
-    if (this.#broken) return;
-    const left = this.#chunk.length - this.#chunkAt + (this.#carrying ? 0 : this.#limit - this.#at);
-    if (left > 0) throw new RangeError(`Cannot push: expected next() to have returned false before, ${left} bytes are left`);
-    // A plain view, whatever subclass came, keeps the walk's property accesses of one kind (measured).
-    this.#chunk = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
-    this.#chunkAt = 0;
-    if (!this.#carrying) this.#walkChunk();
+    if (this.#broken === undefined) this.#window.push(chunk);
   }
 
   /**
@@ -193,92 +178,48 @@ export class PcapReader {
    */
   end(): PcapEnd {
     if (this.#broken) return this.#broken;
-    const offset = this.#passed + this.#at;
+    const offset = this.#window.position;
     if (this.#format === "unknown") {
-      const reason = offset + this.#limit === 0 ? "The stream is empty" : "The stream ends inside its header";
+      const reason = offset + this.#window.limit === 0 ? "The stream is empty" : "The stream ends inside its header";
       return { kind: "cut", offset, reason };
     }
-    if (this.#limit === this.#at && this.#closingLength === 0) return { kind: "complete" };
+    if (this.#window.limit === this.#window.at && this.#closingLength === 0) return { kind: "complete" };
     return { kind: "cut", offset, reason: "The stream ends inside a record" };
   }
 
-  // ---- the window
-
-  #walkChunk(): void {
-    this.#passed += this.#at;
-    this.#carrying = false;
-    this.#window = this.#chunk;
-    this.#view = new DataView(this.#chunk.buffer, this.#chunk.byteOffset, this.#chunk.length);
-    this.#at = this.#chunkAt;
-    this.#passed -= this.#at;
-    this.#limit = this.#chunkAt = this.#chunk.length;
-  }
-
-  /** Makes `length` bytes lie in one piece from #at on. Returns false when they have not come yet. */
-  #gather(length: number): boolean {
-    if (this.#carrying && this.#at === this.#limit) this.#walkChunk();
-    const there = this.#limit - this.#at;
-    if (there >= length) return true;
-    if (!this.#carrying) {
-      if (there === 0) return false;
-      this.#reserve(length, this.#window.subarray(this.#at, this.#limit));
-      this.#passed += this.#at;
-      this.#at = 0;
-      this.#limit = there;
-      this.#carrying = true;
-      return false; // the chunk is used up
-    }
-    if (this.#carry.length < this.#at + length) this.#reserve(this.#at + length, this.#carry.subarray(0, this.#limit));
-    const taken = Math.min(length - there, this.#chunk.length - this.#chunkAt);
-    this.#carry.set(this.#chunk.subarray(this.#chunkAt, this.#chunkAt + taken), this.#limit);
-    this.#chunkAt += taken;
-    this.#limit += taken;
-    return taken === length - there;
-  }
-
-  #reserve(length: number, kept: Uint8Array): void {
-    if (this.#carry.length < length) this.#carry = new Uint8Array(Math.max(4096, 2 * length));
-    this.#carry.set(kept);
-    this.#window = this.#carry;
-    this.#view = new DataView(this.#carry.buffer);
-  }
-
-  #break(reason: string, offset: number = this.#at): false {
-    this.#broken = { kind: "broken", offset: this.#passed + offset, reason };
-    // Let go of what will not be read.
-    this.#chunk = this.#window = this.#carry = new Uint8Array(0);
-    this.#at = this.#limit = this.#chunkAt = 0;
-    this.#carrying = false;
+  #break(reason: string): false {
+    this.#broken = { kind: "broken", offset: this.#window.position, reason };
+    this.#window.clear();
     return false;
   }
 
   #uint32(offset: number): number {
-    return this.#view.getUint32(this.#at + offset, this.#littleEndian);
+    return this.#window.view.getUint32(this.#window.at + offset, this.#littleEndian);
   }
 
   #uint16(offset: number): number {
-    return this.#view.getUint16(this.#at + offset, this.#littleEndian);
+    return this.#window.view.getUint16(this.#window.at + offset, this.#littleEndian);
   }
 
   // ---- pcap
 
   #readStart(): boolean {
-    if (this.#broken || !this.#gather(4)) return false;
-    if (this.#view.getUint32(this.#at) === BLOCK_SECTION_HEADER) {
+    if (this.#broken || !this.#window.gather(4)) return false;
+    if (this.#window.view.getUint32(this.#window.at) === BLOCK_SECTION_HEADER) {
       this.#format = "pcapng";
       return true;
     }
     for (const littleEndian of [false, true]) {
-      const magic = this.#view.getUint32(this.#at, littleEndian);
+      const magic = this.#window.view.getUint32(this.#window.at, littleEndian);
       const variant = PCAP_VARIANTS.find((row) => row.magic === magic);
       if (variant) return this.#readPcapHeader(variant, littleEndian);
     }
-    const found = Array.from(this.#window.subarray(this.#at, this.#at + 4), (byte) => byte.toString(16).padStart(2, "0"));
-    return this.#break(`Not a capture: expected the magic number of pcap or pcapng, got ${found.join(" ")}`);
+    const found = hexText(this.#window.bytes.subarray(this.#window.at, this.#window.at + 4));
+    return this.#break(`Not a capture: expected the magic number of pcap or pcapng, got ${found}`);
   }
 
   #readPcapHeader(variant: PcapVariant, littleEndian: boolean): boolean {
-    if (!this.#gather(PCAP_FILE_HEADER_LENGTH)) return false;
+    if (!this.#window.gather(PCAP_FILE_HEADER_LENGTH)) return false;
     this.#littleEndian = littleEndian;
     const version = `${this.#uint16(4)}.${this.#uint16(6)}`;
     // Before 2.4 the two lengths of a record were exchanged in some writers; nobody makes those any more.
@@ -287,28 +228,28 @@ export class PcapReader {
     this.#linkType = this.#uint32(20) & 0xffff;
     this.#nanosecondsPerTick = variant.nanosecondsPerTick;
     this.#recordHeaderLength = variant.recordHeaderLength;
-    this.#at += PCAP_FILE_HEADER_LENGTH;
+    this.#window.at += PCAP_FILE_HEADER_LENGTH;
     this.#format = "pcap";
     return true;
   }
 
   #nextPcap(record: PcapRecord): boolean {
     const headerLength = this.#recordHeaderLength;
-    if (this.#limit - this.#at < headerLength && !this.#gather(headerLength)) return false;
+    if (!this.#window.gather(headerLength)) return false;
     const capturedLength = this.#uint32(8);
     if (capturedLength > MAX_CAPTURED_LENGTH) {
       return this.#break(`Impossible record: expected at most ${MAX_CAPTURED_LENGTH} captured bytes, got ${capturedLength}`);
     }
     const length = headerLength + capturedLength;
-    if (this.#limit - this.#at < length && !this.#gather(length)) return false;
-    record.buffer = this.#window;
-    record.offset = this.#at + headerLength;
+    if (!this.#window.gather(length)) return false;
+    record.buffer = this.#window.bytes;
+    record.offset = this.#window.at + headerLength;
     record.capturedLength = capturedLength;
     record.originalLength = this.#uint32(12);
     record.linkType = this.#linkType;
     record.timestampSeconds = this.#uint32(0);
     record.timestampNanoseconds = this.#uint32(4) * this.#nanosecondsPerTick;
-    this.#at += length;
+    this.#window.at += length;
     return true;
   }
 
@@ -317,7 +258,7 @@ export class PcapReader {
   #nextPcapng(record: PcapRecord): boolean {
     for (;;) {
       if (this.#closingLength !== 0 && !this.#skipBlock()) return false;
-      if (this.#limit - this.#at < BLOCK_OVERHEAD && !this.#gather(BLOCK_OVERHEAD)) return false;
+      if (!this.#window.gather(BLOCK_OVERHEAD)) return false;
       const type = this.#uint32(0);
       if (type === BLOCK_SECTION_HEADER && !this.#readByteOrder()) return false;
       const length = this.#uint32(4);
@@ -335,7 +276,7 @@ export class PcapReader {
       if (length > MAX_BLOCK_LENGTH) {
         return this.#break(`Impossible block of type ${type}: expected at most ${MAX_BLOCK_LENGTH} bytes, got ${length}`);
       }
-      if (this.#limit - this.#at < length && !this.#gather(length)) return false;
+      if (!this.#window.gather(length)) return false;
       if (!this.#closes(length, length - 4)) return false;
       if (type === BLOCK_SECTION_HEADER) {
         if (!this.#readSectionHeader()) return false;
@@ -343,22 +284,22 @@ export class PcapReader {
         if (!this.#readInterface(length)) return false;
       } else {
         if (!this.#readPacket(type, length, record)) return false;
-        this.#at += length;
+        this.#window.at += length;
         return true;
       }
-      this.#at += length;
+      this.#window.at += length;
     }
   }
 
   #skipBlock(): boolean {
     while (this.#skip > 0) {
-      if (!this.#gather(1)) return false;
-      const passed = Math.min(this.#skip, this.#limit - this.#at);
-      this.#at += passed;
+      if (!this.#window.gather(1)) return false;
+      const passed = Math.min(this.#skip, this.#window.limit - this.#window.at);
+      this.#window.at += passed;
       this.#skip -= passed;
     }
-    if (!this.#gather(4) || !this.#closes(this.#closingLength, 0)) return false;
-    this.#at += 4;
+    if (!this.#window.gather(4) || !this.#closes(this.#closingLength, 0)) return false;
+    this.#window.at += 4;
     this.#closingLength = 0;
     return true;
   }
@@ -370,7 +311,7 @@ export class PcapReader {
 
   #readByteOrder(): boolean {
     for (const littleEndian of [false, true]) {
-      if (this.#view.getUint32(this.#at + 8, littleEndian) !== BYTE_ORDER_MAGIC) continue;
+      if (this.#window.view.getUint32(this.#window.at + 8, littleEndian) !== BYTE_ORDER_MAGIC) continue;
       this.#littleEndian = littleEndian;
       return true;
     }
@@ -397,7 +338,7 @@ export class PcapReader {
       const value = at + 4;
       if (code === OPTION_END) break;
       if (value + valueLength > end) return this.#break(`Broken interface: option ${code} is longer than its block`);
-      if (code === OPTION_IF_TSRESOL && valueLength === 1) resolution = this.#window[this.#at + value]!;
+      if (code === OPTION_IF_TSRESOL && valueLength === 1) resolution = this.#window.bytes[this.#window.at + value]!;
       if (code === OPTION_IF_TSOFFSET && valueLength === 8) offsetSeconds = this.#int64(value);
       at = value + valueLength + (-valueLength & 3);
     }
@@ -425,8 +366,8 @@ export class PcapReader {
     if (capturedLength > Math.min(room, MAX_CAPTURED_LENGTH)) {
       return this.#break(`Impossible packet: expected at most ${Math.min(room, MAX_CAPTURED_LENGTH)} captured bytes, got ${capturedLength}`);
     }
-    record.buffer = this.#window;
-    record.offset = this.#at + (simple ? 12 : 28);
+    record.buffer = this.#window.bytes;
+    record.offset = this.#window.at + (simple ? 12 : 28);
     record.capturedLength = capturedLength;
     record.originalLength = originalLength;
     record.linkType = source.linkType;
@@ -437,7 +378,7 @@ export class PcapReader {
 
   #int64(offset: number): number {
     const [high, low] = this.#littleEndian ? [4, 0] : [0, 4];
-    return this.#view.getInt32(this.#at + offset + high, this.#littleEndian) * 2 ** 32 + this.#uint32(offset + low);
+    return this.#window.view.getInt32(this.#window.at + offset + high, this.#littleEndian) * 2 ** 32 + this.#uint32(offset + low);
   }
 }
 
