@@ -195,8 +195,14 @@ export function openPacket(payload: Uint8Array, keys: Keys): Opened | Refusal {
   return openBody(checked.body, keys);
 }
 
-/** Decrypts a packet's body, HMAC gone and prefix absent, and reads it. */
-function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
+/**
+ * Decrypts a packet's body and reads it.
+ *
+ * @param body a normalised packet whose HMAC was checked and cut
+ * @param keys what both ends share
+ * @returns the message, or the refusal
+ */
+export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
   const row = ENCRYPTION_MODES[keys.mode];
   if (row.cipher === undefined) return refuse("decryption", 105);
   if (keys.key.length > row.maxKeyLength) return refuse("decryption", 95);

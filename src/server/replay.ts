@@ -14,8 +14,8 @@ import { digest } from "../hash.ts";
 import { type IpAddress, formatIp, parseIp } from "../ip.ts";
 import { sha256 } from "../sha.ts";
 
-/** The header line that C writes into a new file. */
-export const REPLAY_HEADER = "# <digest> <proto> <src_ip> <src_port> <dst_ip> <dst_port> <time>\n";
+/** The first line of a new file, as C writes it. */
+export const REPLAY_HEADER = "# <digest> <proto> <src_ip> <src_port> <dst_ip> <dst_port> <time>";
 
 /** One packet that was accepted. */
 export interface ReplayEntry {
@@ -66,11 +66,16 @@ export function plaintextDigest(plaintext: Uint8Array): string {
   return encodeBase64(digest(sha256, plaintext));
 }
 
-/** Writes an entry as a line of the file, in C's format. */
+/**
+ * Writes an entry as a line of the file, in C's format.
+ *
+ * @param entry the packet that was accepted
+ * @returns the line without its end
+ */
 export function formatReplayLine(entry: ReplayEntry): string {
   const address = (ip: IpAddress | undefined) => (ip === undefined ? "0.0.0.0" : formatIp(ip));
   const { protocol, sourcePort, destinationPort, createdAt } = entry;
-  return `${entry.digest} ${protocol} ${address(entry.source)} ${sourcePort} ${address(entry.destination)} ${destinationPort} ${Math.floor(createdAt)}\n`;
+  return `${entry.digest} ${protocol} ${address(entry.source)} ${sourcePort} ${address(entry.destination)} ${destinationPort} ${Math.floor(createdAt)}`;
 }
 
 /** A line of the file that could not be read. */

@@ -1,0 +1,78 @@
+/**
+ * From the bytes of one capture stream to datagrams in the hands of whoever decides about them.
+ *
+ * @module
+ */
+
+import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, type PacketRefusal, parsePacket } from "../packet.ts";
+import { createPcapRecord, type PcapEnd, PcapReader } from "../pcap-reader.ts";
+import { MIN_PAYLOAD } from "../server/decide.ts";
+
+/** Takes a datagram; a promise asks for a pause until it resolves. */
+export type DatagramHandler = (datagram: Datagram) => Promise<void> | undefined;
+
+/** Counts over all streams of a daemon. */
+export interface FrameCounts {
+  /** Packets that the capture handed over, whatever they were. */
+  frames: number;
+  readonly refused: Record<PacketRefusal, number>;
+}
+
+/** @returns counters at zero */
+export function createFrameCounts(): FrameCounts {
+  return { frames: 0, refused: createRefusalCounts() };
+}
+
+/** One capture stream with its own header. */
+export class CaptureFeed {
+  readonly #reader: PcapReader = new PcapReader();
+  readonly #record = createPcapRecord();
+  readonly #layout = createPacketLayout();
+  readonly #handle: DatagramHandler;
+  readonly #counts: FrameCounts;
+  readonly #limit: number;
+
+  /**
+   * @param handle is given each datagram that is long enough to be a packet
+   * @param counts is kept up to date
+   * @param limit frames after which the rest is left unread (`-C`), 0 for none
+   */
+  constructor(handle: DatagramHandler, counts: FrameCounts, limit: number) {
+    this.#handle = handle;
+    this.#counts = counts;
+    this.#limit = limit;
+  }
+
+  /** Whether the frames that `limit` allows have come. */
+  get isFull(): boolean {
+    return this.#limit > 0 && this.#counts.frames >= this.#limit;
+  }
+
+  /**
+   * Handles what a chunk completes.
+   *
+   * @param chunk the next bytes; free again when the promise resolves
+   */
+  async feed(chunk: Uint8Array): Promise<void> {
+    this.#reader.push(chunk);
+    while (!this.isFull && this.#reader.next(this.#record)) {
+      this.#counts.frames++;
+      const refusal = parsePacket(this.#record, this.#layout);
+      if (refusal !== undefined) this.#counts.refused[refusal]++;
+      else if (this.#layout.payloadLength >= MIN_PAYLOAD) {
+        const pause = this.#handle(datagramOf(this.#record, this.#layout));
+        if (pause !== undefined) await pause;
+      }
+    }
+  }
+
+  /** Why nothing more can be read, when the stream is broken already. */
+  get broken(): PcapEnd | undefined {
+    return this.#reader.broken;
+  }
+
+  /** @returns how the stream ended */
+  end(): PcapEnd {
+    return this.#reader.end();
+  }
+}

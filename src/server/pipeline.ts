@@ -1,0 +1,181 @@
+/**
+ * The way of a datagram through the daemon: decide, tell, remember, act. Everything that has an effect is handed in.
+ *
+ * Deciding is synchronous, so a capture buffer may be reused as soon as {@link Pipeline.handle} returns, unless it
+ * returns a promise (OpenPGP, or too many acts under way: that is the back-pressure). What follows a verdict runs on
+ * its own: the packet path waits neither for the disk nor for the firewall.
+ *
+ * @module
+ */
+
+import type { AccessStanza } from "../config/access-config.ts";
+import type { DaemonConfig } from "../config/daemon-config.ts";
+import type { Grant } from "../firewall/grant.ts";
+import { formatIp, type IpAddress, parseIp } from "../ip.ts";
+import type { Datagram } from "../packet.ts";
+import { decide, type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza, readyStanza } from "./decide.ts";
+import { LogLimit } from "./log-limit.ts";
+import type { LogFunction, LogRecord } from "./log-record.ts";
+import type { ReplayEntry, ReplayMemory } from "./replay.ts";
+import type { Commanded, Cycled, Decision, Granted, RefusalReason } from "./verdict.ts";
+
+/** What a pipeline does to the world. */
+export interface PipelineEffects {
+  readonly log: LogFunction;
+  /** Unix time, seconds. */
+  readonly now: () => number;
+  /** A clock that never steps, milliseconds. */
+  readonly monotonicMs: () => number;
+  /** Puts accepted packets on the disk; resolves when they would survive a crash. */
+  readonly remember: (entries: readonly ReplayEntry[]) => Promise<void>;
+  /** Opens the firewall; a failure is logged there and resolves to false. */
+  readonly open: (grant: Grant, verdict: Granted) => Promise<boolean>;
+  /** Resolves a NAT target's name to an address of the source's family. */
+  readonly resolveHost: (name: string, version: 4 | 6) => Promise<IpAddress | undefined>;
+  readonly decryptOpenPgp: (request: OpenPgpRequest) => Promise<OpenPgpAnswer>;
+  readonly runCommand: (verdict: Commanded, stanza: AccessStanza) => Promise<void>;
+  readonly runCycle: (verdict: Cycled, stanza: AccessStanza) => Promise<void>;
+}
+
+/** What is decided by; replaced as a whole when the configuration is read again. */
+export interface PipelineSettings {
+  readonly config: DaemonConfig;
+  readonly stanzas: readonly AccessStanza[];
+  readonly testMode: boolean;
+}
+
+/** What became of the packets so far. */
+export interface PipelineCounts {
+  packets: number;
+  granted: number;
+  commands: number;
+  readonly refused: Partial<Record<RefusalReason, number>>;
+}
+
+/** Acts that may be under way before the source has to wait. */
+const MAX_UNDER_WAY = 1000;
+/** Refusals of one reason that are logged within a minute; the rest is counted. */
+const LOGGED_REFUSALS = { burst: 100, windowMs: 60_000 };
+
+/** Takes datagrams, opens what they are entitled to. */
+export class Pipeline {
+  readonly counts: PipelineCounts = { packets: 0, granted: 0, commands: 0, refused: {} };
+  readonly #effects: PipelineEffects;
+  readonly #replay: ReplayMemory;
+  readonly #limit: LogLimit = new LogLimit(LOGGED_REFUSALS);
+  readonly #underWay: Set<Promise<void>> = new Set();
+  /** Numbers of the stanzas whose expiry was told; once is enough. */
+  readonly #toldExpired: Set<number> = new Set();
+  #settings: PipelineSettings;
+  #stanzas: readonly ReadyStanza[];
+
+  constructor(settings: PipelineSettings, replay: ReplayMemory, effects: PipelineEffects) {
+    this.#effects = effects;
+    this.#replay = replay;
+    this.#settings = settings;
+    this.#stanzas = settings.stanzas.map(readyStanza);
+  }
+
+  /** Decides by another configuration from the next packet on; grants and replay memory stay. */
+  reconfigure(settings: PipelineSettings): void {
+    for (const stanza of this.#stanzas) stanza.hmac?.wipe();
+    this.#settings = settings;
+    this.#stanzas = settings.stanzas.map(readyStanza);
+    this.#toldExpired.clear();
+  }
+
+  /**
+   * Handles one datagram.
+   *
+   * @param datagram its payload must not change before the result, if that is a promise, resolves
+   * @returns nothing when the next datagram may come at once
+   */
+  handle(datagram: Datagram): Promise<void> | undefined {
+    this.counts.packets++;
+    const { config, testMode } = this.#settings;
+    const steps = decide(datagram, { config, testMode, stanzas: this.#stanzas, replay: this.#replay, now: this.#effects.now() });
+    const step = steps.next();
+    if (step.done !== true) return this.#decideSlowly(steps, step.value);
+    this.#conclude(step.value);
+    return this.#underWay.size < MAX_UNDER_WAY ? undefined : Promise.race(this.#underWay);
+  }
+
+  async #decideSlowly(steps: Generator<OpenPgpRequest, Decision, OpenPgpAnswer>, request: OpenPgpRequest): Promise<void> {
+    let step = steps.next(await this.#effects.decryptOpenPgp(request));
+    while (step.done !== true) step = steps.next(await this.#effects.decryptOpenPgp(step.value));
+    this.#conclude(step.value);
+  }
+
+  /** Waits until everything that was accepted has been acted upon. */
+  async settle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Tells how many refusals were kept out of the log; to be called now and then, and at the end. */
+  tellSuppressed(atEnd = false): void {
+    const kept = atEnd ? this.#limit.flush() : this.#limit.collect(this.#effects.monotonicMs());
+    for (const { kind, count } of kept) this.#effects.log({ level: "warning", message: `${count} more packets were refused (${kind ?? "various reasons"})`, fields: { reason: kind ?? "various", count } });
+  }
+
+  #conclude(decision: Decision): void {
+    const { verdict, notes, remember } = decision;
+    for (const entry of remember) this.#replay.add(entry);
+    if (verdict.kind === "refused") {
+      this.counts.refused[verdict.reason] = (this.counts.refused[verdict.reason] ?? 0) + 1;
+      const isTold = this.#limit.admit(verdict.reason, this.#effects.monotonicMs());
+      if (isTold && !this.#isOldNews(verdict.reason, verdict.stanza)) this.#tell(notes, verdict.record);
+      if (remember.length > 0) this.#track(this.#effects.remember(remember));
+      return;
+    }
+    this.#tell(notes);
+    this.#track(this.#act(verdict, remember));
+  }
+
+  /** The expiry of a stanza is told once, not for each packet. */
+  #isOldNews(reason: RefusalReason, stanza: number | undefined): boolean {
+    if (reason !== "expired" || stanza === undefined) return false;
+    if (this.#toldExpired.has(stanza)) return true;
+    this.#toldExpired.add(stanza);
+    return false;
+  }
+
+  #tell(notes: readonly LogRecord[], last?: LogRecord): void {
+    for (const note of notes) this.#effects.log(note);
+    if (last !== undefined) this.#effects.log(last);
+  }
+
+  #track(act: Promise<void>): void {
+    const tracked = act.catch((error: unknown) => this.#effects.log({ level: "error", message: error instanceof Error ? error.message : String(error) })).finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+  }
+
+  async #act(verdict: Granted | Commanded | Cycled, remember: readonly ReplayEntry[]): Promise<void> {
+    const stanza = this.#stanzas.find(({ number }) => number === verdict.stanza)!;
+    await this.#effects.remember(remember);
+    if (verdict.kind === "command") {
+      this.counts.commands++;
+      return this.#effects.runCommand(verdict, stanza);
+    }
+    if (verdict.kind === "cycle") {
+      this.counts.commands++;
+      return this.#effects.runCycle(verdict, stanza);
+    }
+    const grant = await this.#toGrant(verdict);
+    if (grant === undefined) return;
+    if (await this.#effects.open(grant, verdict)) this.counts.granted++;
+  }
+
+  /** Puts an address in the place of a NAT target's name. */
+  async #toGrant(verdict: Granted): Promise<Grant | undefined> {
+    const { source, ports, destination, nat } = verdict;
+    const expiresAt = Math.floor(this.#effects.now()) + verdict.lifetimeSeconds;
+    const grant: Grant = { source, ports, expiresAt, ...(destination && { destination }) };
+    if (nat === undefined) return grant;
+    const { host, ...rest } = nat;
+    const address = parseIp(host) ?? (await this.#effects.resolveHost(host, source.version));
+    if (address !== undefined) return { ...grant, nat: { ...rest, address } };
+    const message = `[${formatIp(verdict.packetSource)}] (stanza #${verdict.stanza}) Unable to resolve Hostname in NAT SPA message: ${host}`;
+    this.#effects.log({ level: "error", message });
+    return undefined;
+  }
+}

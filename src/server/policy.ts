@@ -1,0 +1,179 @@
+/**
+ * What a stanza says to a message that it could open: the checks of access.conf in their order, and the grant that
+ * follows when all hold.
+ *
+ * @module
+ */
+
+import { parseAccessMessage, parseCommandMessage, parseNatAccess } from "../access-message.ts";
+import { type AccessStanza, allowsPort } from "../config/access-config.ts";
+import type { DaemonConfig } from "../config/daemon-config.ts";
+import type { PortSpec, SourceNat } from "../firewall/grant.ts";
+import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
+import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../ip.ts";
+import type { Datagram } from "../packet.ts";
+import type { LogLevel } from "./log-record.ts";
+import type { Granted, NatWish, RefusalReason, Refused, Verdict } from "./verdict.ts";
+
+/** What the checks look at besides the stanza and the message. */
+export interface PolicyContext {
+  readonly config: DaemonConfig;
+  /** Unix time, seconds. */
+  readonly now: number;
+  /** Decide as always, change nothing (`-t`). */
+  readonly testMode: boolean;
+  /** The client's address as a trusted proxy told it. */
+  readonly forwardedSource: IpAddress | undefined;
+}
+
+/** A step of the decision: the verdict when it ends here. */
+type Refusing = { readonly reason: RefusalReason; readonly text: string; readonly level?: LogLevel };
+
+/**
+ * Judges an opened message by the stanza that opened it.
+ *
+ * @param stanza the stanza
+ * @param message what the packet said
+ * @param datagram how it came
+ * @param context configuration and clock
+ * @returns a refusal, a grant, or a command to run
+ */
+export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Verdict {
+  const { config, now, testMode } = context;
+  const who = `[${formatIp(datagram.source)}] (stanza #${stanza.number})`;
+  const refused = ({ reason, text, level = "warning" }: Refusing): Refused => ({
+    kind: "refused",
+    reason,
+    stanza: stanza.number,
+    record: {
+      level,
+      message: text,
+      fields: { source: formatIp(datagram.source), stanza: stanza.number, user: message.username, verdict: "refused", reason, skew: message.timestamp - Math.floor(now) },
+    },
+  });
+
+  const skew = message.timestamp - Math.floor(now);
+  if (config.ENABLE_SPA_PACKET_AGING && Math.abs(skew) > config.MAX_SPA_PACKET_AGE) {
+    return refused({
+      reason: "age",
+      text: `${who} SPA data time difference is too great (${Math.abs(skew)} seconds). The clock of ${message.username} is ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}, ${config.MAX_SPA_PACKET_AGE} s are allowed`,
+    });
+  }
+
+  const isCommand = message.type === 0;
+  const request = isCommand ? parseCommandMessage(message.message) : parseAccessMessage(message.message);
+  if (!request.ok) {
+    const phrase = request.code === 100 ? "Invalid source IP in SPA message, ignoring SPA packet" : "Error parsing SPA message string";
+    return refused({ reason: "message", text: `${who} ${phrase}: ${request.reason}` });
+  }
+
+  const meansPacketSource = isUnspecifiedIp(request.address);
+  if (meansPacketSource && stanza.REQUIRE_SOURCE_ADDRESS) {
+    return refused({ reason: "address", text: `${who} Got 0.0.0.0 when valid source IP was required.` });
+  }
+  const source = meansPacketSource ? (context.forwardedSource ?? datagram.source) : request.address;
+
+  if (stanza.REQUIRE_USERNAME !== undefined && !stanza.REQUIRE_USERNAME.includes(message.username)) {
+    return refused({
+      reason: "user",
+      text: `${who} Username in SPA data (${message.username}) does not match required username: ${stanza.REQUIRE_USERNAME.join(",")}`,
+    });
+  }
+
+  const { nat: natKind, timeout } = MESSAGE_TYPES[message.type];
+  const natEnabled = { none: true, forward: config.ENABLE_IPT_FORWARDING, local: config.ENABLE_IPT_LOCAL_NAT }[natKind];
+  if (!natEnabled) {
+    return refused({
+      reason: "nat",
+      text: `(stanza #${stanza.number}) SPA packet from ${formatIp(datagram.source)} requested NAT access, but is not enabled/supported`,
+    });
+  }
+
+  const common = { stanza: stanza.number, message, packetSource: datagram.source, packetDestination: datagram.destination, source };
+  const requested = timeout && message.clientTimeout ? message.clientTimeout : stanza.FW_ACCESS_TIMEOUT;
+  const lifetimeSeconds = Math.min(requested, stanza.MAX_FW_TIMEOUT);
+
+  const ports = "ports" in request ? request.ports : [];
+  if (ports.length > 0 && !portsAllowed(stanza, ports)) {
+    return refused({
+      reason: "ports",
+      text: `${who} One or more requested protocol/ports was denied per access.conf. Requested: ${ports.map(formatPort).join(",")}`,
+    });
+  }
+
+  if (stanza.CMD_CYCLE_OPEN !== undefined) {
+    if ("command" in request) {
+      return refused({ reason: "cycle", level: "error", text: `${who} Could not build CMD_CYCLE_OPEN command. A command message names no port` });
+    }
+    if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping command execution.` });
+    const cycleSeconds = timeout && message.clientTimeout ? message.clientTimeout : (stanza.CMD_CYCLE_TIMER ?? 0);
+    return { kind: "cycle", ...common, ports, lifetimeSeconds: Math.min(cycleSeconds, stanza.MAX_FW_TIMEOUT) };
+  }
+
+  if ("command" in request) {
+    if (!stanza.ENABLE_CMD_EXEC) {
+      return refused({ reason: "command", text: `${who} SPA Command messages are not allowed in the current configuration.` });
+    }
+    if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping command execution.` });
+    return { kind: "command", ...common, command: request.command };
+  }
+
+  const nat = natWish(stanza, message, ports, config);
+  if (nat !== undefined && "reason" in nat) return refused({ ...nat, text: `${who} ${nat.text}` });
+  if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping firewall manipulation.` });
+  const granted: Granted = {
+    kind: "granted",
+    ...common,
+    ports: natKind !== "none" && isPerlVersion(message.version) ? perlOutsidePort(message, ports) : ports,
+    ...(config.ENABLE_DESTINATION_RULE && { destination: datagram.destination }),
+    ...(nat !== undefined && { nat }),
+    lifetimeSeconds,
+  };
+  return granted;
+}
+
+const formatPort = (spec: PortSpec): string => `${spec.protocol}/${spec.port}`;
+
+/** Each requested port must be allowed, none restricted; C counts matches, so that duplicates grant what is not listed. */
+function portsAllowed(stanza: AccessStanza, ports: readonly PortSpec[]): boolean {
+  return ports.every(
+    (port) =>
+      !(stanza.RESTRICT_PORTS !== undefined && allowsPort(stanza.RESTRICT_PORTS, port)) &&
+      (stanza.OPEN_PORTS === undefined || allowsPort(stanza.OPEN_PORTS, port)),
+  );
+}
+
+/** In 1.9 the NAT field carries the outside port and the access message the inside one; 2.x has them the other way round. */
+function perlOutsidePort(message: Message, ports: readonly PortSpec[]): readonly PortSpec[] {
+  const nat = parseNatAccess(message.natAccess ?? "");
+  return nat.ok ? [{ protocol: ports[0]!.protocol, port: nat.port }] : ports;
+}
+
+/** Where the traffic is to go, if not to this host; or why that is refused. */
+function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpec[], config: DaemonConfig): NatWish | Refusing | undefined {
+  const { nat } = MESSAGE_TYPES[message.type];
+  const forced = stanza.FORCE_NAT;
+  const wholeHost = stanza.FORWARD_ALL && (forced !== undefined || nat !== "none" || stanza.FORCE_SNAT !== undefined || stanza.FORCE_MASQUERADE);
+  if (nat === "none" && forced === undefined && !wholeHost) return undefined;
+  const sourceNat = sourceNatOf(stanza, config);
+  const common = { kind: nat === "local" ? ("local" as const) : ("forward" as const), wholeHost, ...(sourceNat && { sourceNat }) };
+  if (forced !== undefined) return { ...common, host: formatIp(forced.address), port: forced.port, rewriteDestination: !stanza.DISABLE_DNAT };
+  // FORWARD_ALL with a rewritten source and no target: whatever the client sends through us, with nothing to rewrite it to.
+  if (nat === "none") return { ...common, host: "0.0.0.0", port: 0, rewriteDestination: false };
+  const wanted = parseNatAccess(message.natAccess ?? "");
+  if (!wanted.ok) return { reason: "nat", text: `Invalid NAT port in SPA message or no host: ${wanted.reason}` };
+  if (parseIp(wanted.host) === undefined) {
+    if (!config.ENABLE_NAT_DNS) return { reason: "nat", text: "Received Hostname in NAT SPA message, but hostname is disabled." };
+    if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?$/.test(wanted.host)) return { reason: "nat", text: `Invalid Hostname in NAT SPA message: ${wanted.host}` };
+  }
+  const port = isPerlVersion(message.version) ? ports[0]!.port : wanted.port;
+  return { ...common, host: wanted.host, port, rewriteDestination: !stanza.DISABLE_DNAT };
+}
+
+/** The first that is set decides how the source of forwarded packets is rewritten. */
+function sourceNatOf(stanza: AccessStanza, config: DaemonConfig): SourceNat | undefined {
+  if (stanza.FORCE_SNAT !== undefined) return { kind: "snat", address: stanza.FORCE_SNAT };
+  if (stanza.FORCE_MASQUERADE) return { kind: "masquerade" };
+  if (!config.ENABLE_IPT_SNAT) return undefined;
+  return config.SNAT_TRANSLATE_IP === undefined ? { kind: "masquerade" } : { kind: "snat", address: config.SNAT_TRANSLATE_IP };
+}

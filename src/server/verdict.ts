@@ -1,0 +1,116 @@
+/**
+ * What the daemon decided about one packet. The log line, the JSON log and every other telling of it are renderings of
+ * this one value.
+ *
+ * @module
+ */
+
+import type { Message, Verified } from "../fko.ts";
+import type { PortSpec, SourceNat } from "../firewall/grant.ts";
+import type { IpAddress } from "../ip.ts";
+import type { LogRecord } from "./log-record.ts";
+import type { ReplayEntry } from "./replay.ts";
+
+/**
+ * Why a packet was refused, in the order in which the checks are made: of several stanzas' refusals the one that came
+ * furthest is the packet's.
+ */
+export const REFUSAL_REASONS = [
+  "size",
+  "text",
+  "http",
+  "source",
+  "filtered",
+  "expired",
+  "no-key",
+  "hmac",
+  "decryption",
+  "signer",
+  "message",
+  "replay",
+  "age",
+  "address",
+  "user",
+  "auth",
+  "nat",
+  "command",
+  "cycle",
+  "ports",
+  "test-mode",
+] as const;
+
+/** One of {@link REFUSAL_REASONS}. */
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** A packet that opens nothing. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly reason: RefusalReason;
+  /** The line for the log; holds the phrase that programs match on. */
+  readonly record: LogRecord;
+  /** Where it stopped: number of the stanza, absent when none was reached. */
+  readonly stanza?: number;
+}
+
+/** Where a NAT request wants to go; a name is still to be resolved. */
+export interface NatWish {
+  readonly kind: "forward" | "local";
+  readonly host: string;
+  readonly port: number;
+  readonly rewriteDestination: boolean;
+  readonly wholeHost: boolean;
+  readonly sourceNat?: SourceNat;
+}
+
+/** What the stanza that took the packet knows, common to all acceptances. */
+interface Accepted {
+  /** Number of the stanza. */
+  readonly stanza: number;
+  readonly message: Verified<Message>;
+  /** The packet's own source. */
+  readonly packetSource: IpAddress;
+  readonly packetDestination: IpAddress;
+  /** The address that is granted. */
+  readonly source: IpAddress;
+}
+
+/** A packet that opens ports. */
+export interface Granted extends Accepted {
+  readonly kind: "granted";
+  readonly ports: readonly PortSpec[];
+  readonly destination?: IpAddress;
+  readonly nat?: NatWish;
+  readonly lifetimeSeconds: number;
+}
+
+/** A packet that runs the command that it carries. */
+export interface Commanded extends Accepted {
+  readonly kind: "command";
+  readonly command: string;
+}
+
+/** A packet that runs the stanza's own command now and another one later. */
+export interface Cycled extends Accepted {
+  readonly kind: "cycle";
+  readonly ports: readonly PortSpec[];
+  readonly lifetimeSeconds: number;
+}
+
+/** What became of a packet. */
+export type Verdict = Refused | Granted | Commanded | Cycled;
+
+/** A verdict, what was noticed on the way, and what must be remembered before anything is opened. */
+export interface Decision {
+  readonly verdict: Verdict;
+  readonly notes: readonly LogRecord[];
+  readonly remember: readonly ReplayEntry[];
+}
+
+/**
+ * Compares how far two refusals came.
+ *
+ * @returns a positive number when `left` came further
+ */
+export function compareRefusals(left: Refused, right: Refused): number {
+  return REFUSAL_REASONS.indexOf(left.reason) - REFUSAL_REASONS.indexOf(right.reason);
+}
