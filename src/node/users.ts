@@ -1,8 +1,12 @@
 /**
- * Users and groups by name, from the files that every program reads.
+ * Users and groups by name, from the files that every program reads. Accounts that only a
+ * directory service knows have to be given as numbers.
  *
  * @module
  */
+
+import { readFileSync } from "node:fs";
+import { codeOf } from "./system-error.ts";
 
 /** A line of /etc/passwd. */
 export interface User {
@@ -18,14 +22,86 @@ export interface Group {
   readonly gid: number;
 }
 
-/** @param name a user's name or decimal id  @returns the user, or undefined */
-export function findUser(name: string): User | undefined {
-  void name;
-  return undefined;
+/** Highest id that is not a marker: -1 means "leave as it is" to the setuid calls. */
+const MAX_ID = 0xffff_fffe;
+
+/**
+ * Reads /etc/passwd (passwd(5)). Lines of any other form, NIS markers among them, are passed over.
+ *
+ * @param text the file
+ * @returns its users, in order
+ */
+export function parsePasswd(text: string): User[] {
+  const users: User[] = [];
+  for (const line of text.split("\n")) {
+    const fields = line.split(":");
+    if (fields.length !== 7) continue;
+    const [name, , uidText, gidText, , home] = fields as [string, string, string, string, string, string, string];
+    const uid = parseId(uidText);
+    const gid = parseId(gidText);
+    if (isName(name) && uid !== undefined && gid !== undefined) users.push({ name, uid, gid, home });
+  }
+  return users;
 }
 
-/** @param name a group's name or decimal id  @returns the group, or undefined */
-export function findGroup(name: string): Group | undefined {
-  void name;
-  return undefined;
+/**
+ * Reads /etc/group (group(5)), passing over what has another form.
+ *
+ * @param text the file
+ * @returns its groups, in order
+ */
+export function parseGroups(text: string): Group[] {
+  const groups: Group[] = [];
+  for (const line of text.split("\n")) {
+    const fields = line.split(":");
+    if (fields.length !== 4) continue;
+    const [name, , gidText] = fields as [string, string, string, string];
+    const gid = parseId(gidText);
+    if (isName(name) && gid !== undefined) groups.push({ name, gid });
+  }
+  return groups;
+}
+
+/**
+ * Finds a user.
+ *
+ * @param name the name, or the decimal id of a user in the file
+ * @param file where users are listed
+ * @returns the first that fits, or undefined
+ */
+export function findUser(name: string, file: string = "/etc/passwd"): User | undefined {
+  const users = parsePasswd(readOrEmpty(file));
+  const id = parseId(name);
+  return users.find((user) => user.name === name) ?? users.find((user) => user.uid === id);
+}
+
+/**
+ * Finds a group.
+ *
+ * @param name the name, or the decimal id of a group in the file
+ * @param file where groups are listed
+ * @returns the first that fits, or undefined
+ */
+export function findGroup(name: string, file: string = "/etc/group"): Group | undefined {
+  const groups = parseGroups(readOrEmpty(file));
+  const id = parseId(name);
+  return groups.find((group) => group.name === name) ?? groups.find((group) => group.gid === id);
+}
+
+function parseId(text: string): number | undefined {
+  const id = /^\d{1,10}$/.test(text) ? Number(text) : MAX_ID + 1;
+  return id <= MAX_ID ? id : undefined;
+}
+
+function isName(text: string): boolean {
+  return text !== "" && !/^[+-]/.test(text);
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return "";
+    throw error;
+  }
 }
