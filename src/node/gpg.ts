@@ -4,45 +4,160 @@
  * @module
  */
 import type { Bytes } from "../bytes.ts";
+import { printableText } from "../foreign-text.ts";
+import { type GpgRefusal, type GpgSignature, parseGpgStatus } from "../gpg-status.ts";
+import { type ChildResult, runChild } from "./child.ts";
+
+export type { GpgSignature, GpgValidity } from "../gpg-status.ts";
 
 /** Which gpg, which key ring, and how it gets the passphrase. */
 export interface GpgSettings {
   /** Program; `gpg` found through PATH when absent. */
   readonly exe?: string;
-  /** GNUPGHOME; gpg's default when absent. */
+  /** GNUPGHOME; that of the environment, else gpg's default when absent. */
   readonly home?: string;
-  /** Passphrase bytes; the caller wipes them. Empty when absent. Ignored with `useAgent`. */
+  /** Passphrase bytes, which the caller wipes; empty when absent. Not used with `useAgent`. */
   readonly passphrase?: Uint8Array;
-  /** gpg-agent knows or asks for the passphrase. */
+  /** gpg-agent knows the passphrase, or asks the user for it. */
   readonly useAgent?: boolean;
-  /** For one run of gpg; 10000 when absent. */
+  /** For one run of gpg; 10 seconds when absent, 120 with `useAgent`, which may wait for the user. */
   readonly timeoutMs?: number;
 }
+
+/** What to encrypt for whom. */
 export interface EncryptAndSignOptions extends GpgSettings {
   readonly plaintext: Uint8Array;
   /** Key id, fingerprint or user id, as gpg takes them. */
   readonly recipient: string;
-  /** Not signed when absent. */
+  /** Whose key signs; not signed when absent. */
   readonly signer?: string;
-  /** The signing key has no passphrase: an empty one is given. */
-  readonly noSigningPassword?: boolean;
 }
+
+/** Why there is no result. */
 export interface GpgFailure {
   readonly ok: false;
-  readonly reason: "no-program" | "no-secret-key" | "no-public-key" | "bad-passphrase" | "no-data" | "tampered" | "timeout" | "failed";
+  readonly reason: GpgRefusal | "no-program" | "timeout";
   /** One line. */
   readonly message: string;
 }
-export interface GpgSignature {
-  readonly status: "good" | "bad" | "expired" | "expired-key" | "revoked-key" | "no-key" | "error";
-  /** Last 16 digits of the key that signed. */
-  readonly keyId: string;
-  /** Of the key that signed, which may be a subkey; absent for "no-key" and "error" and "bad". */
-  readonly fingerprint?: string;
-  readonly primaryFingerprint?: string;
-  readonly validity: "unknown" | "undefined" | "never" | "marginal" | "full" | "ultimate";
+
+/** The message, binary. */
+export interface GpgEncrypted {
+  readonly ok: true;
+  /** A fresh array. */
+  readonly ciphertext: Bytes;
 }
-export declare function encryptAndSign(options: EncryptAndSignOptions): Promise<{ readonly ok: true; readonly ciphertext: Bytes } | GpgFailure>;
-export declare function decrypt(options: GpgSettings & { readonly ciphertext: Uint8Array }): Promise<
-  { readonly ok: true; readonly plaintext: Bytes; readonly signatures: readonly GpgSignature[] } | GpgFailure
->;
+
+/** What was in the message, and who signed it. */
+export interface GpgDecrypted {
+  readonly ok: true;
+  /** A fresh array, which the caller wipes. */
+  readonly plaintext: Bytes;
+  readonly signatures: readonly GpgSignature[];
+}
+
+/** A plaintext of the wire is below 1500 bytes; anything near this limit is a decompression bomb. */
+const MAX_PLAINTEXT_BYTES = 64 * 1024;
+const STATUS_FD = "3";
+const PASSPHRASE_FD = "4";
+
+/**
+ * Encrypts to one recipient, whose key need not be certified, and signs.
+ *
+ * @param options plaintext, keys and key ring
+ * @returns the OpenPGP message, or gpg's reason
+ */
+export async function encryptAndSign(options: EncryptAndSignOptions): Promise<GpgEncrypted | GpgFailure> {
+  const { plaintext, recipient, signer } = options;
+  if (recipient === "") return failure("no-public-key", "expected a recipient's key id or user id");
+  const result = await runGpg(options, [
+    "--trust-model", "always", "--no-encrypt-to", "--no-armor", "--no-throw-keyids", "--no-auto-key-locate",
+    `--recipient=${recipient}`,
+    ...(signer === undefined ? [] : [`--local-user=${signer}`, "--sign"]),
+    "--encrypt",
+  ], plaintext);
+  if (result.kind !== "exited") return startFailure(options, result);
+  const status = parseGpgStatus(textOf(result.outputs[0]!));
+  if (result.status === 0 && status.isEncrypted && result.stdout.length > 0) return { ok: true, ciphertext: result.stdout };
+  return failure(status.refusal, firstReason(result.stderr));
+}
+
+/**
+ * Decrypts a message and checks its signatures. The caller decides whether the signatures suffice.
+ *
+ * @param options the binary message, and the key ring
+ * @returns plaintext and signatures, or gpg's reason
+ */
+export async function decrypt(options: GpgSettings & { readonly ciphertext: Uint8Array }): Promise<GpgDecrypted | GpgFailure> {
+  // RFC 4880 §4.2: the first packet's tag is 1, an encrypted session key. Anything else is not worth a process.
+  const first = options.ciphertext[0] ?? 0;
+  const tag = (first & 0xc0) === 0xc0 ? first & 0x3f : (first & 0xc0) === 0x80 ? (first & 0x3c) >> 2 : 0;
+  if (tag !== 1) return failure("no-data", "no OpenPGP message encrypted to a key");
+  const result = await runGpg(options, ["--no-auto-key-retrieve", "--max-output", String(MAX_PLAINTEXT_BYTES), "--decrypt"], options.ciphertext);
+  if (result.kind !== "exited") return startFailure(options, result);
+  const status = parseGpgStatus(textOf(result.outputs[0]!));
+  if (status.isDecrypted) return { ok: true, plaintext: result.stdout, signatures: status.signatures };
+  result.stdout.fill(0);
+  return failure(status.refusal, firstReason(result.stderr));
+}
+
+/** What of our environment lets gpg-agent find the user's terminal or screen. */
+const AGENT_ENVIRONMENT = ["GPG_TTY", "TERM", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PINENTRY_USER_DATA"];
+
+function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Array): Promise<ChildResult> {
+  const useAgent = settings.useAgent === true;
+  return runChild([
+    settings.exe ?? "gpg", "--batch", "--no-tty", "--utf8-strings", "--disable-dirmngr", "--status-fd", STATUS_FD,
+    ...(useAgent ? [] : ["--pinentry-mode", "loopback", "--passphrase-fd", PASSPHRASE_FD]),
+    "--output", "-", ...args,
+  ], {
+    stdin: input,
+    descriptors: useAgent ? ["read"] : ["read", settings.passphrase ?? new Uint8Array(0)],
+    env: {
+      GNUPGHOME: settings.home ?? process.env["GNUPGHOME"],
+      ...(useAgent ? Object.fromEntries(AGENT_ENVIRONMENT.map((name) => [name, process.env[name]])) : {}),
+    },
+    timeoutMs: settings.timeoutMs ?? (useAgent ? 120_000 : 10_000),
+    maxOutputBytes: 2 * MAX_PLAINTEXT_BYTES,
+  });
+}
+
+function startFailure(settings: GpgSettings, result: Exclude<ChildResult, { readonly kind: "exited" }>): GpgFailure {
+  switch (result.kind) {
+    case "not-started": {
+      const exe = printableText(settings.exe ?? "gpg", 200);
+      return failure("no-program", result.code === "ENOENT" ? `expected GnuPG 2 as '${exe}', which is not there` : `'${exe}' cannot be started (${result.code ?? "unknown error"})`);
+    }
+    case "timeout":
+      return failure("timeout", "gpg did not end in time");
+    case "too-much-output":
+      return failure("failed", "gpg wrote more than a packet can hold");
+  }
+}
+
+/** The words that the C programs print for the same. */
+const WORDS: Readonly<Record<GpgFailure["reason"], string>> = {
+  "no-program": "No program",
+  "no-secret-key": "No secret key",
+  "no-public-key": "No public key",
+  "bad-passphrase": "Bad passphrase",
+  "no-data": "No data",
+  tampered: "Decryption failed",
+  timeout: "Timeout",
+  failed: "General error",
+};
+
+function failure(reason: GpgFailure["reason"], detail: string): GpgFailure {
+  return { ok: false, reason, message: detail === "" ? WORDS[reason] : `${WORDS[reason]} (${detail})` };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** The first message that is more than a notice. */
+function firstReason(stderr: Uint8Array): string {
+  const lines = textOf(stderr).split("\n").filter((line) => line !== "");
+  const line = lines.find((candidate) => /failed|error|skipped|fatal|invalid|no valid/i.test(candidate)) ?? lines[0] ?? "";
+  return printableText(line, 160);
+}
