@@ -11,7 +11,7 @@ import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
 import { findProgram, systemPath } from "./find-program.ts";
-import { run, type RunResult } from "./run.ts";
+import { run, type RunOptions, type RunResult } from "./run.ts";
 
 /** What the network is made with, and the Debian package that holds it. */
 export const NAMESPACE_PROGRAMS: Readonly<Record<string, string>> = {
@@ -108,11 +108,11 @@ export class NamespaceHost {
    * Runs a program in this host to its end.
    *
    * @param argv the program and its arguments
-   * @param options what it reads on stdin
+   * @param options input, environment and limits; 10 seconds when absent
    * @returns its output
    * @throws {NamespaceError} when it fails; the message has its argument vector and what it said
    */
-  async run(argv: readonly [string, ...string[]], options: { readonly input?: string } = {}): Promise<RunResult> {
+  async run(argv: readonly [string, ...string[]], options: Partial<RunOptions> = {}): Promise<RunResult> {
     const result = await run(this.argv(argv), { timeoutMs: COMMAND_TIMEOUT_MS, ...options });
     if (result.ok) return result;
     const why = result.startError?.message ?? (result.stderr.trim() || result.stdout.trim() || `exit status ${result.status}`);
