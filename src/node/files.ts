@@ -287,7 +287,13 @@ function removeQuietly(path: string): void {
   }
 }
 
-function notRegular(path: string): FileError {
+/**
+ * The refusal of folders, devices and FIFOs in the place of a file.
+ *
+ * @param path what was refused
+ * @returns the error, to be thrown
+ */
+export function notRegular(path: string): FileError {
   return new FileError(`[-] file: ${path} is not a regular file or symbolic link.`, "NOT_REGULAR", path);
 }
 
