@@ -89,7 +89,7 @@ test("AppendFile takes a part back when the disk is full, and can go on later", 
 
 test("AppendFile completes a short write", async () => {
   const path = fresh();
-  const file = AppendFile.open(path, calls({ write: async (descriptor, bytes, offset) => (await promisify(write)(descriptor, bytes, offset, 3)).bytesWritten }));
+  const file = AppendFile.open(path, calls({ write: async (descriptor, bytes, offset) => (await promisify(write)(descriptor, bytes, offset, Math.min(3, bytes.length - offset))).bytesWritten }));
   await Promise.all([file.append("ab"), file.append("cdef")]);
   await file.close();
   assert.equal(readFileSync(path, "utf8"), "ab\ncdef\n");
