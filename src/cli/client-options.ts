@@ -1,0 +1,465 @@
+/**
+ * The options of `fwknop`.
+ *
+ * @module
+ */
+
+import { type Bytes, utf8Bytes } from "../bytes.ts";
+import type { DigestType, EncryptionMode } from "../fko.ts";
+import { parseTimeOffset } from "../client/time-offset.ts";
+import type { OptionTable, Parsed, Program, ValueType } from "./options.ts";
+import { choice, count, custom, flag, integer, portRefusal, rest, secret, text } from "./values.ts";
+
+/** How a packet travels; the names of `-P` and SPA_SERVER_PROTO. */
+export type ServerProto = "udp" | "udpraw" | "tcp" | "tcpraw" | "icmp" | "http";
+
+/** The values of the options, as they were given. Absent: not given. */
+export interface ClientOptions {
+  access?: string;
+  allowIp?: string;
+  sourceIp?: true;
+  resolveIpHttps?: true;
+  resolveHttpOnly?: true;
+  resolveUrl?: string;
+  serverCmd?: string;
+  natAccess?: string;
+  natLocal?: true;
+  natPort?: number;
+  natRandPort?: true;
+  /** Seconds. */
+  fwTimeout?: number;
+  close?: true;
+  spoofUser?: string;
+  serverAuth?: Bytes;
+  /** Seconds, at least 0. */
+  timeOffsetPlus?: number;
+  /** Seconds, at least 0. */
+  timeOffsetMinus?: number;
+  destination?: string;
+  serverPort?: number;
+  serverProto?: ServerProto;
+  tcpSock?: true;
+  http?: true;
+  spoofProto?: "udp" | "tcp" | "icmp";
+  sourcePort?: number;
+  spoofSource?: string;
+  randPort?: true;
+  httpProxy?: string;
+  httpProxyUser?: string;
+  httpProxyPassword?: Bytes;
+  icmpType?: number;
+  icmpCode?: number;
+  ipv4?: true;
+  ipv6?: true;
+  serverResolveIpv4?: true;
+  userAgent?: string;
+  useWgetUserAgent?: true;
+  wgetCmd?: string;
+  digestType?: DigestType;
+  encryptionMode?: EncryptionMode;
+  useHmac?: true;
+  hmacDigestType?: DigestType;
+  keyRijndael?: Bytes;
+  /** The base64 text. */
+  keyBase64Rijndael?: Bytes;
+  keyHmac?: Bytes;
+  /** The base64 text. */
+  keyBase64Hmac?: Bytes;
+  getKey?: string;
+  getHmacKey?: string;
+  keyCmd?: string;
+  hmacKeyCmd?: string;
+  stdin?: true;
+  fd?: number;
+  includeSalted?: true;
+  includeEquals?: true;
+  gpgEncryption?: true;
+  gpgRecipientKey?: string;
+  gpgSignerKey?: string;
+  gpgHomeDir?: string;
+  gpgExe?: string;
+  gpgAgent?: true;
+  gpgNoSigningPw?: true;
+  includeGpgPrefix?: true;
+  keyGen?: true;
+  keyGenFile?: string;
+  keyLen?: number;
+  hmacKeyLen?: number;
+  namedConfig?: string;
+  rcFile?: string;
+  noRcFile?: true;
+  noHomeDir?: true;
+  saveRcStanza?: true;
+  forceStanza?: true;
+  stanzaList?: true;
+  saveArgsFile?: string;
+  noSaveArgs?: true;
+  lastCmd?: true;
+  showLast?: true;
+  lastHost?: string;
+  showHostCmd?: string;
+  test?: true;
+  savePacket?: string;
+  savePacketAppend?: true;
+  json?: true;
+  verify?: string;
+  retry?: number;
+  then?: readonly string[];
+  verbose?: number;
+  quiet?: true;
+  completion?: "bash" | "zsh" | "fish";
+  version?: true;
+  help?: true;
+  maxResolveHttpSize?: string;
+  locale?: string;
+  noLocale?: true;
+  noFkoModule?: true;
+}
+
+/** All names of digests, as `-m` and the rc variables take them. */
+export const DIGEST_NAMES: readonly DigestType[] = ["md5", "sha1", "sha256", "sha384", "sha512", "sha3_256", "sha3_512"];
+/** All names of encryption modes. */
+export const ENCRYPTION_MODE_NAMES: readonly EncryptionMode[] = ["cbc", "ecb", "cfb", "ofb", "ctr", "asymmetric", "legacy", "perl"];
+/** All names of transports. */
+export const SERVER_PROTOS: readonly ServerProto[] = ["udp", "udpraw", "tcp", "tcpraw", "icmp", "http"];
+
+/** @returns the kind of value of `-m`  @param what whose digest it is */
+export function digestType(what: string): ValueType<DigestType> {
+  return choice("DIGEST", DIGEST_NAMES, (shown) => `Invalid ${what} type: ${shown}, must be one of {md5,sha1,sha256,sha384,sha512,sha3_256,sha3_512}`);
+}
+
+/** The kind of value of `-M`. */
+export function encryptionMode(): ValueType<EncryptionMode> {
+  return choice("MODE", ENCRYPTION_MODE_NAMES,
+    (shown) => `Invalid encryption mode: ${shown}, must be one of {CBC,ECB,CFB,OFB,CTR,Asymmetric,legacy,perl}`);
+}
+
+/** The kind of value of `-P`. */
+export function serverProto(): ValueType<ServerProto> {
+  return choice("PROTO", SERVER_PROTOS, (shown) => `Unrecognized protocol: ${shown}, must be one of {udp,udpraw,tcp,tcpraw,icmp,http}`);
+}
+
+/** The kind of value of `-f`. @param max the most seconds */
+export function fwTimeout(max: number): ValueType<number> {
+  return integer("SECONDS", 0, max, (shown) => `--fw-timeout must be within [0-${max}], got '${shown}'`);
+}
+
+/** Receivers take 64 base64 characters, C clients send at most 29: longer names are cut there, and so here. */
+const MAX_USERNAME = 29;
+
+/** The kind of value of `-U`. */
+export function spoofUser(): ValueType<string> {
+  return custom("USER", (given): Parsed<string> =>
+    (given === "" ? { ok: false, message: "expected a user name, got none" } : { ok: true, value: given.slice(0, MAX_USERNAME) }));
+}
+
+/** Port of an option: 0 stands for "not given" where that makes sense. */
+const port = (): ValueType<number> => integer("PORT", 0, 65535, portRefusal);
+
+const keyLength = (what: string): ValueType<number> =>
+  integer("BYTES", 1, 128, (shown) => `Invalid ${what} length '${shown}', must be in [1-128]`);
+
+const timeOffset = (): ValueType<number> => custom("TIME", parseTimeOffset);
+
+const destination = (): ValueType<string> => custom("HOST", (given): Parsed<string> => (
+  given === "" ? { ok: false, message: "expected a host name or address, got none" } : { ok: true, value: given }), { completes: "host" });
+
+/** `crypt` alone asks for the password, which may also stand behind it. */
+const serverAuth = (): ValueType<Bytes> => ({
+  ...secret("crypt[,PASSWORD]"),
+  redact: (given) => (given === "crypt" ? given : undefined),
+  parse: ([given]) => (/^crypt(,|$)/.test(given!) ? { ok: true, value: utf8Bytes(given!) } : { ok: false, message: "expected 'crypt'" }),
+});
+
+const withoutCredentials = (url: string): string => url.replace(/^((?:http:\/\/)?)[^@]*@/, "$1");
+
+/** The table. Order within a group is the order in usage. */
+export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
+  access: {
+    long: "access", short: "A", synonyms: ["Access"], value: /* @__PURE__ */ text("PROTO/PORT[,...]"), group: "request",
+    doc: "Ports to open, such as 'tcp/22' or 'tcp/22,udp/53'.",
+  },
+  allowIp: {
+    long: "allow-ip", short: "a", synonyms: ["allow-IP"], value: /* @__PURE__ */ text("ADDRESS"), group: "request",
+    doc: "Address to open the ports for; it travels inside the encrypted packet. IPv6 needs a server that reads it: the C program does not.",
+  },
+  sourceIp: {
+    long: "source-ip", short: "s", synonyms: ["source-IP"], value: flag, implies: { allowIp: "0.0.0.0" }, group: "request",
+    doc: "Open the ports for whatever address the packet comes from. Not recommended: whoever catches the packet can send it from elsewhere first, and servers may refuse it.",
+  },
+  resolveIpHttps: {
+    long: "resolve-ip-https", short: "R", synonyms: ["resolve-ip-http", "Resolve-external-IP", "whatismyip"], value: flag, group: "request",
+    doc: "Ask a web server over HTTPS for the address that we are seen with, and open the ports for that. -a and -s win over it.",
+  },
+  resolveHttpOnly: {
+    long: "resolve-http-only", value: flag, implies: { resolveIpHttps: true }, group: "request",
+    doc: "As -R, over plain HTTP: anybody on the way can change the answer.",
+  },
+  resolveUrl: {
+    long: "resolve-url", synonyms: ["URL"], value: /* @__PURE__ */ text("URL[,URL...]"), implies: { resolveIpHttps: true }, group: "request",
+    doc: "Which web server -R asks. Several, separated by commas, must agree.",
+  },
+  serverCmd: {
+    long: "server-cmd", short: "C", synonyms: ["Server-cmd"], value: /* @__PURE__ */ text("COMMAND"), group: "request",
+    doc: "Have the server run a command instead of opening ports. Needs -a or -s.",
+  },
+  natAccess: {
+    long: "nat-access", short: "N", synonyms: ["NAT-access", "Forward-access"], value: /* @__PURE__ */ text("HOST[:PORT]"), group: "request",
+    doc: "Have the server forward the port of -A to this host behind it. Without PORT the port is that of -A.",
+  },
+  natLocal: {
+    long: "nat-local", synonyms: ["NAT-local"], value: flag, group: "request",
+    doc: "Have the server forward the port of --nat-port or --nat-rand-port to the port of -A on the server itself.",
+  },
+  natPort: {
+    long: "nat-port", value: /* @__PURE__ */ port(), group: "request",
+    doc: "Port to open on the server instead of that of -A, which becomes the port it is forwarded to.",
+  },
+  natRandPort: {
+    long: "nat-rand-port", synonyms: ["NAT-rand-port"], value: flag, group: "request",
+    doc: "As --nat-port, with a random port, which is printed.",
+  },
+  fwTimeout: {
+    long: "fw-timeout", short: "f", value: /* @__PURE__ */ fwTimeout(131072), group: "request",
+    doc: "How long the ports are to stay open, if the server lets clients choose; it takes up to 65536. 0 leaves it to the server.",
+  },
+  close: {
+    long: "close", added: true, value: flag, group: "request",
+    doc: "End a grant early: the same request again, with a timeout of one second.",
+  },
+  spoofUser: {
+    long: "spoof-user", short: "U", synonyms: ["Spoof-user"], value: /* @__PURE__ */ spoofUser(), group: "request",
+    doc: "User name inside the packet, cut at 29 characters; the login name unless given.",
+  },
+  serverAuth: {
+    long: "server-auth", added: true, synonyms: ["Server-auth"], value: /* @__PURE__ */ serverAuth(), group: "request",
+    doc: "Ask for a password that a fwknopd 1.9 server compares with its shadow file. Not together with NAT.",
+  },
+  timeOffsetPlus: {
+    long: "time-offset-plus", value: /* @__PURE__ */ timeOffset(), group: "request",
+    doc: "Add to the time inside the packet, for when our clock is slow. A number of seconds, or with m, h or d behind it of minutes, hours, days.",
+  },
+  timeOffsetMinus: {
+    long: "time-offset-minus", value: /* @__PURE__ */ timeOffset(), group: "request",
+    doc: "Subtract from the time inside the packet, for when our clock is fast. Wins over --time-offset-plus.",
+  },
+
+  destination: {
+    long: "destination", short: "D", synonyms: ["Destination", "knock-dst"], value: /* @__PURE__ */ destination(), group: "transport",
+    doc: "Host name or address of the server. 'HOST:PORT' also sets -p.",
+  },
+  serverPort: {
+    long: "server-port", short: "p", synonyms: ["Server-port"], value: /* @__PURE__ */ port(), group: "transport",
+    doc: "Port that the packet is sent to; 62201 unless given.",
+  },
+  serverProto: {
+    long: "server-proto", short: "P", synonyms: ["Server-proto"], value: /* @__PURE__ */ serverProto(), group: "transport",
+    doc: "How the packet travels: udp (default), tcp and http open a socket; udpraw, tcpraw and icmp make the IP packet by hand, which needs root.",
+  },
+  sourcePort: {
+    long: "source-port", short: "S", synonyms: ["Source-port"], value: /* @__PURE__ */ port(), group: "transport",
+    doc: "Port that the packet is sent from.",
+  },
+  spoofSource: {
+    long: "spoof-source", short: "Q", synonyms: ["spoof-src", "Spoof-src"], value: /* @__PURE__ */ text("ADDRESS"), group: "transport",
+    doc: "Address that the packet claims to come from, with -P udpraw, tcpraw or icmp.",
+  },
+  randPort: {
+    long: "rand-port", short: "r", value: flag, group: "transport",
+    doc: "Send to a random port from 10000 on. The server must listen to all of them.",
+  },
+  httpProxy: {
+    long: "http-proxy", short: "H", synonyms: ["HTTP-proxy"], value: /* @__PURE__ */ text("[http://][USER:PASSWORD@]HOST[:PORT]", { redact: withoutCredentials }),
+    implies: { serverProto: "http" }, group: "transport",
+    doc: "Send over HTTP through this proxy.",
+  },
+  httpProxyUser: {
+    long: "http-proxy-user", added: true, synonyms: ["HTTP-proxy-user"], value: /* @__PURE__ */ text("USER"), group: "transport",
+    doc: "User name for the proxy.",
+  },
+  httpProxyPassword: {
+    long: "http-proxy-password", added: true, synonyms: ["HTTP-proxy-password"], value: /* @__PURE__ */ secret("PASSWORD"), group: "transport",
+    doc: "Password for the proxy.",
+  },
+  icmpType: {
+    long: "icmp-type", value: /* @__PURE__ */ integer("TYPE", 0, 40, (shown) => `Invalid icmp type '${shown}', must be in [0-40]`), group: "transport",
+    doc: "ICMP type for -P icmp; 0, an echo reply, unless given.",
+  },
+  icmpCode: {
+    long: "icmp-code", value: /* @__PURE__ */ integer("CODE", 0, 15, (shown) => `Invalid icmp code '${shown}', must be in [0-15]`), group: "transport",
+    doc: "ICMP code for -P icmp; 0 unless given.",
+  },
+  ipv4: { long: "ipv4", added: true, short: "4", value: flag, group: "transport", doc: "Use only IPv4 addresses of the server." },
+  ipv6: { long: "ipv6", added: true, short: "6", value: flag, group: "transport", doc: "Use only IPv6 addresses of the server." },
+  serverResolveIpv4: {
+    long: "server-resolve-ipv4", value: flag, group: "transport", doc: "As -4.",
+  },
+  userAgent: {
+    long: "user-agent", short: "u", synonyms: ["User-agent", "HTTP-user-agent"], value: /* @__PURE__ */ text("TEXT"), group: "transport",
+    doc: "How -P http and -R name themselves; 'Fwknop/' and our version unless given.",
+  },
+  useWgetUserAgent: {
+    long: "use-wget-user-agent", value: flag, group: "transport", doc: "Let -R send no User-Agent.",
+  },
+
+  digestType: {
+    long: "digest-type", short: "m", synonyms: ["digest-alg"], value: /* @__PURE__ */ digestType("digest"), group: "keys",
+    doc: "Digest inside the packet: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512.",
+  },
+  encryptionMode: {
+    long: "encryption-mode", short: "M", value: /* @__PURE__ */ encryptionMode(), group: "keys",
+    doc: "CBC (default), ECB, CFB, OFB, CTR; Asymmetric is GnuPG; legacy pads and cuts the key at 16 bytes as fwknop before 2.5 did; perl pads short keys only, as fwknop 1.9 did.",
+  },
+  useHmac: { long: "use-hmac", value: flag, group: "keys", doc: "Put an HMAC behind the packet, so that the server refuses strangers without decrypting." },
+  hmacDigestType: {
+    long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), implies: { useHmac: true }, group: "keys",
+    doc: "Digest of the HMAC; the names of -m.",
+  },
+  keyRijndael: {
+    long: "key-rijndael", value: /* @__PURE__ */ secret("KEY"), group: "keys",
+    doc: "The encryption key. Other users can see it in the list of processes: prefer the rc file, a key file or a command.",
+  },
+  keyBase64Rijndael: {
+    long: "key-base64-rijndael", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The encryption key in base64. As visible as --key-rijndael.",
+  },
+  keyHmac: {
+    long: "key-hmac", value: /* @__PURE__ */ secret("KEY"), implies: { useHmac: true }, group: "keys", doc: "The HMAC key. As visible as --key-rijndael.",
+  },
+  keyBase64Hmac: {
+    long: "key-base64-hmac", value: /* @__PURE__ */ secret("BASE64"), implies: { useHmac: true }, group: "keys",
+    doc: "The HMAC key in base64. As visible as --key-rijndael.",
+  },
+  getKey: {
+    long: "get-key", short: "G", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keys",
+    doc: "Take the encryption key from a file of lines 'DESTINATION: KEY'; the destination is that of -D.",
+  },
+  getHmacKey: {
+    long: "get-hmac-key", value: /* @__PURE__ */ text("FILE", { completes: "file" }), implies: { useHmac: true }, group: "keys",
+    doc: "Take the HMAC key from such a file.",
+  },
+  keyCmd: {
+    long: "key-cmd", added: true, value: /* @__PURE__ */ text("COMMAND"), group: "keys",
+    doc: "Take the encryption key from the first line that a command prints, such as 'pass show fwknop'. The command is split at blanks, quotes hold words together, no shell sees it.",
+  },
+  hmacKeyCmd: {
+    long: "hmac-key-cmd", added: true, value: /* @__PURE__ */ text("COMMAND"), implies: { useHmac: true }, group: "keys", doc: "Take the HMAC key from a command.",
+  },
+  stdin: {
+    long: "stdin", value: flag, group: "keys",
+    doc: "Read the keys from standard input instead of asking for them: the encryption key on the first line, the HMAC key on the second.",
+  },
+  fd: {
+    long: "fd", value: /* @__PURE__ */ integer("NUMBER", 0, 1048576, (shown) => `expected the number of an open file, got '${shown}'`), group: "keys",
+    doc: "As --stdin, from another file descriptor.",
+  },
+  includeSalted: {
+    long: "include-salted", added: true, synonyms: ["Include-salted"], value: flag, group: "keys", minor: true,
+    doc: "Keep the text that begins each encrypted packet, for fwknopd 1.9. Servers since 2.0 refuse it.",
+  },
+  includeEquals: {
+    long: "include-equals", added: true, synonyms: ["Include-equals"], value: flag, group: "keys", minor: true,
+    doc: "Keep '=' at the end of a packet without HMAC, for fwknopd 1.9.",
+  },
+
+  gpgEncryption: { long: "gpg-encryption", short: "g", value: flag, group: "gpg", doc: "Encrypt with GnuPG instead of a shared key." },
+  gpgRecipientKey: {
+    long: "gpg-recipient-key", value: /* @__PURE__ */ text("KEY"), implies: { gpgEncryption: true }, group: "gpg", doc: "Name or id of the server's key. Always needed.",
+  },
+  gpgSignerKey: {
+    long: "gpg-signer-key", synonyms: ["gpg-signing-key"], value: /* @__PURE__ */ text("KEY"), implies: { gpgEncryption: true }, group: "gpg",
+    doc: "Name or id of our key, which signs the packet.",
+  },
+  gpgHomeDir: {
+    long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), implies: { gpgEncryption: true }, group: "gpg", doc: "Folder of the key rings.",
+  },
+  gpgExe: {
+    long: "gpg-exe", synonyms: ["gpg-path"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), implies: { gpgEncryption: true }, group: "gpg", doc: "The gpg program.",
+  },
+  gpgAgent: { long: "gpg-agent", value: flag, implies: { gpgEncryption: true }, group: "gpg", doc: "Let the gpg agent ask for the passphrase." },
+  gpgNoSigningPw: { long: "gpg-no-signing-pw", value: flag, implies: { gpgEncryption: true }, group: "gpg", doc: "The signing key has no passphrase." },
+  includeGpgPrefix: {
+    long: "include-gpg-prefix", added: true, synonyms: ["Include-gpg-prefix"], value: flag, group: "gpg", minor: true,
+    doc: "Keep the text that begins each OpenPGP packet, for fwknopd 1.9.",
+  },
+
+  keyGen: { long: "key-gen", short: "k", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
+  keyGenFile: {
+    long: "key-gen-file", short: "K", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a new file that only we can read.",
+  },
+  keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength("key"), group: "keygen", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
+  hmacKeyLen: {
+    long: "hmac-key-len", value: /* @__PURE__ */ keyLength("hmac key"), implies: { useHmac: true }, group: "keygen",
+    doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given.",
+  },
+
+  namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA"), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
+  rcFile: { long: "rc-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
+  noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
+  noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E or --no-save-args." },
+  saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
+  forceStanza: { long: "force-stanza", value: flag, group: "files", doc: "Overwrite keys of a saved stanza without a question." },
+  stanzaList: { long: "stanza-list", value: flag, group: "files", doc: "List the stanzas of the rc file and exit." },
+  saveArgsFile: { long: "save-args-file", short: "E", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "Where the last command line is kept; ~/.fwknop.run unless given." },
+  noSaveArgs: { long: "no-save-args", value: flag, group: "files", doc: "Do not keep this command line." },
+  lastCmd: { long: "last-cmd", short: "l", value: flag, group: "files", doc: "Run with the options of the last command line. Keys are not kept." },
+  showLast: { long: "show-last", synonyms: ["Show-last-cmd"], value: flag, group: "files", doc: "Print the last command line and exit." },
+  lastHost: { long: "last-host", added: true, synonyms: ["Last-host"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Run with the options that were last used for this destination." },
+  showHostCmd: { long: "show-host-cmd", added: true, synonyms: ["Show-host-cmd"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Print them and exit." },
+
+  test: { long: "test", short: "T", synonyms: ["Test-mode"], value: flag, group: "output", doc: "Make the packet and show it, but do not send it." },
+  savePacket: {
+    long: "save-packet", short: "B", synonyms: ["Save-packet", "Save-packet-file"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output",
+    doc: "Write the packet to a file as well.",
+  },
+  savePacketAppend: { long: "save-packet-append", short: "b", synonyms: ["Save-packet-append"], value: flag, group: "output", doc: "Append it to what the file of -B holds." },
+  json: { long: "json", added: true, value: flag, group: "output", doc: "Print one JSON object that says what was sent, without keys." },
+  verify: { long: "verify", added: true, value: /* @__PURE__ */ text("PROTO/PORT"), group: "output", doc: "After the knock try the port of the server, such as 'tcp/22', and exit 0 only when it is open." },
+  retry: {
+    long: "retry", added: true, value: /* @__PURE__ */ integer("TIMES", 0, 100, (shown) => `expected a number in [0-100], got '${shown}'`), group: "output",
+    doc: "With --verify: knock again up to so many times while the port is closed.",
+  },
+  then: {
+    long: "then", added: true, value: /* @__PURE__ */ rest("COMMAND..."), group: "output",
+    doc: "After a successful knock run the rest of the command line; its exit status is ours. All else that we print goes to standard error then, so an ssh ProxyCommand may be 'fwknop -n %h --verify tcp/%p --then nc %h %p'.",
+  },
+  verbose: { long: "verbose", short: "v", synonyms: ["debug"], value: count, group: "output", doc: "Say more: once the fields of the packet, twice how the rc file is read." },
+  quiet: { long: "quiet", added: true, value: flag, group: "output", minor: true, doc: "Say only what went wrong." },
+  completion: {
+    long: "completion", added: true, value: /* @__PURE__ */ choice("SHELL", ["bash", "zsh", "fish"], (shown) => `expected one of {bash,zsh,fish}, got '${shown}'`), group: "output",
+    doc: "Print a completion script for this shell and exit.",
+  },
+  version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "output", doc: "Print the version and exit." },
+  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this and exit." },
+
+  tcpSock: { long: "TCP-sock", added: true, value: flag, implies: { serverProto: "tcp" }, group: "perl", minor: true, doc: "As '-P tcp'." },
+  http: { long: "HTTP", added: true, value: flag, implies: { serverProto: "http" }, group: "perl", minor: true, doc: "As '-P http', to port 80 unless -p says otherwise." },
+  spoofProto: {
+    long: "Spoof-proto", added: true,
+    value: /* @__PURE__ */ choice("PROTO", ["udp", "tcp", "icmp"], (shown) => `Unrecognized protocol: ${shown}, must be one of {udp,tcp,icmp}`),
+    group: "perl", minor: true, doc: "As '-P udpraw', '-P tcpraw' or '-P icmp'.",
+  },
+  wgetCmd: { long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "Without effect: -R needs no wget." },
+  maxResolveHttpSize: { long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ text("BYTES"), group: "perl", minor: true, doc: "Without effect." },
+  locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: "Without effect." },
+  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: "Without effect." },
+  noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: "Without effect." },
+};
+
+/** The program. */
+export const CLIENT: Program<ClientOptions> = {
+  name: "fwknop",
+  summary: "open ports of a server with one encrypted packet",
+  synopsis: ["-A PROTO/PORT[,...] {-a ADDRESS | -R | -s} -D HOST [OPTION]...", "-n STANZA [OPTION]...", "--key-gen [OPTION]..."],
+  options: CLIENT_OPTIONS,
+  groups: {
+    request: "What to ask for",
+    transport: "How to send it",
+    keys: "Keys and encryption",
+    gpg: "GnuPG",
+    keygen: "Making keys",
+    files: "Files",
+    output: "Output and what comes after",
+    perl: "Options of older programs",
+  },
+  sections: [],
+};

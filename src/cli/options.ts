@@ -1,0 +1,84 @@
+/**
+ * The shape of an option table. One row an option; parser, usage, manual page and completion are all made from the
+ * rows, so they cannot disagree.
+ *
+ * @module
+ */
+
+/** A value that was read from text, or one line that says what was expected. */
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+
+/** What follows an option's name on the command line. */
+export interface ValueType<T> {
+  /** `rest` takes all that is left of the command line. */
+  readonly takes: "nothing" | "argument" | "rest";
+  /** Stands for the argument in usage: `PORT`. */
+  readonly argument?: string;
+  /** The only arguments there are, for completion. */
+  readonly choices?: readonly string[];
+  /** What a shell offers for the argument. */
+  readonly completes?: "file" | "folder" | "host" | "user";
+  /** What of the argument may be shown and stored; undefined when nothing may. Absent: all of it. */
+  redact?(text: string): string | undefined;
+  /**
+   * Reads the argument.
+   *
+   * @param text the argument, empty for a flag; all of them for `rest`
+   * @param before the value so far: an option may be given more than once
+   */
+  parse(text: readonly string[], before: T | undefined): Parsed<T>;
+}
+
+/** One option. `Values` are the values of all options of the program. */
+export interface OptionRow<T, Values> {
+  /** The long name without its dashes. */
+  readonly long: string;
+  /** One letter. */
+  readonly short?: string;
+  /** Further long names, those of other programs. */
+  readonly synonyms?: readonly string[];
+  /**
+   * The C program does not have this option. What abbreviates one of its options goes on doing so: this one's name and
+   * all synonyms may be shortened only where that fits none of them.
+   */
+  readonly added?: true;
+  readonly value: ValueType<T>;
+  /** What the option sets besides its own value. */
+  readonly implies?: Partial<Values>;
+  /** Key of {@link Program.groups}. */
+  readonly group: string;
+  /** One or more sentences for usage and manual page. */
+  readonly doc: string;
+  /** Not in usage and completion; the manual page lists it. */
+  readonly minor?: true;
+}
+
+/** A row for each member of `Values`: a forgotten one does not compile. */
+export type OptionTable<Values> = { readonly [K in keyof Values]-?: OptionRow<NonNullable<Values[K]>, Values> };
+
+/** A program, as its usage and manual page present it. */
+export interface Program<Values> {
+  readonly name: string;
+  /** A few words for the manual page's head. */
+  readonly summary: string;
+  /** How it is called, without the program's name. */
+  readonly synopsis: readonly string[];
+  readonly options: OptionTable<Values>;
+  /** Headings in their order. */
+  readonly groups: Readonly<Record<string, string>>;
+  /** Further sections of the manual page: heading, then paragraphs (see man-page.ts for their marks). */
+  readonly sections: readonly (readonly [heading: string, ...paragraphs: string[]])[];
+}
+
+/** A key of an option table. */
+export type OptionKey<Values> = keyof Values & string;
+
+/**
+ * The rows of a table with their keys, in the table's order.
+ *
+ * @param table an option table
+ * @returns pairs of key and row
+ */
+export function optionRows<Values>(table: OptionTable<Values>): readonly (readonly [OptionKey<Values>, OptionRow<unknown, Values>])[] {
+  return Object.entries(table) as unknown as (readonly [OptionKey<Values>, OptionRow<unknown, Values>])[];
+}
