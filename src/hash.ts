@@ -22,6 +22,12 @@ export interface Hash {
    */
   digest(): Bytes;
   /**
+   * Ends the message like `digest()`, without making an array.
+   *
+   * @param target receives the digest in its first `digestLength` bytes
+   */
+  digestInto(target: Uint8Array): void;
+  /**
    * Takes over the state of another computation of the same function, which goes on by itself.
    *
    * @param other left as it is
