@@ -214,7 +214,9 @@ export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
   const padded = decryptRijndael(blob.subarray(BLOCK_LENGTH), { mode: row.cipher, key, iv });
   wipe(passphrase, key, iv);
   const plaintext = unpadPkcs7(padded);
-  const opened = looksDecrypted(plaintext) ? openPlaintext(plaintext, keys.hmac !== undefined) : refuse("decryption", 107);
+  // Every sender pads. A text without padding lost a block on its way, or is no plaintext.
+  const isPadded = plaintext.length < padded.length;
+  const opened = isPadded && looksDecrypted(plaintext) ? openPlaintext(plaintext, keys.hmac !== undefined) : refuse("decryption", 107);
   wipe(padded);
   return opened;
 }
@@ -249,8 +251,9 @@ export function openPlaintext(plaintext: Uint8Array, authenticated: boolean): Op
 export function openPgpPrefix(packet: Uint8Array): "hQ" | "" {
   const first = decodeBase64(packet.subarray(0, 8));
   // Old-format tag 1 is 0x84 with a one-byte length, 0x85 with two, 0x86 with four; the version follows.
-  const versionAt = { 0x84: 2, 0x85: 3, 0x86: 5 }[first?.[0] ?? 0];
-  return first !== undefined && versionAt !== undefined && first[versionAt] === 3 ? "" : OPENPGP_PREFIX;
+  const versionAt: Readonly<Record<number, number>> = { 0x84: 2, 0x85: 3, 0x86: 5 };
+  const isSessionKey = first !== undefined && first[versionAt[first[0]!] ?? -1] === 3;
+  return isSessionKey ? "" : OPENPGP_PREFIX;
 }
 
 /**
