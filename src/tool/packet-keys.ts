@@ -1,0 +1,69 @@
+/**
+ * The options by which `fko-tool encode` and `fko-tool decode` are told the keys.
+ *
+ * @module
+ */
+
+import { decodeBase64 } from "../base64.ts";
+import type { Bytes } from "../bytes.ts";
+import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/client-options.ts";
+import type { OptionTable, Parsed } from "../cli/options.ts";
+import { choice, secret } from "../cli/values.ts";
+import { DIGESTS, type DigestType, type EncryptionMode, type Keys } from "../fko.ts";
+import { HmacKey } from "../hmac.ts";
+
+/** The keys, as they were given. */
+export interface KeyOptions {
+  key?: Bytes;
+  /** The base64 text. */
+  keyBase64?: Bytes;
+  hmacKey?: Bytes;
+  /** The base64 text. */
+  hmacKeyBase64?: Bytes;
+  hmacDigestType?: DigestType;
+  encryptionMode?: EncryptionMode;
+}
+
+const oneOf = (names: readonly string[]) => (shown: string) => `expected one of ${names.join(" ")}, got '${shown}'`;
+
+/** The rows. */
+export const KEY_OPTIONS: OptionTable<KeyOptions> = {
+  key: { long: "key", value: /* @__PURE__ */ secret("KEY"), group: "keys", doc: "The encryption key, as it is. Others on this machine can see it in the list of processes." },
+  keyBase64: { long: "key-base64", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The encryption key in base64. As visible as --key." },
+  hmacKey: { long: "hmac-key", value: /* @__PURE__ */ secret("KEY"), group: "keys", doc: "The HMAC key, as it is. Without one the packet bears no HMAC." },
+  hmacKeyBase64: { long: "hmac-key-base64", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The HMAC key in base64." },
+  hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ choice("DIGEST", DIGEST_NAMES, oneOf(DIGEST_NAMES)), group: "keys", doc: "Digest of the HMAC: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
+  encryptionMode: { long: "encryption-mode", short: "M", value: /* @__PURE__ */ choice("MODE", ENCRYPTION_MODE_NAMES, oneOf(ENCRYPTION_MODE_NAMES)), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
+};
+
+/** Keys ready for use, and the type of the HMAC. */
+export interface ReadyKeys extends Keys {
+  readonly hmacType: DigestType | undefined;
+}
+
+/**
+ * Makes keys of the options.
+ *
+ * @param options what was given
+ * @returns the keys, or one line that says what is missing or wrong
+ */
+export function readyKeys(options: KeyOptions): Parsed<ReadyKeys> {
+  const key = chooseKey("key", options.key, options.keyBase64);
+  if (!key.ok) return key;
+  if (key.value === undefined) return { ok: false, message: "expected --key or --key-base64" };
+  const hmacKey = chooseKey("hmac-key", options.hmacKey, options.hmacKeyBase64);
+  if (!hmacKey.ok) return hmacKey;
+  const mode = options.encryptionMode ?? "cbc";
+  if (mode === "asymmetric") return { ok: false, message: "--encryption-mode: expected a mode of the symmetric cipher; use 'gpg' for OpenPGP packets" };
+  const hmacType = hmacKey.value === undefined ? undefined : (options.hmacDigestType ?? "sha256");
+  const hmac = hmacKey.value && hmacType ? new HmacKey(DIGESTS[hmacType].hash, hmacKey.value) : undefined;
+  return { ok: true, value: { mode, key: key.value, hmacType, ...(hmac && { hmac }) } };
+}
+
+function chooseKey(name: string, plain: Bytes | undefined, base64: Bytes | undefined): Parsed<Bytes | undefined> {
+  if (plain !== undefined && base64 !== undefined) return { ok: false, message: `expected either --${name} or --${name}-base64, got both` };
+  const key = base64 === undefined ? plain : decodeBase64(base64);
+  if (base64 !== undefined && key === undefined) return { ok: false, message: `--${name}-base64: expected base64 text` };
+  if (key?.length === 0) return { ok: false, message: `--${name}: expected at least one byte, got none` };
+  return { ok: true, value: key };
+}
