@@ -1,5 +1,5 @@
 /**
- * Commands as they could be typed again: for the log, for dry runs, for error messages.
+ * Commands as they could be typed again: for the log, for error messages, for dry runs.
  *
  * @module
  */
@@ -8,26 +8,43 @@
  * Writes one word so that a shell reads it back as the same word.
  *
  * @param word any text
- * @returns the word, in quotes where it needs them; control codes are shown as `\xHH` in `$'…'`
+ * @returns the word, in quotes where it needs them; on one line, for control codes become `$'\n'` and the like
  */
 export function quoteWord(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  if (/[\0-\x1f\x7f]/.test(word)) {
-    const escaped = word.replace(/[\\']/g, "\\$&").replace(/[\0-\x1f\x7f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
-    return `$'${escaped}'`;
-  }
-  return `'${word.replaceAll("'", "'\\''")}'`;
+  if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word;
+  return /[\0-\x1f\x7f]/.test(word) ? quoteControls(word) : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The quotes of bash, ksh, zsh and POSIX.1-2024 that know escapes. */
+function quoteControls(text: string): string {
+  const escaped = text
+    .replace(/[\\']/g, "\\$&")
+    .replaceAll("\n", "\\n")
+    // Three octal digits, for a hexadecimal escape would swallow the digits after it in some shells.
+    .replace(/[\0-\x1f\x7f]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`);
+  return `$'${escaped}'`;
 }
 
 /**
- * Writes a command as it could be typed into a shell.
+ * Writes a command on one line.
  *
  * @param argv program and arguments
- * @param stdin text that it reads, shown as a here-document; must end its last line
- * @returns one line, or several with a here-document
+ * @param stdin what it reads
+ * @returns text that bash would run the same way
  */
 export function commandText(argv: readonly string[], stdin?: string): string {
-  const line = argv.map(quoteWord).join(" ");
-  if (stdin === undefined || stdin === "") return line;
-  return `${line} <<'EOF'\n${stdin}EOF`;
+  const words = argv.map(quoteWord).join(" ");
+  return stdin === undefined ? words : `${words} <<< ${quoteWord(stdin.replace(/\n$/, ""))}`;
+}
+
+/**
+ * Writes a command so that it is good to read: what it reads follows as a here-document.
+ *
+ * @param argv program and arguments
+ * @param stdin what it reads
+ * @returns one or several lines that every shell would run the same way, without the last line end
+ */
+export function commandScript(argv: readonly string[], stdin?: string): string {
+  const words = argv.map(quoteWord).join(" ");
+  return stdin === undefined ? words : `${words} <<'EOF'\n${stdin.replace(/\n?$/, "\n")}EOF`;
 }

@@ -65,6 +65,8 @@ export interface Rule {
   readonly subject: string;
   /** Unix time, seconds. */
   readonly expiresAt: number;
+  /** What it was made for; absent for a rule that was found. */
+  readonly grant?: Grant;
 }
 
 /** The rules that a grant needs, or why this firewall cannot do it. */
@@ -72,12 +74,12 @@ export type RulesOrRefusal =
   | { readonly ok: true; readonly rules: readonly Rule[] }
   | { readonly ok: false; readonly reason: string };
 
-/** What is to be different afterwards, all of it or nothing. */
+/** What is to be different afterwards, all of it or nothing. All rules are of one family. */
 export interface Change {
   readonly add: readonly Rule[];
   /** Rules that are there now; it is no failure when they are gone already. */
   readonly remove: readonly Rule[];
-  /** All other rules that should be there: what a firewall that lost its rules is given back. */
+  /** All other rules that should be there: what a firewall whose chains were taken away is given back. */
   readonly keep: Iterable<Rule>;
 }
 
@@ -131,9 +133,13 @@ export interface FirewallBackend {
   /** The line that announces {@link show}, and the one that announces {@link clear} on request. */
   readonly headings: { readonly ours: string; readonly all: string; readonly clear: string };
 
+  /** Whether listings show the newest rule first. */
+  readonly newestFirst: boolean;
+
   /** The log lines of a rule that was opened, was there already, or was closed; `number` is its place in its chain. */
   readonly lines: {
-    opened(rule: Rule): string;
+    /** @param before the rule that it takes the place of */
+    opened(rule: Rule, before?: Rule): string;
     present(rule: Rule): string;
     closed(rule: Rule, number: number): string;
   };
@@ -154,9 +160,8 @@ export class FirewallError extends Error {
    * @param result what came of it
    */
   constructor(command: Command, result: CommandResult) {
-    const how = result.failure ?? `exit status ${result.status}`;
     const said = printableText((result.stderr || result.stdout).trim().replace(/\s*\n\s*/g, "; "), 400);
-    super(`Firewall command failed (${how}): ${commandText(command.argv, command.stdin)}${said === "" ? "" : `: ${said}`}`);
+    super(`${command.purpose}() Error ${result.failure ?? result.status} from cmd:'${commandText(command.argv, command.stdin)}': ${said}`);
     this.name = "FirewallError";
     this.code = result.failure ?? "STATUS";
     this.argv = command.argv;

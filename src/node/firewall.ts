@@ -1,13 +1,21 @@
 /**
  * Performs what a firewall backend plans: gathers grants into batches, runs the commands one at
- * a time, closes what is due. Never blocks the packet path.
+ * a time, closes what is due. The packet path never waits for it.
+ *
+ * Everything that touches the firewall is one queue of tasks, so no two of our commands race.
+ * One timer stands at the next end of a grant; with nothing open there is none.
  *
  * @module
  */
 
-import { FirewallError, type FirewallBackend, type Rule } from "../firewall/backend.ts";
+import {
+  type Command, type CommandResult, FirewallError, type FirewallBackend, type Plan, type Rule,
+} from "../firewall/backend.ts";
+import { commandText } from "../command-text.ts";
 import type { Grant } from "../firewall/grant.ts";
-import type { run } from "./run.ts";
+import { Ledger, type Moment } from "../server/expiry.ts";
+import { Alarm, readClocks } from "./clock.ts";
+import { run, type RunResult } from "./run.ts";
 
 export { FirewallError } from "../firewall/backend.ts";
 
@@ -17,6 +25,13 @@ export interface FirewallLog {
   warning(message: string): void;
   info(message: string): void;
   debug(message: string): void;
+}
+
+/** The clocks and the timer, as the daemon or a test has them. */
+export interface FirewallClock {
+  read(): Moment;
+  /** @param onWake called at the time that was set, or earlier */
+  alarm(onWake: () => void): { set(wallMs: number | undefined): void; close(): void };
 }
 
 /** How commands are run and how grants are kept. */
@@ -36,12 +51,14 @@ export interface FirewallOptions {
   /** How long a grant waits for others to share its transaction, milliseconds, 5 when absent. */
   readonly gatherMs?: number;
   /**
-   * Time between two looks for rules of others with a time mark, seconds; 0 for never, as
-   * RULES_CHECK_THRESHOLD 0. See {@link sweepSeconds}.
+   * Longest time between two looks for rules of others with a time mark, seconds; 0 or absent for
+   * never. See {@link sweepSeconds}.
    */
   readonly sweepSeconds?: number;
   /** Replaces the runner in tests. */
   readonly run?: typeof run;
+  /** Replaces the clocks in tests. */
+  readonly clock?: FirewallClock;
 }
 
 /** What became of a grant. */
@@ -50,9 +67,9 @@ export type OpenResult =
     readonly ok: true;
     /** What is open now. */
     readonly rules: readonly Rule[];
-    /** Whether all of it was open already and now lasts longer. */
+    /** Whether all of it was open already. */
     readonly renewed: boolean;
-    /** Unix time, seconds, at which it closes: never earlier than asked for. */
+    /** Unix time, seconds, at which the first of it closes: never earlier than asked for. */
     readonly expiresAt: number;
   }
   | {
@@ -62,21 +79,62 @@ export type OpenResult =
     readonly error?: FirewallError;
   };
 
+/** Grants that may wait for the firewall; more are refused, so that a stuck one does not fill the memory. */
+const MAX_WAITING = 10_000;
+
+/** Grants of one transaction: keeps it below a second on a slow machine. */
+const MAX_BATCH = 1000;
+
+/** Listings are read whole: 10,000 rules are about 1.2 MB. */
+const MAX_OUTPUT_BYTES = 64 << 20;
+
+/** When something was closed anyway, a look for rules of others is taken after this time already. */
+const SWEEP_AFTER_CLOSING_MS = 2000;
+
+/** The longest pause between two tries to close something. */
+const MAX_POSTPONE_MS = 60_000;
+
+/** What a dry run or a plan without commands is told. */
+const NOTHING: CommandResult = { status: 0, stdout: "", stderr: "" };
+
 /**
- * Turns RULES_CHECK_THRESHOLD, which counted turns of a loop, into a time.
+ * Turns RULES_CHECK_THRESHOLD, which counted turns of a polling loop, into a time: 15 seconds for
+ * each, 5 minutes for the default of 20. This only concerns rules that somebody else put into our
+ * chains: ours have their own timer, and a look is also taken whenever one of ours was closed.
  *
  * @param threshold 0 for never
- * @returns seconds between two looks
+ * @returns seconds between two looks, 0 for never
  */
 export function sweepSeconds(threshold: number): number {
-  return threshold;
+  return 15 * threshold;
+}
+
+interface Waiting {
+  readonly grant: Grant;
+  readonly rules: readonly Rule[];
+  readonly resolve: (result: OpenResult) => void;
 }
 
 /** The firewall with the grants that are open in it. */
 export class Firewall {
+  #options: FirewallOptions;
+  readonly #clock: FirewallClock;
+  readonly #ledger = new Ledger<Rule>();
+  /** How often closing a rule failed in a row. */
+  readonly #failures = new Map<string, number>();
+  readonly #waiting: Waiting[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+  #alarm: { set(wallMs: number | undefined): void; close(): void } | undefined;
+  /** The end of the queue of tasks. Never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  #closingQueued = false;
+  #sweptAtMs = -Infinity;
+  #stopped = false;
+
   /** @param options backend, log, limits */
   constructor(options: FirewallOptions) {
-    void options;
+    this.#options = options;
+    this.#clock = options.clock ?? { read: readClocks, alarm: (onWake) => new Alarm(onWake) };
   }
 
   /**
@@ -84,7 +142,15 @@ export class Firewall {
    *
    * @throws {FirewallError} when the firewall cannot be used; the message is one line for the user
    */
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    this.#alarm = this.#clock.alarm(() => this.#wake());
+    await this.#enqueue(async () => {
+      const found = await this.#perform(this.#options.backend.prepare({ fresh: this.#options.clearAtStart }));
+      this.#sweptAtMs = this.#clock.read().monotonicMs;
+      this.#adopt(found);
+      await this.#closeDue();
+    });
+  }
 
   /**
    * Opens a grant, together with others that come within some milliseconds. Never rejects.
@@ -92,32 +158,352 @@ export class Firewall {
    * @param grant who may reach what, until when
    * @returns when the firewall has it, or why not
    */
-  async open(grant: Grant): Promise<OpenResult> {
-    void grant;
-    return { ok: false, reason: "" };
+  open(grant: Grant): Promise<OpenResult> {
+    if (this.#stopped) return Promise.resolve(refuse("the firewall is being closed"));
+    if (this.#waiting.length >= MAX_WAITING) return Promise.resolve(refuse(`${MAX_WAITING} grants are waiting for the firewall already`));
+    try {
+      const planned = this.#options.backend.rulesFor(grant, this.#ledger.items);
+      if (!planned.ok) return Promise.resolve(refuse(planned.reason));
+      return new Promise((resolve) => {
+        this.#waiting.push({ grant, rules: planned.rules, resolve });
+        this.#gathering ??= setTimeout(() => {
+          this.#gathering = undefined;
+          void this.#enqueue(() => this.#openWaiting());
+        }, this.#options.gatherMs ?? 5);
+      });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return Promise.resolve(refuse(error.message));
+    }
   }
 
   /** Waits for what is under way, closes everything unless it is to be left, stops the timer. Logs its failures. */
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#gathering);
+    for (const { resolve } of this.#waiting.splice(0)) resolve(refuse("the firewall is being closed"));
+    await this.#enqueue(async () => {
+      this.#alarm?.close();
+      if (!this.#options.clearAtStop) return;
+      try {
+        await this.#perform(this.#options.backend.clear());
+      } catch (error) {
+        this.#options.log.error(messageOf(error));
+      }
+    });
+  }
 
-  /** Takes another backend, as after a reload: grants stay open, in new places when the ground differs. */
-  async reload(backend: FirewallBackend): Promise<void> {
-    void backend;
+  /**
+   * Takes other settings, as after a reload: grants stay open, in new places when the ground
+   * differs; what no longer can be granted is closed.
+   *
+   * @param options as for the constructor; clocks stay
+   * @throws {FirewallError} when the new ground cannot be prepared
+   */
+  async reload(options: FirewallOptions): Promise<void> {
+    await this.#enqueue(async () => {
+      const before = this.#options;
+      if (options.backend.ground === before.backend.ground) {
+        this.#options = options;
+        return;
+      }
+      await this.#perform(before.backend.clear());
+      const grants = new Set([...this.#ledger.items.values()].flatMap((rule) => rule.grant ?? []));
+      for (const key of [...this.#ledger.items.keys()]) this.#ledger.remove(key);
+      this.#options = options;
+      this.#adopt(await this.#perform(options.backend.prepare({ fresh: options.clearAtStart })));
+      const again: Waiting[] = [];
+      for (const grant of grants) {
+        const planned = options.backend.rulesFor(grant, this.#ledger.items);
+        if (planned.ok) again.push({ grant, rules: planned.rules, resolve: () => {} });
+        else options.log.warning(`A grant ended with the reload: ${planned.reason}`);
+      }
+      await this.#openBatch(again);
+      this.#setAlarm();
+    });
   }
 
   /** The rules that are open now, oldest first. */
   get rules(): readonly Rule[] {
-    return [];
+    return [...this.#ledger.items.values()];
   }
 
-  /** Lists for --fw-list and --fw-list-all, heading included. Needs no start. */
+  /**
+   * Lists for --fw-list and --fw-list-all. Needs no start.
+   *
+   * @param scope our chains, or all of the tables that we use
+   * @returns what goes to stdout, heading included, and the firewall's own complaints
+   */
   async list(scope: "ours" | "all"): Promise<{ readonly stdout: string; readonly stderr: string }> {
-    void scope;
-    return { stdout: "", stderr: "" };
+    return this.#enqueue(async () => {
+      const { stdout, stderr } = await this.#perform(this.#options.backend.show(scope));
+      return { stdout: `${this.#options.backend.headings[scope]}\n${stdout}`, stderr };
+    });
   }
 
-  /** Removes everything of ours, for --fw-flush. Needs no start. */
+  /**
+   * Removes everything of ours, for --fw-flush. Needs no start.
+   *
+   * @returns what goes to stdout and stderr
+   */
   async flush(): Promise<{ readonly stdout: string; readonly stderr: string }> {
-    return { stdout: "", stderr: "" };
+    return this.#enqueue(async () => {
+      const stdout = `${this.#options.backend.headings.clear}\n`;
+      try {
+        await this.#perform(this.#options.backend.clear());
+        return { stdout, stderr: "" };
+      } catch (error) {
+        return { stdout, stderr: `${messageOf(error)}\n` };
+      }
+    });
   }
+
+  /** Runs a task when all before it have ended. */
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.then(() => {}, () => {});
+    return result;
+  }
+
+  #wake(): void {
+    if (this.#closingQueued) return;
+    this.#closingQueued = true;
+    void this.#enqueue(async () => {
+      this.#closingQueued = false;
+      if (!this.#stopped) await this.#closeDue();
+    });
+  }
+
+  /** Sets the timer to what comes first: the end of a grant or the next look for rules of others. */
+  #setAlarm(): void {
+    const now = this.#clock.read();
+    const sweepMs = this.#sweepMs();
+    const soonest = Math.min(
+      this.#ledger.nextDueMs(now) ?? Infinity,
+      sweepMs === 0 ? Infinity : Math.max(0, this.#sweptAtMs + sweepMs - now.monotonicMs),
+    );
+    this.#alarm?.set(soonest === Infinity ? undefined : now.wallMs + soonest);
+  }
+
+  #sweepMs(): number {
+    return 1000 * (this.#options.sweepSeconds ?? 0);
+  }
+
+  async #openWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      for (const family of [4, 6] as const) {
+        const ours = batch.filter(({ grant }) => grant.source.version === family);
+        if (ours.length > 0) await this.#openBatch(ours);
+      }
+    }
+    this.#setAlarm();
+  }
+
+  /** Opens grants of one family in one transaction, and closes with them what is due. */
+  async #openBatch(batch: readonly Waiting[]): Promise<void> {
+    const { backend, log } = this.#options;
+    const now = this.#clock.read();
+    const add = new Map<string, Rule>();
+    const remove = new Map<string, Rule>();
+    const present: Rule[] = [];
+    const opening: Waiting[] = [];
+    for (const waiting of batch) {
+      if (waiting.grant.expiresAt * 1000 <= now.wallMs) {
+        waiting.resolve(refuse(`it had ended at ${waiting.grant.expiresAt}, before the firewall could open it`));
+        continue;
+      }
+      opening.push(waiting);
+      for (const rule of waiting.rules) {
+        const live = this.#ledger.items.get(rule.key);
+        const current = add.get(rule.key) ?? live;
+        // The longer of two grants counts: nobody's access is shortened by another knock.
+        if (current !== undefined && current.expiresAt >= rule.expiresAt) {
+          present.push(rule);
+          continue;
+        }
+        add.set(rule.key, rule);
+        if (live !== undefined) remove.set(rule.key, live);
+      }
+    }
+    const family = batch[0]?.grant.source.version;
+    const due = add.size === 0 ? [] : this.#ledger.due(now).filter((rule) => rule.family === family && !add.has(rule.key));
+    const numbers = this.#numbers(due);
+    const failure = await this.#change([...add.values()], [...remove.values(), ...due]);
+    if (failure !== undefined) {
+      // One that the firewall does not take must not keep the others out. Without a program or its lock nobody gets in.
+      if (opening.length > 1 && failure.code === "STATUS" && failure.status !== 4) {
+        const half = opening.length >> 1;
+        await this.#openBatch(opening.slice(0, half));
+        await this.#openBatch(opening.slice(half));
+        return;
+      }
+      log.error(failure.message);
+      for (const { resolve } of opening) resolve({ ok: false, reason: failure.message, error: failure });
+      return;
+    }
+
+    this.#forget(due, numbers);
+    const after = this.#clock.read();
+    for (const rule of add.values()) {
+      const before = this.#ledger.items.get(rule.key);
+      this.#ledger.put(rule, after);
+      this.#failures.delete(rule.key);
+      log.info(backend.lines.opened(rule, before));
+    }
+    for (const rule of present) log.debug(backend.lines.present(rule));
+    for (const { rules, resolve } of opening) {
+      const open = rules.map((rule) => this.#ledger.items.get(rule.key) ?? rule);
+      resolve({
+        ok: true, rules: open,
+        renewed: rules.every((rule) => remove.has(rule.key) || add.get(rule.key) !== rule),
+        expiresAt: Math.min(...open.map((rule) => rule.expiresAt)),
+      });
+    }
+  }
+
+  /** Closes what is due, and takes a look for rules of others when it is time for one. */
+  async #closeDue(): Promise<void> {
+    try {
+      const now = this.#clock.read();
+      const due = this.#ledger.due(now);
+      await this.#close(due);
+      const sinceMs = now.monotonicMs - this.#sweptAtMs;
+      if (this.#sweepMs() > 0 && sinceMs >= (due.length > 0 ? Math.min(SWEEP_AFTER_CLOSING_MS, this.#sweepMs()) : this.#sweepMs())) {
+        await this.#sweep();
+      }
+    } finally {
+      this.#setAlarm();
+    }
+  }
+
+  async #close(due: readonly Rule[]): Promise<void> {
+    const numbers = this.#numbers(due);
+    for (const family of [4, 6] as const) {
+      const ours = due.filter((rule) => rule.family === family);
+      const failure = ours.length === 0 ? undefined : await this.#change([], ours);
+      if (failure === undefined) {
+        this.#forget(ours, numbers);
+        continue;
+      }
+      this.#options.log.error(`Still open after its time, to be tried again: ${failure.message}`);
+      const now = this.#clock.read();
+      for (const { key } of ours) {
+        const failures = (this.#failures.get(key) ?? 0) + 1;
+        this.#failures.set(key, failures);
+        this.#ledger.postpone(key, now, Math.min(500 * 2 ** failures, MAX_POSTPONE_MS));
+      }
+    }
+  }
+
+  /** Reads the chains: rules of others with a time mark are closed when they are due, too. */
+  async #sweep(): Promise<void> {
+    this.#sweptAtMs = this.#clock.read().monotonicMs;
+    try {
+      this.#adopt(await this.#perform(this.#options.backend.find()));
+      await this.#close(this.#ledger.due(this.#clock.read()));
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      this.#options.log.error(error.message);
+    }
+  }
+
+  #adopt(found: readonly Rule[]): void {
+    const now = this.#clock.read();
+    for (const rule of found) {
+      const known = this.#ledger.items.get(rule.key);
+      // A second rule that opens the same needs a place of its own to be closed from.
+      const second = `${rule.key} ${rule.expiresAt}`;
+      if (known?.expiresAt === rule.expiresAt || this.#ledger.items.has(second)) continue;
+      this.#ledger.put(known === undefined ? rule : { ...rule, key: second }, now);
+    }
+  }
+
+  #forget(rules: readonly Rule[], numbers: ReadonlyMap<Rule, number>): void {
+    for (const rule of rules) {
+      this.#ledger.remove(rule.key);
+      this.#failures.delete(rule.key);
+      this.#options.log.info(this.#options.backend.lines.closed(rule, numbers.get(rule) ?? 0));
+    }
+  }
+
+  /** The places of rules in their chains, counted among ours. */
+  #numbers(rules: readonly Rule[]): ReadonlyMap<Rule, number> {
+    const numbers = new Map<Rule, number>();
+    if (rules.length === 0) return numbers;
+    const counts = new Map<string, number>();
+    const wanted = new Set(rules);
+    for (const rule of this.#ledger.items.values()) {
+      const place = placeOf(rule);
+      const number = (counts.get(place) ?? 0) + 1;
+      counts.set(place, number);
+      if (wanted.has(rule)) numbers.set(rule, number);
+    }
+    if (this.#options.backend.newestFirst) {
+      for (const [rule, number] of numbers) numbers.set(rule, counts.get(placeOf(rule))! + 1 - number);
+    }
+    return numbers;
+  }
+
+  /** Changes rules of one family. Returns the failure, which is an answer here. */
+  async #change(add: readonly Rule[], remove: readonly Rule[]): Promise<FirewallError | undefined> {
+    if (add.length === 0 && remove.length === 0) return undefined;
+    const gone = new Set(remove.map((rule) => rule.key));
+    const nowSeconds = this.#clock.read().wallMs / 1000;
+    const keep = function* (items: Iterable<Rule>): Generator<Rule> {
+      for (const rule of items) if (!gone.has(rule.key) && rule.expiresAt > nowSeconds) yield rule;
+    };
+    try {
+      await this.#perform(this.#options.backend.change({ add, remove, keep: keep(this.#ledger.items.values()) }));
+      return undefined;
+    } catch (error) {
+      if (error instanceof FirewallError) return error;
+      throw error;
+    }
+  }
+
+  async #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
+    let result = NOTHING;
+    for (;;) {
+      const step = plan.next(result);
+      if (step.done) return step.value;
+      if (step.value.kind === "note") this.#options.log[step.value.level](step.value.message);
+      else result = await this.#runCommand(step.value);
+    }
+  }
+
+  async #runCommand(command: Command): Promise<CommandResult> {
+    const { log, tries = 1, pauseSeconds = 0, timeoutSeconds = 30 } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const result = resultOf(await (this.#options.run ?? run)(command.argv, {
+        ...(command.stdin === undefined ? {} : { input: command.stdin }),
+        timeoutMs: 1000 * timeoutSeconds,
+        maxOutputBytes: MAX_OUTPUT_BYTES,
+      }));
+      log.debug(`${command.purpose}() CMD: '${commandText(command.argv, command.stdin)}' `
+        + `(res: ${result.failure ?? result.status}, err: ${result.stderr.trim()})`);
+      const answered = result.failure === undefined && (command.answers ?? [0]).includes(result.status ?? -1);
+      if (answered || attempt >= tries || result.failure === "ENOENT") return result;
+      if (pauseSeconds > 0) await new Promise((resolve) => setTimeout(resolve, 1000 * pauseSeconds));
+    }
+  }
+}
+
+function resultOf({ status, signal, timedOut, truncated, startError, stdout, stderr, durationMs }: RunResult): CommandResult {
+  const failure = startError?.code ?? (timedOut ? "TIMEOUT" : signal !== undefined ? "SIGNAL" : truncated ? "TRUNCATED" : undefined);
+  if (failure === undefined) return { status, stdout, stderr };
+  const said = startError?.message ?? (timedOut ? `killed after ${Math.round(durationMs)} ms` : signal !== undefined ? `ended by ${signal}` : "its output is too long");
+  return { status, stdout, stderr: stderr.trim() === "" ? said : `${said}: ${stderr}`, failure };
+}
+
+function placeOf(rule: Rule): string {
+  return `${rule.family} ${rule.table} ${rule.chain}`;
+}
+
+function refuse(reason: string): OpenResult {
+  return { ok: false, reason };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

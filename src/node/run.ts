@@ -4,6 +4,10 @@
  * @module
  */
 
+import { spawn, type ChildProcess } from "node:child_process";
+import type { Readable } from "node:stream";
+import { codeOf, reasonOf } from "./system-error.ts";
+
 /** What a program gets and may cost. */
 export interface RunOptions {
   /** Given on stdin, which is empty when absent. */
@@ -33,23 +37,140 @@ export interface RunResult {
   readonly timedOut: boolean;
   /** Output was longer than the bound. */
   readonly truncated: boolean;
-  /** Why it could not be started: `ENOENT` no such program, `EACCES` not executable, `EPERM` not as that user, `E2BIG`, `EAGAIN` … */
+  /**
+   * Why it could not be started: `ENOENT` no such program, `EACCES` not executable, `EPERM` not as that user,
+   * `E2BIG` too many or too long arguments, `EINVAL` an argument with a NUL in it, `EAGAIN` …
+   */
   readonly startError: { readonly code: string; readonly message: string } | undefined;
   readonly stdout: string;
   readonly stderr: string;
   readonly durationMs: number;
 }
 
-/** Runs a program. Never rejects for what the program or the system does. */
+/** Where programs are looked for, whatever the environment says. */
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** How long the output may still come after everything was killed: a process that left the group may hold the pipe. */
+const DRAIN_MS = 500;
+
+const running = /* @__PURE__ */ new Set<ChildProcess>();
+
+/**
+ * Runs a program in a session of its own and waits until it has ended and its output is there.
+ * Never rejects for what the program or the system does.
+ *
+ * @param argv program and arguments; never secrets, which every user can read there
+ * @param options input, environment and limits
+ * @returns how it ended
+ */
 export function run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
-  throw new RangeError(`${argv.length} ${options.timeoutMs}`);
+  const startedAt = performance.now();
+  return new Promise((resolve) => {
+    const stdout = new Output(options.maxOutputBytes ?? 1 << 20);
+    const stderr = new Output(options.maxOutputBytes ?? 1 << 20);
+    let timedOut = false;
+    let settled = false;
+    let limit: NodeJS.Timeout | undefined;
+    let child: ChildProcess | undefined;
+    const settle = (status: number | undefined, signal: string | undefined, startError?: unknown): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(limit);
+      if (child !== undefined) running.delete(child);
+      const truncated = stdout.truncated || stderr.truncated;
+      resolve({
+        argv, status, signal, timedOut, truncated,
+        ok: status === 0 && !timedOut && !truncated,
+        startError: startError === undefined ? undefined : { code: startCode(startError), message: reasonOf(startError) },
+        stdout: stdout.text(), stderr: stderr.text(), durationMs: performance.now() - startedAt,
+      });
+    };
+
+    try {
+      child = spawn(argv[0], argv.slice(1), {
+        detached: true, // its own process group, so that its children can be killed too
+        cwd: options.cwd ?? "/",
+        env: { PATH, LC_ALL: "C", ...options.env },
+        stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+        ...(options.uid === undefined ? {} : { uid: options.uid }),
+        ...(options.gid === undefined ? {} : { gid: options.gid }),
+      });
+    } catch (error) { // E2BIG, EPERM for another user, a NUL in an argument
+      settle(undefined, undefined, error);
+      return;
+    }
+    const started = child;
+    started.on("error", (error) => {
+      if (started.pid === undefined) settle(undefined, undefined, error);
+    });
+    if (started.pid === undefined) return; // the error is on its way
+    running.add(started);
+    stdout.collect(started.stdout!);
+    stderr.collect(started.stderr!);
+    started.stdin?.on("error", () => {}); // EPIPE when it leaves early: its exit status tells
+    started.stdin?.end(options.input);
+    started.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
+    limit = setTimeout(() => {
+      timedOut = true;
+      signalGroup(started, "SIGKILL");
+      limit = setTimeout(() => {
+        for (const stream of started.stdio) stream?.destroy();
+        settle(undefined, "SIGKILL");
+      }, DRAIN_MS);
+    }, Math.min(options.timeoutMs, 0x7fffffff));
+  });
 }
 
 /**
  * Ends what is still running: TERM to every group, after the grace KILL.
  *
  * @param graceMs time to leave in good order, milliseconds
+ * @returns when all have ended
  */
 export async function endRunning(graceMs: number): Promise<void> {
-  void graceMs;
+  const ended = Promise.all([...running].map((child) => new Promise((resolve) => child.once("close", resolve))));
+  for (const child of running) signalGroup(child, "SIGTERM");
+  const timer = setTimeout(() => {
+    for (const child of running) signalGroup(child, "SIGKILL");
+  }, graceMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** What a stream gave, up to a bound. */
+class Output {
+  truncated = false;
+  readonly #limit: number;
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  collect(stream: Readable): void {
+    stream.on("error", () => {}); // a reset at the end; what came counts
+    stream.on("data", (chunk: Uint8Array) => {
+      const room = this.#limit - this.#length;
+      if (chunk.length > room) this.truncated = true;
+      if (room <= 0) return;
+      this.#chunks.push(chunk.subarray(0, room));
+      this.#length += Math.min(room, chunk.length);
+    });
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString("utf8");
+  }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch { /* all of it is gone already */ }
+}
+
+function startCode(error: unknown): string {
+  const code = codeOf(error) ?? "UNKNOWN";
+  return code === "ERR_INVALID_ARG_VALUE" ? "EINVAL" : code;
 }

@@ -1,0 +1,143 @@
+/**
+ * Which iptables rules a grant needs.
+ *
+ * @module
+ */
+
+import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
+import { meaningOf } from "./_iptables-listing.ts";
+import type { Rule, RulesOrRefusal } from "./backend.ts";
+import type { Grant, NatTarget, PortSpec } from "./grant.ts";
+import type { ChainSettings, IptablesSettings } from "./iptables.ts";
+
+const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], string>> = { tcp: "6", udp: "17" };
+
+/**
+ * Plans the rules of a grant: always in the family of the address that may enter, and no wider
+ * than what was granted.
+ *
+ * @param grant who may reach what
+ * @param chains our chains that are in use
+ * @returns the rules in the order in which they are to be added, or why it cannot be done
+ * @throws {RangeError} when the grant has no ports, impossible ones, or no end
+ */
+export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]): RulesOrRefusal {
+  checkGrant(grant);
+  const { source, destination, nat, expiresAt } = grant;
+  const family = source.version;
+  if (isUnspecifiedIp(source)) return refuse(`no rule can be made for the address ${formatIp(source)}, which stands for none`);
+  for (const [what, address] of [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]] as const) {
+    if (address !== undefined && address.version !== family) {
+      return refuse(`the ${what} ${formatIp(address)} is no IPv${family} address, but ${formatIp(source)} is`);
+    }
+  }
+
+  const from = ["-s", formatIp(source)];
+  const any = family === 4 ? "0.0.0.0/0" : "::/0";
+  const ours = destination === undefined ? any : formatIp(destination);
+  const request = grant.ports.map((spec) => `${spec.protocol}/${spec.port}`).join(",");
+  const rules: Rule[] = [];
+  const add = (kind: string, chain: ChainSettings, conditions: readonly string[], effect: readonly string[] = []): void => {
+    const words = [...conditions, "-m", "comment", "--comment", `_exp_${expiresAt}`, "-j", chain.target, ...effect];
+    rules.push({
+      key: ruleKey(family, chain.table, chain.chain, words),
+      family, table: chain.table, chain: chain.chain, kind, words, expiresAt, grant,
+      subject: `${formatIp(source)} -> ${ours} ${kind.endsWith(" ALL") ? "*/*" : request}`,
+    });
+  };
+
+  if (nat === undefined) {
+    for (const spec of grant.ports) {
+      add("access", chains.input, [...protocol(spec), ...from, "-d", ours, "--dport", String(spec.port)]);
+      if (chains.output !== undefined) {
+        add("OUTPUT", chains.output, [...protocol(spec), "-d", formatIp(source), "-s", ours, "--sport", String(spec.port)]);
+      }
+    }
+    return { ok: true, rules };
+  }
+
+  const requested = grant.ports[0]!;
+  const target = targetOf(nat);
+  // What is rewritten for this host stays with its port: the rest of the host is no part of the request.
+  const wholeHost = nat.wholeHost && nat.kind === "forward";
+  if (target === undefined && !wholeHost) return refuse(`the NAT target ${formatIp(nat.address)} stands for no address`);
+  const toTarget = target === undefined ? [] : ["-d", formatIp(target)];
+  const targetPort = ["--dport", String(nat.port)];
+
+  if (nat.kind === "local") {
+    // A rewritten packet comes to INPUT with its new destination.
+    const local = destination === undefined ? any : formatIp(nat.rewriteDestination ? nat.address : destination);
+    add("local NAT", chains.input, [...protocol(requested), ...from, "-d", local, ...targetPort]);
+  } else if (chains.forward === undefined) {
+    return refuse("forwarding is not enabled");
+  } else if (wholeHost) {
+    add("FORWARD ALL", chains.forward, [...from, ...toTarget]);
+  } else {
+    add("FORWARD", chains.forward, [...protocol(requested), ...from, ...toTarget, ...targetPort]);
+  }
+
+  if (nat.rewriteDestination && target !== undefined) {
+    if (chains.dnat === undefined) return refuse("destination NAT is not enabled");
+    if (wholeHost) add("DNAT ALL", chains.dnat, [...from, "-d", ours], ["--to-destination", formatIp(target)]);
+    else {
+      add("DNAT", chains.dnat, [...protocol(requested), ...from, "-d", ours, "--dport", String(requested.port)],
+        ["--to-destination", endpoint(target, nat.port)]);
+    }
+  }
+
+  if (nat.sourceNat !== undefined) {
+    const kind = wholeHost ? "SNAT ALL" : "SNAT";
+    const conditions = wholeHost ? [...from, ...toTarget] : [...protocol(requested), ...from, ...toTarget, ...targetPort];
+    if (nat.sourceNat.kind === "snat") {
+      if (chains.snat === undefined) return refuse("source NAT is not enabled");
+      add(kind, chains.snat, conditions, ["--to-source", formatIp(nat.sourceNat.address)]);
+    } else {
+      if (chains.masquerade === undefined) return refuse("masquerading is not enabled");
+      add(kind, chains.masquerade, conditions, wholeHost ? [] : ["--to-ports", String(requested.port)]);
+    }
+  }
+  return { ok: true, rules };
+}
+
+/**
+ * Names what a rule opens, whenever it ends.
+ *
+ * @returns a key for Map
+ */
+export function ruleKey(family: 4 | 6, table: string, chain: string, words: readonly string[]): string {
+  return `${family} ${table} ${chain} ${meaningOf(words)}`;
+}
+
+function checkGrant(grant: Grant): void {
+  if (grant.ports.length === 0) throw new RangeError("Cannot plan a grant: expected at least one port, got none");
+  const ports = grant.ports.map((spec) => spec.port);
+  if (grant.nat !== undefined && !grant.nat.wholeHost) ports.push(grant.nat.port);
+  for (const port of ports) {
+    if (!Number.isInteger(port) || port < 1 || port > 65535) throw new RangeError(`Cannot plan a grant: expected a port of 1 to 65535, got ${port}`);
+  }
+  // The comment holds up to 11 digits.
+  if (!Number.isInteger(grant.expiresAt) || grant.expiresAt < 0 || grant.expiresAt > 99_999_999_999) {
+    throw new RangeError(`Cannot plan a grant: expected its end in whole seconds since 1970, got ${grant.expiresAt}`);
+  }
+}
+
+function refuse(reason: string): RulesOrRefusal {
+  return { ok: false, reason };
+}
+
+/** Where packets are sent, when it is an address at all. */
+function targetOf(nat: NatTarget | undefined): IpAddress | undefined {
+  return nat === undefined || isUnspecifiedIp(nat.address) ? undefined : nat.address;
+}
+
+function snatAddressOf(nat: NatTarget | undefined): IpAddress | undefined {
+  return nat?.sourceNat?.kind === "snat" ? nat.sourceNat.address : undefined;
+}
+
+function protocol(spec: PortSpec): string[] {
+  return ["-p", PROTOCOL_NUMBERS[spec.protocol]];
+}
+
+function endpoint(address: IpAddress, port: number): string {
+  return address.version === 4 ? `${formatIp(address)}:${port}` : `[${formatIp(address)}]:${port}`;
+}
