@@ -1,0 +1,72 @@
+/**
+ * What can be said of settings before anything is done with them.
+ *
+ * @module
+ */
+
+import { parsePortSpec } from "../access-message.ts";
+import { printableText } from "../foreign-text.ts";
+import { parseIp } from "../ip.ts";
+import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport, transportOf } from "./settings.ts";
+
+/** A rule: what is wrong when it is broken, or undefined. */
+type Check = (settings: ClientSettings) => string | undefined;
+
+const when = (broken: boolean | undefined, message: string): string | undefined => (broken ? message : undefined);
+
+/** Runs that send nothing need neither a server nor an address. */
+const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.test || settings.keyGen || settings.keyGenFile !== undefined || settings.version);
+
+/** In the order in which scripts expect to hear of them. */
+const CHECKS: readonly Check[] = [
+  (s) => when(!s.destination && !sendsNothing(s), "Must use --destination unless --test mode is used"),
+  (s) => when(
+    s.allowIp === undefined && !s.resolveIpHttps && !sendsNothing(s),
+    s.serverCmd === undefined
+      ? "Must use one of [-s|-R|-a] to specify IP for SPA access."
+      : "Must use one of [-s|-a] to specify IP for SPA access with --server-cmd.",
+  ),
+  (s) => when(
+    s.allowIp !== undefined && parseIp(s.allowIp) === undefined,
+    `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, got '${printableText(s.allowIp ?? "")}'`,
+  ),
+  (s) => when(
+    s.spoofSource !== undefined && parseIp(s.spoofSource) === undefined,
+    `Invalid spoof IP: --spoof-source expects an address such as 192.0.2.1, got '${printableText(s.spoofSource ?? "")}'`,
+  ),
+  (s) => when(
+    s.spoofSource !== undefined && !isRawTransport(transportOf(s)),
+    "--spoof-source: Must set -P <udpraw|tcpraw|icmp> with a spoofed source IP",
+  ),
+  (s) => when(s.httpProxy !== undefined && transportOf(s) !== "http", "Cannot set --http-proxy with a non-HTTP protocol."),
+  (s) => when(s.ipv6 && (s.ipv4 || s.serverResolveIpv4), "--ipv6: cannot be combined with --ipv4 or --server-resolve-ipv4"),
+  (s) => when(s.gpgEncryption && !s.gpgRecipientKey, "Must specify --gpg-recipient-key when GPG is used."),
+  (s) => when(
+    s.encryptionMode === "asymmetric" && !s.gpgEncryption,
+    "Must specify GPG recipient/signing keys when Asymmetric encryption mode is used.",
+  ),
+  (s) => when(encryptionModeOf(s) === "legacy" && hmacTypeOf(s) !== undefined, "Legacy encryption mode is incompatible with HMAC usage."),
+  (s) => when(
+    Boolean(s.serverCmd) && (Boolean(s.natAccess) || s.natLocal),
+    "--server-cmd: cannot be combined with --nat-access or --nat-local; fko_set_nat_access_str: Error 4 - Args contain invalid data",
+  ),
+  (s) => when(s.serverAuth !== undefined && (Boolean(s.natAccess) || s.natLocal), "--server-auth: cannot be combined with --nat-access or --nat-local"),
+  (s) => when(
+    s.verify !== undefined && parsePortSpec(s.verify) === undefined,
+    `--verify: expected tcp/PORT or udp/PORT, got '${printableText(s.verify ?? "")}'`,
+  ),
+];
+
+/**
+ * Looks for contradictions between settings.
+ *
+ * @param settings all layers, joined
+ * @returns one line about the first one, or undefined
+ */
+export function checkSettings(settings: ClientSettings): string | undefined {
+  for (const check of CHECKS) {
+    const message = check(settings);
+    if (message !== undefined) return message;
+  }
+  return undefined;
+}

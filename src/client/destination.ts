@@ -1,0 +1,40 @@
+/**
+ * Names of hosts with a port behind them.
+ *
+ * @module
+ */
+
+/** A host, and the port that was named with it. */
+export interface HostPort {
+  /** Name or address, IPv6 without brackets. */
+  readonly host: string;
+  /** The text behind the colon. */
+  readonly port?: string;
+}
+
+/**
+ * Takes `host:port`, `[2001:db8::1]:port` and bare hosts apart. Text with several colons and no brackets is an IPv6
+ * address without a port.
+ *
+ * @param text as the user typed it
+ * @returns host and port; neither is checked
+ */
+export function splitHostPort(text: string): HostPort {
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+  if (bracketed !== null) return { host: bracketed[1]!, ...(bracketed[2] !== undefined && { port: bracketed[2] }) };
+  const at = text.indexOf(":");
+  if (at < 0 || at !== text.lastIndexOf(":")) return { host: text };
+  return { host: text.slice(0, at), port: text.slice(at + 1) };
+}
+
+/**
+ * Reads a port.
+ *
+ * @param text the whole text
+ * @param min the least port taken
+ * @returns min..65535, or undefined
+ */
+export function parsePort(text: string, min: 0 | 1 = 1): number | undefined {
+  const port = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return port >= min && port <= 65535 ? port : undefined;
+}
