@@ -1,5 +1,6 @@
 /**
- * Runs a helper program to its end: bytes in, bytes out, with limits on time and output.
+ * Runs a program that takes or gives secrets: bytes in, bytes out, more descriptors than three, and
+ * no copy of them as text. What speaks text is run by run.ts.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  * @module
  */
 import { printableText } from "../foreign-text.ts";
-import { runChild } from "./child.ts";
+import { run } from "./run.ts";
 
 /** The outcome of {@link injectPacket}. */
 export type InjectResult =
@@ -57,14 +57,14 @@ const INJECTORS: readonly Injector[] = [
 export async function injectPacket(packet: Uint8Array, timeoutMs: number): Promise<InjectResult> {
   const unfit: string[] = [];
   for (const { name, argv } of INJECTORS) {
-    const result = await runChild(argv, { stdin: packet, timeoutMs });
-    if (result.kind === "timeout") return { ok: false, reason: "timeout", message: `${name} did not send the packet within ${timeoutMs} ms` };
-    if (result.kind === "exited" && result.status === 0) return { ok: true };
-    if (result.kind === "not-started") {
-      unfit.push(`${name}: ${result.code === "ENOENT" ? "not found" : `cannot be started (${result.code ?? "unknown error"})`}`);
+    const result = await run(argv, { input: packet, timeoutMs });
+    if (result.ok) return { ok: true };
+    if (result.timedOut) return { ok: false, reason: "timeout", message: `${name} did not send the packet within ${timeoutMs} ms` };
+    if (result.startError !== undefined) {
+      unfit.push(`${name}: ${result.startError.code === "ENOENT" ? "not found" : result.startError.message}`);
       continue;
     }
-    const words = result.kind === "exited" ? new TextDecoder().decode(result.stderr).trim() : "too much output";
+    const words = result.stderr.trim();
     const told = /^(socket|send): (.+)$/m.exec(words);
     if (told !== null) return refused(told[1]!, told[2]!);
     unfit.push(`${name}: ${printableText(words.split("\n")[0]!)}`);
