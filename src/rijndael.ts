@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type AesKey, decryptBlock, encryptBlock, expandDecryptionKey, expandEncryptionKey } from "./_aes.ts";
+import { decryptBlock, encryptBlock, expandDecryptionKey, expandEncryptionKey } from "./_aes.ts";
 import type { Bytes } from "./bytes.ts";
 
 /** Modes of operation; `cfb` is CFB-128, and `ctr` counts big-endian over all 16 bytes. */
@@ -28,10 +28,11 @@ const BLOCK_LENGTH = 16;
 /**
  * Works through whole blocks in place.
  *
+ * @param key round keys
  * @param blocks read and overwritten
  * @param chain four words: the IV, then whatever one block hands to the next
  */
-type Cipher = (key: AesKey, blocks: DataView, chain: Int32Array) => void;
+type Cipher = (key: Int32Array, blocks: DataView, chain: Int32Array) => void;
 
 interface ModeRow {
   readonly encrypt: Cipher;
@@ -90,7 +91,7 @@ function checkLengths(verb: string, data: Uint8Array, { mode, key, iv }: Rijndae
   }
 }
 
-function run(cipher: Cipher, key: AesKey, data: Uint8Array, { iv }: RijndaelOptions): Bytes {
+function run(cipher: Cipher, key: Int32Array, data: Uint8Array, { iv }: RijndaelOptions): Bytes {
   const blocks = new Uint8Array(Math.ceil(data.length / BLOCK_LENGTH) * BLOCK_LENGTH);
   blocks.set(data);
   const chain = new Int32Array(4);
@@ -99,7 +100,7 @@ function run(cipher: Cipher, key: AesKey, data: Uint8Array, { iv }: RijndaelOpti
     for (let word = 0; word < 4 && 4 * word < iv.length; word++) chain[word] = words.getInt32(4 * word, true);
   }
   cipher(key, new DataView(blocks.buffer), chain);
-  key.words.fill(0);
+  key.fill(0);
   chain.fill(0);
   if (blocks.length === data.length) return blocks;
   const cut = blocks.slice(0, data.length);
@@ -110,30 +111,30 @@ function run(cipher: Cipher, key: AesKey, data: Uint8Array, { iv }: RijndaelOpti
 // --- The modes, SP 800-38A §6 ----------------------------------------------------------------------------------------
 
 /** §6.1. */
-function encryptEcb(key: AesKey, blocks: DataView, chain: Int32Array): void {
+function encryptEcb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     encryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
-    storeBlock(blocks, at, chain);
+    storeBlock(blocks, at, chain[0]!, chain[1]!, chain[2]!, chain[3]!);
   }
 }
 
-function decryptEcb(key: AesKey, blocks: DataView, chain: Int32Array): void {
+function decryptEcb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     decryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
-    storeBlock(blocks, at, chain);
+    storeBlock(blocks, at, chain[0]!, chain[1]!, chain[2]!, chain[3]!);
   }
 }
 
 /** §6.2. */
-function encryptCbc(key: AesKey, blocks: DataView, chain: Int32Array): void {
+function encryptCbc(key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    mixBlock(chain, blocks, at);
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
-    storeBlock(blocks, at, chain);
+    mixBlock(blocks, at, chain);
+    encryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
+    storeBlock(blocks, at, chain[0]!, chain[1]!, chain[2]!, chain[3]!);
   }
 }
 
-function decryptCbc(key: AesKey, blocks: DataView, chain: Int32Array): void {
+function decryptCbc(key: Int32Array, blocks: DataView, chain: Int32Array): void {
   const plain = new Int32Array(4);
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     const c0 = word(blocks, at);
@@ -141,8 +142,7 @@ function decryptCbc(key: AesKey, blocks: DataView, chain: Int32Array): void {
     const c2 = word(blocks, at + 8);
     const c3 = word(blocks, at + 12);
     decryptBlock(key, c0, c1, c2, c3, plain);
-    for (let column = 0; column < 4; column++) plain[column]! ^= chain[column]!;
-    storeBlock(blocks, at, plain);
+    storeBlock(blocks, at, plain[0]! ^ chain[0]!, plain[1]! ^ chain[1]!, plain[2]! ^ chain[2]!, plain[3]! ^ chain[3]!);
     chain[0] = c0;
     chain[1] = c1;
     chain[2] = c2;
@@ -152,47 +152,41 @@ function decryptCbc(key: AesKey, blocks: DataView, chain: Int32Array): void {
 }
 
 /** §6.3 with s = 128. */
-function encryptCfb(key: AesKey, blocks: DataView, chain: Int32Array): void {
+function encryptCfb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
-    mixBlock(chain, blocks, at);
-    storeBlock(blocks, at, chain);
+    mixBlock(blocks, at, chain);
+    loadBlock(blocks, at, chain);
   }
 }
 
-function decryptCfb(key: AesKey, blocks: DataView, chain: Int32Array): void {
-  const plain = new Int32Array(4);
+function decryptCfb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+  const stream = new Int32Array(4);
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, plain);
-    for (let column = 0; column < 4; column++) chain[column] = word(blocks, at + 4 * column);
-    mixBlock(plain, blocks, at);
-    storeBlock(blocks, at, plain);
+    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, stream);
+    loadBlock(blocks, at, chain);
+    mixBlock(blocks, at, stream);
   }
-  plain.fill(0);
+  stream.fill(0);
 }
 
 /** §6.4; both ways are one. */
-function cryptOfb(key: AesKey, blocks: DataView, chain: Int32Array): void {
-  const mixed = new Int32Array(4);
+function cryptOfb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
-    mixed.set(chain);
-    mixBlock(mixed, blocks, at);
-    storeBlock(blocks, at, mixed);
+    mixBlock(blocks, at, chain);
   }
-  mixed.fill(0);
 }
 
 /** §6.5 with the standard incrementing function of §B.1 over all 128 bits; both ways are one. */
-function cryptCtr(key: AesKey, blocks: DataView, chain: Int32Array): void {
-  const mixed = new Int32Array(4);
+function cryptCtr(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+  const stream = new Int32Array(4);
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, mixed);
-    mixBlock(mixed, blocks, at);
-    storeBlock(blocks, at, mixed);
+    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, stream);
+    mixBlock(blocks, at, stream);
     increment(chain);
   }
-  mixed.fill(0);
+  stream.fill(0);
 }
 
 /** Adds one to a big-endian counter of 16 bytes that lies in little-endian words. */
@@ -209,19 +203,30 @@ function word(blocks: DataView, at: number): number {
   return blocks.getInt32(at, true);
 }
 
-/** Xors a block of the data into words. */
-function mixBlock(words: Int32Array, blocks: DataView, at: number): void {
-  words[0]! ^= word(blocks, at);
-  words[1]! ^= word(blocks, at + 4);
-  words[2]! ^= word(blocks, at + 8);
-  words[3]! ^= word(blocks, at + 12);
+function loadBlock(blocks: DataView, at: number, words: Int32Array): void {
+  words[0] = word(blocks, at);
+  words[1] = word(blocks, at + 4);
+  words[2] = word(blocks, at + 8);
+  words[3] = word(blocks, at + 12);
 }
 
-function storeBlock(blocks: DataView, at: number, words: Int32Array): void {
-  blocks.setInt32(at, words[0]!, true);
-  blocks.setInt32(at + 4, words[1]!, true);
-  blocks.setInt32(at + 8, words[2]!, true);
-  blocks.setInt32(at + 12, words[3]!, true);
+function storeBlock(blocks: DataView, at: number, w0: number, w1: number, w2: number, w3: number): void {
+  blocks.setInt32(at, w0, true);
+  blocks.setInt32(at + 4, w1, true);
+  blocks.setInt32(at + 8, w2, true);
+  blocks.setInt32(at + 12, w3, true);
+}
+
+/** Xors words into a block of the data. */
+function mixBlock(blocks: DataView, at: number, words: Int32Array): void {
+  storeBlock(
+    blocks,
+    at,
+    word(blocks, at) ^ words[0]!,
+    word(blocks, at + 4) ^ words[1]!,
+    word(blocks, at + 8) ^ words[2]!,
+    word(blocks, at + 12) ^ words[3]!,
+  );
 }
 
 // --- Padding ---------------------------------------------------------------------------------------------------------
