@@ -137,14 +137,16 @@ function readPppoe(cursor: FrameCursor): 4 | 6 | LinkRefusal {
 function readPpp(cursor: FrameCursor): 4 | 6 | LinkRefusal {
   const { buffer, end } = cursor;
   let at = cursor.at;
+  if (at + 2 > end) return missing(cursor, at + 2);
   // RFC 1662 §3.1: address and control may stand first, or be compressed away.
-  if (at + 2 <= end && buffer[at] === 0xff && buffer[at + 1] === 0x03) at += 2;
-  if (at + 1 > end) return missing(cursor, at + 1);
+  if (buffer[at] === 0xff && buffer[at + 1] === 0x03) {
+    at += 2;
+    if (at + 2 > end) return missing(cursor, at + 2);
+  }
   let protocol = buffer[at]!;
   // RFC 1661 §2: a number's last byte is odd, all before are even, so an odd first byte is a compressed number.
   if ((protocol & 1) === 1) at += 1;
   else {
-    if (at + 2 > end) return missing(cursor, at + 2);
     protocol = readUint16(buffer, at);
     at += 2;
   }
