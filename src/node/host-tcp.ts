@@ -8,6 +8,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { NamespaceError, type NamespaceHost } from "./namespaces.ts";
+import { scriptArgv } from "./own-runtime.ts";
 
 /** What a probe sees: an answer, a refusal, or nothing at all. */
 export type PortState = "open" | "closed" | "filtered";
@@ -17,11 +18,6 @@ const SILENCE_MS = 1500;
 
 /** What the service says to everybody who gets through. */
 export const GREETING = "Welcome";
-
-/** The argument vector that runs a script in this very runtime: Node, Deno or Bun. */
-function scriptArgv(script: string): [string, ...string[]] {
-  return [process.execPath, process.versions["deno"] === undefined ? "-e" : "eval", script];
-}
 
 /**
  * Starts a TCP service on all addresses of a host. Connections stay open until the other side ends them, and each

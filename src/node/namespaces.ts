@@ -9,8 +9,9 @@
  */
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readlinkSync } from "node:fs";
-import { findProgram, systemPath } from "./find-program.ts";
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { childEnvironment } from "./child-env.ts";
+import { findProgram } from "./find-program.ts";
 import { run, type RunOptions, type RunResult } from "./run.ts";
 
 /** What the network is made with, and the Debian package that holds it. */
@@ -72,7 +73,7 @@ export class NamespaceHost {
    */
   static async open(name: string): Promise<NamespaceHost> {
     const holder = spawn("unshare", ["--net", "--mount", "--", "cat"], {
-      env: { PATH: systemPath(), LC_ALL: "C" },
+      env: childEnvironment(),
       stdio: ["pipe", "pipe", "pipe"],
     });
     const failed = new Promise<never>((_, reject) => {
@@ -120,6 +121,16 @@ export class NamespaceHost {
   }
 
   /**
+   * Writes a file that only this host and root see, and that goes with it.
+   *
+   * @param path in `/run`, absolute
+   * @param content what it holds; its mode is 0600
+   */
+  write(path: string, content: string | Uint8Array): void {
+    writeFileSync(`/proc/${this.pid}/root${path}`, content, { mode: 0o600 });
+  }
+
+  /**
    * The argument vector that runs a program in this host, in `/`.
    *
    * @param argv the program and its arguments
@@ -141,7 +152,7 @@ export class NamespaceHost {
     const withUs = findProgram("setpriv") === undefined ? [] : ["setpriv", "--pdeathsig", "KILL", "--"];
     const [program, ...rest] = this.argv([...withUs, ...argv] as [string, ...string[]]);
     const child = spawn(program, rest, {
-      env: { PATH: systemPath(), LC_ALL: "C", ...options.env },
+      env: childEnvironment(options.env),
       stdio: options.stdio ?? ["ignore", "pipe", "pipe"],
     });
     this.#started.add(child);

@@ -4,13 +4,14 @@
  *
  * @module
  */
-import type { ChildProcess, StdioOptions } from "node:child_process";
+import type { StdioOptions } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type PortState, probePort, startTcpService } from "../../src/node/host-tcp.ts";
 import { joinHosts, NAMESPACE_PROGRAMS, NamespaceHost } from "../../src/node/namespaces.ts";
+import { WatchedChild } from "../../src/node/watched-child.ts";
 import { requirePeers, requireRoot } from "./require-peer.ts";
 
 /** The server's and the client's addresses, in the order of the families. */
@@ -20,97 +21,10 @@ export const CLIENT = { v4: "10.77.0.2", v6: "fd77::2" } as const;
 export const INNER = { v4: "10.78.0.2", v6: "fd78::2" } as const;
 export const GATEWAY = { v4: "10.78.0.1", v6: "fd78::1" } as const;
 
-/** What is waited for comes within a second on a quiet machine; this is for a loaded one. */
-const PATIENCE_MS = 20_000;
-
 /** How a lab is made. */
 export interface LabOptions {
   /** With a third host behind the server, which forwards to it. */
   readonly inner?: boolean;
-}
-
-/** How a program ended. */
-export interface Exit {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-/** A program that runs in a host of the lab. */
-export class LabProcess {
-  /** All that it said so far, stdout and stderr as they came. */
-  log = "";
-  /** Settles when it has ended and all of its output is in {@link LabProcess.log}. */
-  readonly exit: Promise<Exit>;
-  readonly #child: ChildProcess;
-  readonly #title: string;
-  #ended = false;
-  readonly #waiting = new Set<() => void>();
-
-  constructor(title: string, child: ChildProcess) {
-    this.#title = title;
-    this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => {
-        this.log += text;
-        for (const look of this.#waiting) look();
-      });
-    }
-    this.exit = new Promise((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (status, signal) => {
-        this.#ended = true;
-        for (const look of this.#waiting) look();
-        resolve({ status, signal });
-      });
-    });
-  }
-
-  get pid(): number {
-    return this.#child.pid!;
-  }
-
-  get stdin(): NodeJS.WritableStream {
-    return this.#child.stdin!;
-  }
-
-  /** How often a text or pattern is in the log. */
-  count(pattern: string | RegExp): number {
-    return typeof pattern === "string" ? this.log.split(pattern).length - 1 : this.log.match(new RegExp(pattern, `${pattern.flags.replace("g", "")}g`))?.length ?? 0;
-  }
-
-  /**
-   * Waits until a text or pattern is in the log.
-   *
-   * @param pattern what to wait for
-   * @param times how often it must be there
-   * @throws {Error} with the end of the log, when it does not come in time or the program ends before
-   */
-  waitFor(pattern: string | RegExp, times = 1): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (problem?: string): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(look);
-        if (problem === undefined) resolve();
-        else reject(new Error(`${this.#title} ${problem} and said ${pattern} ${this.count(pattern)} of ${times} times. The end of its log:\n${this.log.slice(-3000)}`));
-      };
-      const look = (): void => {
-        if (this.count(pattern) >= times) settle();
-        else if (this.#ended) settle("ended");
-      };
-      const timer = setTimeout(() => settle(`ran for ${PATIENCE_MS} ms`), PATIENCE_MS);
-      this.#waiting.add(look);
-      look();
-    });
-  }
-
-  /** Sends a signal and waits for the end. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
-    if (!this.#ended) this.#child.kill(signal);
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
-    const exit = await this.exit;
-    clearTimeout(timer);
-    return exit;
-  }
 }
 
 /** A laboratory. */
@@ -147,9 +61,9 @@ export class Lab {
   }
 
   /** Starts a program in a host; it ends with the lab. */
-  start(host: NamespaceHost, argv: readonly [string, ...string[]], options: { stdio?: StdioOptions; env?: Readonly<Record<string, string>> } = {}): LabProcess {
+  start(host: NamespaceHost, argv: readonly [string, ...string[]], options: { stdio?: StdioOptions; env?: Readonly<Record<string, string>> } = {}): WatchedChild {
     const env = { HOME: this.folder, ...options.env };
-    return new LabProcess(`"${argv.join(" ")}" on ${host.name}`, host.start(argv, { ...options, env }));
+    return new WatchedChild(`"${argv.join(" ")}" on ${host.name}`, host.start(argv, { ...options, env }));
   }
 
   /** Starts a TCP service that greets and echoes. */

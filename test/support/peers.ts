@@ -4,8 +4,9 @@
  * @module
  */
 import { mkdirSync } from "node:fs";
-import { CLIENT, type Lab, type LabProcess, SERVER } from "./lab.ts";
+import type { WatchedChild } from "../../src/node/watched-child.ts";
 import { ensureBuilt, shipped } from "./dist.ts";
+import { CLIENT, type Lab, SERVER } from "./lab.ts";
 
 /** Whose program. */
 export type Maker = "C" | "ours";
@@ -61,7 +62,7 @@ export async function daemonArgv(maker: Maker, args: readonly string[]): Promise
  *
  * @returns when it listens
  */
-export async function startDaemon(lab: Lab, maker: Maker, options: DaemonOptions = {}): Promise<LabProcess> {
+export async function startDaemon(lab: Lab, maker: Maker, options: DaemonOptions = {}): Promise<WatchedChild> {
   const args = [...writeDaemonFiles(lab, options), ...(options.args ?? [])];
   const daemon = lab.start(lab.server, await daemonArgv(maker, args));
   await daemon.waitFor("main event loop");
