@@ -88,7 +88,7 @@ const LINKS: readonly Accepted[] = [
   link("raw IP, IPv4", 101, "", IPV4),
   link("raw IP, IPv6", 101, "", IPV6),
   link("raw IP under number 12", 12, "", IPV4),
-  link("raw IP under number 14", 14, "", IPV6),
+  link("raw IP under number 14", 14, "", IPV6, { unknownToTcpdump: true }),
   link("raw IPv4", 228, "", IPV4),
   link("raw IPv6", 229, "", IPV6),
   link("BSD loopback, IPv4, little-endian", 0, "02 00 00 00", IPV4),
