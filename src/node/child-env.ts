@@ -1,18 +1,18 @@
 /**
- * The environment of the programs we run: nothing of the caller's that could change what they do.
+ * The environment of the programs that live as long as we do: nothing of the caller's that could
+ * change what they do.
  *
  * @module
  */
 
-/** Where programs are looked for. */
-export const CHILD_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
+import { systemPath } from "./find-program.ts";
 
 /**
  * Makes an environment.
  *
  * @param extra what is added
- * @returns PATH and LC_ALL, and the rest that was given
+ * @returns PATH, LC_ALL=C, and what was given
  */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: CHILD_PATH, LC_ALL: "C", ...extra };
+  return { PATH: systemPath(), LC_ALL: "C", ...extra };
 }

@@ -4,28 +4,51 @@
  * @module
  */
 
-import type { LogRecord, LogValue } from "../server/log-record.ts";
+import { formatJson, formatLine, isShown, type LogRecord, type LogValue } from "../server/log-record.ts";
 import type { LogSink } from "./syslog.ts";
+
+/** How the log looks. */
+export type LogFormat = "text" | "json";
 
 /** How the log looks and where it goes. */
 export interface LogOptions {
   readonly sinks: readonly LogSink[];
   /** How often -v was given. */
   readonly verbosity: number;
-  readonly format: "text" | "json";
+  readonly format: LogFormat;
+  /** Unix time in milliseconds, for the JSON log. */
+  readonly now?: () => number;
 }
 
 /** Takes records and gives lines to every sink. */
 export class Log {
+  #options: LogOptions;
+
   /** @param options sinks, verbosity and format */
   constructor(options: LogOptions) {
-    void options;
+    this.#options = options;
   }
 
-  /** @param record what happened; dropped when the verbosity hides it */
-  write(record: LogRecord): void {
-    void record;
+  /**
+   * Changes verbosity or format, as after a reload.
+   *
+   * @param changed what is different now
+   */
+  configure(changed: Partial<LogOptions>): void {
+    this.#options = { ...this.#options, ...changed };
   }
+
+  /**
+   * Logs an event. A bound copy of this is what everything that logs is given.
+   *
+   * @param record what happened; dropped when the verbosity hides it
+   */
+  readonly write = (record: LogRecord): void => {
+    const { sinks, verbosity, format, now = Date.now } = this.#options;
+    if (!isShown(record.level, verbosity)) return;
+    const line = format === "json" ? formatJson(record, now()) : formatLine(record);
+    for (const sink of sinks) sink.write(record.level, line);
+  };
 
   error(message: string, fields?: Readonly<Record<string, LogValue>>): void {
     this.write({ level: "error", message, ...(fields && { fields }) });
@@ -43,8 +66,18 @@ export class Log {
     this.write({ level: "debug", message, ...(fields && { fields }) });
   }
 
-  /** Waits until the sinks have passed on what they hold, at most `timeoutMs`. */
+  /**
+   * Waits until the sinks have passed on what they hold.
+   *
+   * @param timeoutMs at most so long
+   */
   async flush(timeoutMs: number): Promise<void> {
-    void timeoutMs;
+    await Promise.all(this.#options.sinks.map((sink) => sink.flush(timeoutMs)));
+  }
+
+  /** Flushes for a moment, then lets go of every sink. */
+  async close(): Promise<void> {
+    await this.flush(1000);
+    for (const sink of this.#options.sinks) sink.close();
   }
 }

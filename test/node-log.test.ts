@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, closeSync, constants, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import { after, test } from "node:test";
+import { BoundedWriter } from "../src/node/bounded-writer.ts";
+import { findProgram } from "../src/node/find-program.ts";
+import { Log } from "../src/node/log.ts";
+import { FACILITIES, isJournalStream, loggerArgv, openJournal, openLogger, openStderr, type LogSink } from "../src/node/syslog.ts";
+import type { LogLevel } from "../src/server/log-record.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "fko-log-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const who = { identity: "fwknopd", facility: FACILITIES["LOG_LOCAL3"]!, pid: 4711 };
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let waited = 0; waited < 10_000 && !holds(); waited += 5) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(holds(), "what was waited for did not come");
+}
+
+/** Remembers lines. */
+function memory(): LogSink & { readonly lines: [LogLevel, string][] } {
+  const lines: [LogLevel, string][] = [];
+  return { lines, write: (level, line) => void lines.push([level, line]), flush: async () => {}, close: () => {} };
+}
+
+test("Log gives shown records to every sink, and follows a change of verbosity", () => {
+  const [first, second] = [memory(), memory()];
+  const log = new Log({ sinks: [first, second], verbosity: 0, format: "text" });
+  log.debug("hidden");
+  log.info("one\ntwo");
+  log.configure({ verbosity: 1 });
+  const { write } = log;
+  write({ level: "debug", message: "shown" });
+  assert.deepEqual(first.lines, [["info", "one\\ntwo"], ["debug", "shown"]]);
+  assert.deepEqual(second.lines, first.lines);
+});
+
+test("Log writes objects in the JSON format", () => {
+  const sink = memory();
+  new Log({ sinks: [sink], verbosity: 0, format: "json", now: () => 0 }).error("no", { code: 4 });
+  assert.deepEqual(JSON.parse(sink.lines[0]![1]), { time: "1970-01-01T00:00:00.000Z", level: "error", message: "no", code: 4 });
+});
+
+test("openStderr() writes plain lines to a file, or lines with the severity for the journal", async () => {
+  const path = join(folder, "stderr");
+  const descriptor = openSync(path, "w");
+  const plain = openStderr(false, descriptor);
+  plain.write("info", "hello");
+  await plain.flush(1000);
+  const prefixed = openStderr(true, descriptor);
+  prefixed.write("error", "bad");
+  prefixed.write("debug", "detail");
+  await prefixed.flush(1000);
+  closeSync(descriptor);
+  assert.equal(readFileSync(path, "utf8"), "hello\n<3>bad\n<7>detail\n");
+});
+
+test("openStderr() neither blocks nor grows when nobody reads the pipe, and tells later what was lost", async () => {
+  const fifo = join(folder, "fifo");
+  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  const sink = openStderr(false, openSync(fifo, constants.O_WRONLY));
+  const line = "x".repeat(999);
+  for (let at = 0; at < 2000; at++) sink.write("info", line);
+  await sink.flush(50);
+  let text = "";
+  const buffer = Buffer.alloc(65_536);
+  await until(() => {
+    for (;;) {
+      let count = 0;
+      try {
+        count = readSync(reader, buffer, 0, buffer.length, null);
+      } catch { /* EAGAIN: nothing there now */ }
+      if (count === 0) break;
+      text += buffer.toString("latin1", 0, count);
+    }
+    return /\d+ log lines were lost/.test(text);
+  });
+  const arrived = text.split("\n").filter((each) => each === line).length;
+  const lost = Number(/(\d+) log lines were lost/.exec(text)![1]);
+  assert.equal(arrived + lost, 2000);
+  assert.ok(arrived >= 200 && arrived < 500, `${arrived} arrived`);
+  sink.close();
+  closeSync(reader);
+});
+
+test("BoundedWriter writes all lines of one turn at once", async () => {
+  const writes: string[] = [];
+  const writer = new BoundedWriter(String);
+  writer.attach(new Writable({ write: (chunk, _encoding, done) => (writes.push(String(chunk)), done()) }));
+  for (const line of ["a\n", "b\n", "c\n"]) writer.write(line);
+  await writer.flush(1000);
+  assert.deepEqual(writes, ["a\nb\nc\n"]);
+  writer.close();
+});
+
+test("BoundedWriter keeps lines while there is no stream, and counts those that a broken one swallowed", async () => {
+  const writer = new BoundedWriter((count) => `lost ${count}\n`);
+  writer.write("early\n");
+  const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error("EPIPE")) });
+  broken.on("error", () => {});
+  writer.attach(broken);
+  await until(() => writer.lost === 1);
+  writer.detach();
+  writer.write("late\n");
+  const good = new PassThrough();
+  writer.attach(good);
+  await writer.flush(1000);
+  assert.equal(String(good.read()), "late\nlost 1\n");
+  writer.close();
+});
+
+test("isJournalStream() compares device and inode with the descriptor", () => {
+  const path = join(folder, "journal");
+  writeFileSync(path, "");
+  const descriptor = openSync(path, "r");
+  const { dev, ino } = fstatSync(descriptor);
+  assert.equal(isJournalStream(`${dev}:${ino}`, descriptor), true);
+  assert.equal(isJournalStream(`${dev}:${ino + 1}`, descriptor), false);
+  assert.equal(isJournalStream(undefined, descriptor), false);
+  closeSync(descriptor);
+});
+
+function listen(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, onConnection);
+  return new Promise((resolve) => server.listen(path, () => resolve(server)));
+}
+
+test("openJournal() introduces itself, writes on after journald has shut its side, and connects again", async () => {
+  const path = join(folder, "stdout");
+  const texts: string[] = [];
+  const sockets: Socket[] = [];
+  const server = await listen(path, (socket) => {
+    const at = sockets.push(socket) - 1;
+    texts[at] = "";
+    socket.on("data", (chunk) => (texts[at] += String(chunk)));
+    socket.end();
+  });
+  const sink = openJournal(who, path);
+  sink.write("error", "first");
+  await until(() => texts[0]?.includes("first") === true);
+  sink.write("info", "second");
+  await sink.flush(1000);
+  await until(() => texts[0]?.includes("second") === true);
+  assert.equal(texts[0], "fwknopd\n\n158\n1\n0\n0\n0\n<3>first\n<6>second\n");
+  sockets[0]!.destroy();
+  await until(() => {
+    sink.write("info", "again");
+    return texts[1]?.includes("again") === true;
+  });
+  assert.match(texts[1]!, /^fwknopd\n\n158\n1\n0\n0\n0\n<6>again\n/);
+  sink.close();
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** A logger that writes what it gets to a file. */
+function fakeLogger(name: string, script: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const contentOf = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+};
+
+test("openLogger() feeds one logger that outlives many lines", async () => {
+  const out = join(folder, "logged");
+  const sink = openLogger(who, fakeLogger("logger1", `echo "start $*" >>${out}; exec cat >>${out}`), "prefix");
+  sink.write("error", "bad");
+  await until(() => contentOf(out).includes("bad"));
+  sink.write("debug", "detail");
+  await sink.flush(1000);
+  sink.close();
+  await until(() => contentOf(out).includes("detail"));
+  assert.equal(contentOf(out), "start --prio-prefix --id=4711 -S 32768 -t fwknopd -p local3.info\n<155>bad\n<159>detail\n");
+});
+
+test("openLogger() starts a logger a severity where there are no prefixes", async () => {
+  const out = join(folder, "plain");
+  const sink = openLogger(who, fakeLogger("logger2", `case "$1" in --*) echo "logger: unrecognized option: prio-prefix" >&2; exit 1;; esac; echo "start $*" >>${out}; exec sed "s/^/$4: /" >>${out}`), "prefix");
+  sink.write("info", "swallowed by the attempt");
+  // The refusal is seen when the child has left.
+  for (let at = 0; at < 400 && !contentOf(out).includes("start"); at++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    sink.write("warning", "warned");
+  }
+  sink.write("error", "bad");
+  await sink.flush(1000);
+  sink.close();
+  await until(() => contentOf(out).includes(": bad"));
+  assert.match(contentOf(out), /start -t fwknopd\[4711\] -p local3\.warning\n/);
+  assert.match(contentOf(out), /start -t fwknopd\[4711\] -p local3\.err\n/);
+  await until(() => /local3\.warning: warned\n/.test(contentOf(out)));
+  assert.match(contentOf(out), /local3\.err: bad\n/);
+});
+
+test("openLogger() starts a killed logger again", async () => {
+  const out = join(folder, "respawned");
+  const sink = openLogger(who, fakeLogger("logger3", `echo $$ >>${out}; exec cat >>${out}`), "prefix");
+  sink.write("info", "one");
+  await until(() => contentOf(out).includes("one"));
+  process.kill(Number(contentOf(out).split("\n")[0]), "SIGKILL");
+  await until(() => contentOf(out).split("\n").filter((line) => /^\d+$/.test(line)).length === 2);
+  sink.write("info", "two");
+  await sink.flush(1000);
+  sink.close();
+  await until(() => contentOf(out).includes("<158>two"));
+});
+
+const logger = findProgram("logger");
+
+test("loggerArgv() is understood by the logger of this system", { skip: logger === undefined && "logger is not installed (package bsdutils)" }, () => {
+  const [program, ...args] = loggerArgv(logger!, who, "prefix", "info");
+  const run = spawnSync(program, [...args, "-s", "--no-act", "--socket-errors=off"], { input: "<155>bad\nplain\n", encoding: "utf8", timeout: 10_000 });
+  assert.equal(run.status, 0);
+  assert.match(run.stderr, /<155>.*fwknopd\[4711\]: bad\n<158>.*fwknopd\[4711\]: plain\n/);
+});
