@@ -223,7 +223,7 @@ const logger = findProgram("logger");
 
 test("loggerArgv() is understood by the logger of this system", { skip: logger === undefined && "logger is not installed (package bsdutils)" }, () => {
   const [program, ...args] = loggerArgv(logger!, who, "prefix", "info");
-  const run = spawnSync(program, [...args, "-s", "--no-act", "--socket-errors=off"], { input: "<155>bad\nplain\n", encoding: "utf8", timeout: 10_000 });
+  const run = spawnSync(program, [...args, "-s", "--no-act", "--socket-errors=off"], { input: "<155>bad\n<159>detail\n", encoding: "utf8", timeout: 10_000 });
   assert.equal(run.status, 0);
-  assert.match(run.stderr, /<155>.*fwknopd\[4711\]: bad\n<158>.*fwknopd\[4711\]: plain\n/);
+  assert.match(run.stderr, /<155>.*fwknopd\[4711\]: bad\n<159>.*fwknopd\[4711\]: detail\n/);
 });
