@@ -1,0 +1,97 @@
+/**
+ * What the client program gets from the system, so that a test can be the system.
+ *
+ * @module
+ */
+import { closeSync, readSync, writeSync } from "node:fs";
+import { userInfo } from "node:os";
+import { type Bytes, wipe } from "../bytes.ts";
+import { codeOf } from "./system-error.ts";
+
+/** The system, as far as the client program looks at it without help of its neighbours. */
+export interface ClientHost {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output (1) or standard error (2). */
+  write(descriptor: 1 | 2, text: string): void;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Fresh bytes from the system's random source. */
+  randomBytes(length: number): Bytes;
+  /** Name of the user who logged in. */
+  loginName(): string | undefined;
+  /**
+   * Reads a line, without its end; undefined at the end of the file.
+   *
+   * @throws the system's error, EBADF for a descriptor that is not open
+   */
+  readLine(descriptor: number): Bytes | undefined;
+  /** Closes a descriptor that lines were read from. */
+  close(descriptor: number): void;
+}
+
+/** @returns the real system */
+export function systemHost(): ClientHost {
+  return {
+    env: process.env,
+    write: writeWhole,
+    now: Date.now,
+    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    loginName,
+    readLine,
+    close: closeSync,
+  };
+}
+
+function loginName(): string | undefined {
+  try {
+    return userInfo().username || undefined;
+  } catch { // no line in the password file
+    return undefined;
+  }
+}
+
+/** Writes all of it now: the process may end before a stream has. */
+function writeWhole(descriptor: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if (codeOf(error) === "EAGAIN") pause();
+      else if (codeOf(error) === "EPIPE") return; // nobody reads it: `fwknop --help | head -1`
+      else throw error;
+    }
+  }
+}
+
+/** A pipe that somebody else made non-blocking is full, or empty. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+}
+
+const LONGEST_LINE = 4096;
+
+/** Byte by byte, so that nothing behind the line is taken from whoever reads next. */
+function readLine(descriptor: number): Bytes | undefined {
+  const line = new Uint8Array(LONGEST_LINE);
+  let length = 0;
+  for (;;) {
+    let count: number;
+    try {
+      count = length < LONGEST_LINE ? readSync(descriptor, line, length, 1, null) : 0;
+    } catch (error) {
+      if (codeOf(error) !== "EAGAIN") throw error;
+      pause();
+      continue;
+    }
+    const isEnd = count === 0;
+    if (!isEnd && line[length] !== 0x0a) {
+      length++;
+      continue;
+    }
+    const withoutCr = !isEnd && length > 0 && line[length - 1] === 0x0d ? length - 1 : length;
+    const text = isEnd && length === 0 ? undefined : line.slice(0, withoutCr);
+    wipe(line);
+    return text;
+  }
+}
