@@ -8,6 +8,7 @@ import { type Bytes, utf8Bytes } from "../bytes.ts";
 import type { DigestType, EncryptionMode } from "../fko.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
 import type { OptionTable, Parsed, Program, ValueType } from "./options.ts";
+import { digestType, encryptionMode, keyLength } from "./vocabularies.ts";
 import { choice, count, custom, flag, integer, portRefusal, rest, secret, text } from "./values.ts";
 
 /** How a packet travels; the names of `-P` and SPA_SERVER_PROTO. */
@@ -116,23 +117,8 @@ export interface ClientOptions {
   noFkoModule?: true;
 }
 
-/** All names of digests, as `-m` and the rc variables take them. */
-export const DIGEST_NAMES: readonly DigestType[] = ["md5", "sha1", "sha256", "sha384", "sha512", "sha3_256", "sha3_512"];
-/** All names of encryption modes. */
-export const ENCRYPTION_MODE_NAMES: readonly EncryptionMode[] = ["cbc", "ecb", "cfb", "ofb", "ctr", "asymmetric", "legacy", "perl"];
 /** All names of transports. */
 export const SERVER_PROTOS: readonly ServerProto[] = ["udp", "udpraw", "tcp", "tcpraw", "icmp", "http"];
-
-/** @returns the kind of value of `-m`  @param what whose digest it is */
-export function digestType(what: string): ValueType<DigestType> {
-  return choice("DIGEST", DIGEST_NAMES, (shown) => `Invalid ${what} type: ${shown}, must be one of {md5,sha1,sha256,sha384,sha512,sha3_256,sha3_512}`);
-}
-
-/** The kind of value of `-M`. */
-export function encryptionMode(): ValueType<EncryptionMode> {
-  return choice("MODE", ENCRYPTION_MODE_NAMES,
-    (shown) => `Invalid encryption mode: ${shown}, must be one of {CBC,ECB,CFB,OFB,CTR,Asymmetric,legacy,perl}`);
-}
 
 /** The kind of value of `-P`. */
 export function serverProto(): ValueType<ServerProto> {
@@ -155,9 +141,6 @@ export function spoofUser(): ValueType<string> {
 
 /** Port of an option: 0 stands for "not given" where that makes sense. */
 const port = (): ValueType<number> => integer("PORT", 0, 65535, portRefusal);
-
-const keyLength = (what: string): ValueType<number> =>
-  integer("BYTES", 1, 128, (shown) => `Invalid ${what} length '${shown}', must be in [1-128]`);
 
 const timeOffset = (): ValueType<number> => custom("TIME", parseTimeOffset);
 

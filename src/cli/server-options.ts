@@ -1,0 +1,195 @@
+/**
+ * The options of `fwknopd`.
+ *
+ * @module
+ */
+
+import { printableText } from "../foreign-text.ts";
+import type { DigestType } from "../fko.ts";
+import { formatIp, parseIp } from "../ip.ts";
+import { parseArguments } from "./getopt.ts";
+import type { OptionTable, Parsed, Program } from "./options.ts";
+import { choice, count, custom, flag, integer, text } from "./values.ts";
+import { digestType, keyLength } from "./vocabularies.ts";
+
+/** The values of the options, as they were given. Absent: not given. */
+export interface ServerOptions {
+  configFile?: string;
+  /** Read after the configuration file, in this order. */
+  overrideConfig?: readonly string[];
+  accessFile?: string;
+  accessFolder?: string;
+  insecurePermissions?: true;
+  interface?: string;
+  pcapFilter?: string;
+  pcapFile?: string;
+  pcapAnyDirection?: true;
+  stdin?: true;
+  udpServer?: true;
+  packetLimit?: number;
+  foreground?: true;
+  test?: true;
+  verbose?: number;
+  syslogEnable?: true;
+  locale?: string;
+  runDir?: string;
+  pidFile?: string;
+  digestFile?: string;
+  rotateDigestCache?: true;
+  gpgHomeDir?: string;
+  gpgExe?: string;
+  sudoExe?: string;
+  noIptCheckSupport?: true;
+  noFirewdCheckSupport?: true;
+  status?: true;
+  restart?: true;
+  kill?: true;
+  dumpConfig?: true;
+  check?: true;
+  exitParseConfig?: true;
+  exitParseDigestCache?: true;
+  fwList?: true;
+  fwListAll?: true;
+  fwFlush?: true;
+  fwDelChains?: true;
+  /** Canonical text of an address. */
+  fwDelIp?: string;
+  keyGen?: true;
+  keyGenFile?: string;
+  keyLen?: number;
+  hmacKeyLen?: number;
+  hmacDigestType?: DigestType;
+  dumpServErrCodes?: true;
+  completion?: "bash" | "zsh" | "fish";
+  version?: true;
+  help?: true;
+}
+
+/** -C counts up to here, as C's signed number does. */
+const MAX_PACKET_LIMIT = 2 ** 31 - 1;
+
+function absolutePath(given: string): Parsed<string> {
+  return given.startsWith("/") ? { ok: true, value: given } : { ok: false, message: `Path '${printableText(given, 200)}' is not absolute.` };
+}
+
+function address(given: string): Parsed<string> {
+  const ip = parseIp(given);
+  return ip === undefined ? { ok: false, message: `expected an address such as 192.0.2.1, got '${printableText(given)}'` } : { ok: true, value: formatIp(ip) };
+}
+
+function fileList(given: string): Parsed<readonly string[]> {
+  const files = given.split(",").map((file) => file.trim());
+  return files.includes("") ? { ok: false, message: `expected FILE[,FILE...], got '${printableText(given, 200)}'` } : { ok: true, value: files };
+}
+
+/** The table. Order within a group is the order in usage. */
+export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
+  configFile: {
+    long: "config-file", short: "c", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files",
+    doc: "The configuration; /etc/fwknop/fwknopd.conf unless given.",
+  },
+  overrideConfig: {
+    long: "override-config", short: "O", synonyms: ["Override-config"], value: /* @__PURE__ */ custom("FILE[,FILE...]", fileList, { completes: "file" }), group: "files",
+    doc: "Read after it, in this order; what they say wins.",
+  },
+  accessFile: {
+    long: "access-file", short: "a", synonyms: ["access-conf"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files",
+    doc: "Who may ask for what; /etc/fwknop/access.conf unless given.",
+  },
+  accessFolder: {
+    long: "access-folder", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "files", doc: "Read each *.conf file of a folder instead.",
+  },
+  insecurePermissions: {
+    long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use files with keys although other users can write to them.",
+  },
+
+  interface: { long: "interface", short: "i", synonyms: ["intf"], value: /* @__PURE__ */ text("NAME"), group: "packets", doc: "Network interface to listen on (PCAP_INTF)." },
+  pcapFilter: { long: "pcap-filter", short: "P", value: /* @__PURE__ */ text("EXPRESSION"), group: "packets", doc: "Which packets tcpdump takes (PCAP_FILTER)." },
+  pcapFile: { long: "pcap-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "packets", doc: "Read packets from a capture file, and end with it." },
+  pcapAnyDirection: { long: "pcap-any-direction", value: flag, group: "packets", doc: "Take outgoing packets as well as incoming ones." },
+  stdin: { long: "stdin", added: true, value: flag, group: "packets", doc: "Read a capture from standard input: 'tcpdump -U -w - ... | fwknopd --stdin'." },
+  udpServer: { long: "udp-server", short: "U", value: flag, group: "packets", doc: "Listen on a UDP port instead of capturing." },
+  packetLimit: {
+    long: "packet-limit", short: "C", synonyms: ["Count"],
+    value: /* @__PURE__ */ integer("COUNT", 0, MAX_PACKET_LIMIT, (shown) => `invalid -C packet count limit '${shown}', expected 0..${MAX_PACKET_LIMIT}`), group: "packets",
+    doc: "End after so many packets; 0 is no limit.",
+  },
+
+  foreground: { long: "foreground", short: "f", value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
+  test: { long: "test", short: "t", synonyms: ["Test-mode"], value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
+  verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; may be given several times." },
+  syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
+  locale: { long: "locale", short: "l", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
+  runDir: { long: "run-dir", short: "r", value: /* @__PURE__ */ custom("FOLDER", absolutePath, { completes: "folder" }), group: "running", doc: "Folder of pid file and replay cache (FWKNOP_RUN_DIR)." },
+  pidFile: { long: "pid-file", short: "p", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The pid file (FWKNOP_PID_FILE)." },
+  digestFile: { long: "digest-file", short: "d", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE)." },
+  rotateDigestCache: { long: "rotate-digest-cache", value: flag, group: "running", doc: "Put the replay cache aside and start an empty one." },
+  gpgHomeDir: { long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "running", doc: "Folder of the GnuPG key rings (GPG_HOME_DIR)." },
+  gpgExe: { long: "gpg-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The gpg program (GPG_EXE)." },
+  sudoExe: { long: "sudo-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The sudo program (SUDO_EXE)." },
+  noIptCheckSupport: { long: "no-ipt-check-support", value: flag, group: "running", doc: "Do not use 'iptables -C'." },
+  noFirewdCheckSupport: { long: "no-firewd-check-support", value: flag, group: "running", doc: "The same for firewalld." },
+
+  status: { long: "status", short: "S", synonyms: ["Status"], value: flag, group: "control", doc: "Tell whether the daemon runs, and exit." },
+  restart: { long: "restart", short: "R", synonyms: ["Restart"], value: flag, group: "control", doc: "Have the running daemon read its files again." },
+  kill: { long: "kill", short: "K", synonyms: ["Kill"], value: flag, group: "control", doc: "End the running daemon." },
+  dumpConfig: { long: "dump-config", short: "D", synonyms: ["Dump-config"], value: flag, group: "control", doc: "Print all settings and exit." },
+  check: { long: "check", added: true, value: flag, group: "control", doc: "Look for mistakes in the files and in the host's set-up, and exit." },
+  exitParseConfig: { long: "exit-parse-config", value: flag, group: "control", doc: "Read the files and exit." },
+  exitParseDigestCache: { long: "exit-parse-digest-cache", value: flag, group: "control", doc: "Read the files and the replay cache and exit." },
+  fwList: { long: "fw-list", value: flag, group: "control", doc: "List our chains of the firewall and exit." },
+  fwListAll: { long: "fw-list-all", value: flag, group: "control", doc: "List the whole tables that they are in." },
+  fwFlush: { long: "fw-flush", value: flag, group: "control", doc: "Remove our chains and exit." },
+  fwDelChains: { long: "fw-del-chains", added: true, value: flag, group: "control", minor: true, doc: "As --fw-flush." },
+  fwDelIp: { long: "fw-del-ip", added: true, value: /* @__PURE__ */ custom("ADDRESS", address), group: "control", doc: "Remove the rules that let an address in, and exit." },
+
+  keyGen: { long: "key-gen", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
+  keyGenFile: { long: "key-gen-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a new file that only we can read." },
+  keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength("key"), group: "keygen", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
+  hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ keyLength("hmac key"), group: "keygen", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
+  hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), group: "keygen", doc: "Digest that the HMAC key is for: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
+
+  dumpServErrCodes: { long: "dump-serv-err-codes", value: flag, group: "other", doc: "Print the numbers of errors and their meanings, and exit." },
+  completion: {
+    long: "completion", added: true, value: /* @__PURE__ */ choice("SHELL", ["bash", "zsh", "fish"], (shown) => `expected one of {bash,zsh,fish}, got '${shown}'`), group: "other",
+    doc: "Print a completion script for this shell and exit.",
+  },
+  version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "other", doc: "Print the version and exit." },
+  help: { long: "help", short: "h", value: flag, group: "other", doc: "Print this and exit." },
+};
+
+/** The program. */
+export const SERVER: Program<ServerOptions> = {
+  name: "fwknopd",
+  summary: "open ports for whoever sends the right encrypted packet",
+  synopsis: ["[OPTION]...", "--stdin [OPTION]... < CAPTURE", "{-S | -R | -K | -D} [OPTION]..."],
+  options: SERVER_OPTIONS,
+  groups: {
+    files: "Files",
+    packets: "Where packets come from",
+    running: "How it runs",
+    control: "A running daemon, its files and its firewall",
+    keygen: "Making keys",
+    other: "Other",
+  },
+  sections: [],
+};
+
+/** The commands of which only one can be meant. */
+const EXCLUSIVE = ["dumpConfig", "kill", "restart", "status"] as const;
+
+/**
+ * Reads the server's command line. Words that are no options are ignored, as the C program does.
+ *
+ * @param argv the words after the program's name
+ * @returns the values, or one line that names the option that is wrong
+ */
+export function parseServerOptions(argv: readonly string[]): Parsed<ServerOptions> {
+  const parsed = parseArguments(SERVER_OPTIONS, argv);
+  if (!parsed.ok) return parsed;
+  const { values } = parsed.value;
+  if (EXCLUSIVE.filter((key) => values[key]).length > 1) {
+    return { ok: false, message: "The -D, -K, -R, and -S options are mutually exclusive.  Pick only one." };
+  }
+  return { ok: true, value: values };
+}
