@@ -28,13 +28,18 @@ export class WatchedChild {
   /**
    * @param title for messages
    * @param child from `spawn`, with stdout and stderr piped
+   * @param onLine given each line as it is complete
    */
-  constructor(title: string, child: ChildProcess) {
+  constructor(title: string, child: ChildProcess, onLine: (line: string) => void = () => {}) {
     this.#title = title;
     this.#child = child;
     const look = (): void => this.#waiting.forEach((waiting) => waiting());
     for (const stream of [child.stdout, child.stderr]) {
+      let line = "";
       stream?.setEncoding("utf8").on("data", (text: string) => {
+        const lines = (line + text).split("\n");
+        line = lines.pop()!;
+        lines.forEach(onLine);
         this.log += text;
         look();
       });
