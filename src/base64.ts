@@ -1,12 +1,12 @@
 /**
  * Base64 of RFC 4648 §4 as SPA packets carry it: never a `=` at the end.
  *
- * The coding goes from bytes to bytes; text is made from them at the end, which is cheaper than growing a string.
+ * The coding goes from bytes to bytes; text is made of them at the end, which is cheaper than growing a string.
  *
  * @module
  */
 
-import { type Bytes, latin1Text } from "./bytes.ts";
+import { type Bytes, utf8Bytes } from "./bytes.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PADDING = 0x3d;
@@ -38,7 +38,8 @@ function buildTables(): Tables {
  * @returns ⌈4n/3⌉ characters
  */
 export function encodeBase64(bytes: Uint8Array): string {
-  return latin1Text(encodeBase64Bytes(bytes));
+  // The characters are ASCII; a decoder is 10 times as fast as String.fromCharCode().
+  return new TextDecoder().decode(encodeBase64Bytes(bytes));
 }
 
 /**
@@ -79,24 +80,31 @@ export function encodeBase64Bytes(bytes: Uint8Array): Bytes {
  */
 export function decodeBase64(text: string | Uint8Array): Bytes | undefined {
   const { values } = (tables ??= buildTables());
-  const length = textLength(text);
+  // As UTF-8 a character that is not ASCII is as foreign as it was.
+  const characters = typeof text === "string" ? utf8Bytes(text) : text;
+  const length = lengthBeforeEnd(characters);
   const bytes = new Uint8Array(Math.floor((length * 3) / 4));
-  const valueAt = typeof text === "string" ? (at: number) => valueOf(values, text.charCodeAt(at)) : (at: number) => values[text[at]!]!;
   // Foreign characters are negative, and so is whatever they are joined with: one test at the end finds them all.
   let joined = 0;
   let to = 0;
   let from = 0;
   for (; from + 4 <= length; from += 4, to += 3) {
-    const group = (valueAt(from) << 18) | (valueAt(from + 1) << 12) | (valueAt(from + 2) << 6) | valueAt(from + 3);
+    const group =
+      (values[characters[from]!]! << 18) |
+      (values[characters[from + 1]!]! << 12) |
+      (values[characters[from + 2]!]! << 6) |
+      values[characters[from + 3]!]!;
     joined |= group;
     bytes[to] = group >>> 16;
     bytes[to + 1] = group >>> 8;
     bytes[to + 2] = group;
   }
   if (from < length) {
-    const group = (valueAt(from) << 18) | (from + 1 < length ? valueAt(from + 1) << 12 : 0) | (from + 2 < length ? valueAt(from + 2) << 6 : 0);
+    // One to three characters are left; those that are missing count as zero bits, and bytes beyond the end are ignored.
+    const second = from + 1 < length ? values[characters[from + 1]!]! : 0;
+    const third = from + 2 < length ? values[characters[from + 2]!]! : 0;
+    const group = (values[characters[from]!]! << 18) | (second << 12) | (third << 6);
     joined |= group;
-    // What falls beyond the end is ignored by the typed array.
     bytes[to] = group >>> 16;
     bytes[to + 1] = group >>> 8;
   }
@@ -104,14 +112,10 @@ export function decodeBase64(text: string | Uint8Array): Bytes | undefined {
 }
 
 /** Characters in front of the first `=` or NUL. */
-function textLength(text: string | Uint8Array): number {
-  const padding = typeof text === "string" ? text.indexOf("=") : text.indexOf(PADDING);
-  const nul = typeof text === "string" ? text.indexOf("\0") : text.indexOf(0);
-  return Math.min(padding < 0 ? text.length : padding, nul < 0 ? text.length : nul);
-}
-
-function valueOf(values: Int8Array, code: number): number {
-  return code < 256 ? values[code]! : FOREIGN;
+function lengthBeforeEnd(characters: Uint8Array): number {
+  const padding = characters.indexOf(PADDING);
+  const nul = characters.indexOf(0);
+  return Math.min(padding < 0 ? characters.length : padding, nul < 0 ? characters.length : nul);
 }
 
 /**

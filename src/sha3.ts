@@ -35,16 +35,23 @@ class Sha3 implements Hash {
 
   update(data: Uint8Array): this {
     const state = this.#state;
-    let filled = this.#filled;
-    for (let at = 0; at < data.length; at++) {
-      // Lanes are little-endian (FIPS 202 §B.1), so byte n lies in word n/4 of the state.
-      state[filled >>> 2]! ^= data[at]! << (8 * (filled & 3));
-      if (++filled === this.#rate) {
+    const rate = this.#rate;
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    let at = 0;
+    while (at < data.length) {
+      if (this.#filled === 0 && data.length - at >= rate) {
+        for (let word = 0; 4 * word < rate; word++) state[word]! ^= view.getInt32(at + 4 * word, true);
         permuteKeccak(state);
-        filled = 0;
+        at += rate;
+      } else {
+        // Lanes are little-endian (FIPS 202 §B.1), so byte n is in word n/4.
+        state[this.#filled >>> 2]! ^= data[at++]! << (8 * (this.#filled & 3));
+        this.#filled++;
+        if (this.#filled < rate) continue;
+        permuteKeccak(state);
+        this.#filled = 0;
       }
     }
-    this.#filled = filled;
     return this;
   }
 
