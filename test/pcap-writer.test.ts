@@ -9,10 +9,10 @@ import { tcpdumpLines, WITHOUT_TCPDUMP } from "./support/tcpdump.ts";
 
 const [source, destination] = [parseIp("192.0.2.7")!, parseIp("198.51.100.1")!];
 const PACKET = buildUdpPacket({ source, destination, sourcePort: 40000, destinationPort: 62201, payload: utf8Bytes("hello") });
-const CAPTURE = concatBytes(pcapHeader(), pcapRecord(PACKET, 1700000000.25), pcapRecord(PACKET, 4294967295));
+const CAPTURE = concatBytes(pcapHeader(), pcapRecord(PACKET, 1700000000.25), pcapRecord(PACKET, 2147483647));
 
 test("pcapHeader() and pcapRecord() write the format byte for byte", () => {
-  const frames = [{ data: PACKET, seconds: 1700000000, fraction: 250000 }, { data: PACKET, seconds: 4294967295 }];
+  const frames = [{ data: PACKET, seconds: 1700000000, fraction: 250000 }, { data: PACKET, seconds: 2147483647 }];
   const expected = pcapFile(frames, { linkType: 101 });
   new DataView(expected.buffer).setUint32(16, 65535); // the snapshot length is the writer's choice
   assert.deepEqual(CAPTURE, expected);
@@ -20,5 +20,5 @@ test("pcapHeader() and pcapRecord() write the format byte for byte", () => {
 
 test("pcapHeader() and pcapRecord() make a capture that tcpdump reads", { skip: WITHOUT_TCPDUMP }, () => {
   const line = "IP 192.0.2.7.40000 > 198.51.100.1.62201: UDP, length 5";
-  assert.deepEqual(tcpdumpLines(CAPTURE, "-tt"), [`1700000000.250000 ${line}`, `4294967295.000000 ${line}`]);
+  assert.deepEqual(tcpdumpLines(CAPTURE, "-tt"), [`1700000000.250000 ${line}`, `2147483647.000000 ${line}`]);
 });
