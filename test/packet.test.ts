@@ -208,6 +208,10 @@ test("parsePacket() calls every frame that ended early on the wire malformed", (
   }
 });
 
+test("parsePacket() believes the captured bytes when the capture names a smaller original length", () => {
+  assert.equal(describe(parse(101, IPV4, 0).datagram), UDP4);
+});
+
 const REFUSED: readonly (readonly [name: string, refusal: PacketRefusal, linkType: number, frame: Bytes, originalLength?: number])[] = [
   ["IEEE 802.11", "unknown-link", 105, IPV4],
   ["a link type far out", "unknown-link", 65535, IPV4],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { type Bytes, concatBytes, hexText } from "../src/bytes.ts";
+import { type Bytes, concatBytes, hexText, utf8Bytes } from "../src/bytes.ts";
 import { createPcapRecord, MAX_CAPTURED_LENGTH, type PcapEnd, PcapReader } from "../src/pcap-reader.ts";
 import { type CapturedFrame, ethernet, hexRows, ipv4, ipv6, pcapFile, PcapngWriter, udp } from "./support/frames.ts";
 import { generator } from "./support/gen.ts";
@@ -133,7 +133,7 @@ function pcapngVariants(): Variant[] {
         file: concatBytes(
           write.section(),
           write.interface(1, concatBytes(write.option(9, Uint8Array.of(9)), comment)),
-          write.interface(1, write.option(9, Uint8Array.of(3))),
+          write.interface(1, concatBytes(write.option(2, utf8Bytes("eth12")), write.option(9, Uint8Array.of(3)))),
           write.interface(1, write.option(9, Uint8Array.of(0))),
           write.interface(1, write.option(9, Uint8Array.of(0x80 | 10))),
           write.interface(1, concatBytes(write.option(14, write.long(-3600n)), write.option(9, Uint8Array.of(6)))),
@@ -159,9 +159,11 @@ function pcapngVariants(): Variant[] {
           write.interface(101, write.option(9, Uint8Array.of(12))),
           write.interface(276, write.option(9, Uint8Array.of(0x80 | 63))),
           write.enhancedPacket(0, 1700000_123456789012n, PACKET),
+          write.interface(1, write.option(9, Uint8Array.of(0))),
           write.enhancedPacket(1, (3n << 63n) / 2n, PACKET),
+          write.enhancedPacket(2, 0x3_0000_0001n, PACKET),
         ),
-        expected: [seen(PACKET, 1700000, 123456789, 101), seen(PACKET, 1, 500000000, 276)],
+        expected: [seen(PACKET, 1700000, 123456789, 101), seen(PACKET, 1, 500000000, 276), seen(PACKET, 0x3_0000_0001, 0)],
       },
       {
         name: `pcapng ${order}: a second section in the other byte order, with interfaces of its own`,
@@ -233,6 +235,16 @@ test("PcapReader.end() tells a cut stream and where", () => {
   }
 });
 
+test("PcapReader.end() tells that a pcapng stream was cut inside a block that nobody reads", () => {
+  const write = new PcapngWriter(true);
+  const head = concatBytes(write.section(), write.interface(1));
+  const file = concatBytes(head, write.block(5, new Uint8Array(40)));
+  for (let length = head.length + 1; length < file.length; length++) {
+    for (const chunks of [[file.subarray(0, length)], everyByte(file.subarray(0, length))]) assert.equal(readAll(chunks).end.kind, "cut");
+  }
+  for (const length of [head.length, file.length]) assert.equal(readAll([file.subarray(0, length)]).end.kind, "complete");
+});
+
 function brokenStreams(): (readonly [string, Uint8Array, number, RegExp])[] {
   const write = new PcapngWriter(true);
   const head = concatBytes(write.section(), write.interface(1));
@@ -246,7 +258,7 @@ function brokenStreams(): (readonly [string, Uint8Array, number, RegExp])[] {
   const second = 24 + 16 + PACKET.length;
   return [
     ["a compressed file", hexRows("1f8b0800 00000000"), 0, /magic number of pcap or pcapng, got 1f8b0800$/],
-    ["text", new TextEncoder().encode("tcpdump: no such device"), 0, /got 74637064$/],
+    ["text", utf8Bytes("tcpdump: no such device"), 0, /got 74637064$/],
     ["pcap of an unknown version", pcapFile([], { version: [2, 3] }), 0, /expected 2\.4, got 2\.3$/],
     ["pcap with a giant record", patch(classic, second + 8, 0xff, 0xff, 0xff, 0xff), second, /262144 captured bytes, got 4294967295$/],
     ["pcap with a record one byte too long", patch(classic, second + 8, 0, 4, 0, 1), second, /got 262145$/],
