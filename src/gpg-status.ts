@@ -60,6 +60,7 @@ const ERROR_CODES: Readonly<Record<number, GpgRefusal>> = {
   11: "bad-passphrase",
   17: "no-secret-key",
   58: "no-data",
+  177: "bad-passphrase", // none was given
 };
 
 /** Lines that say what was wrong without a number. */

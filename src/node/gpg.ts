@@ -96,8 +96,11 @@ export async function decrypt(options: GpgSettings & { readonly ciphertext: Uint
   const result = await runGpg(options, ["--no-auto-key-retrieve", "--max-output", String(MAX_PLAINTEXT_BYTES), "--decrypt"], options.ciphertext);
   if (result.kind !== "exited") return startFailure(options, result);
   const status = parseGpgStatus(textOf(result.outputs[0]!));
-  if (status.isDecrypted) return { ok: true, plaintext: result.stdout, signatures: status.signatures };
+  // At its limit gpg cuts the plaintext and still reports success.
+  const isWhole = result.stdout.length < MAX_PLAINTEXT_BYTES;
+  if (status.isDecrypted && isWhole) return { ok: true, plaintext: result.stdout, signatures: status.signatures };
   result.stdout.fill(0);
+  if (!isWhole) return failure("failed", `plaintext of ${MAX_PLAINTEXT_BYTES} bytes or more`);
   return failure(status.refusal, firstReason(result.stderr));
 }
 
