@@ -166,7 +166,7 @@ export class NamespaceHost {
     this.#closed = true;
     const ended = [...this.#started].map((child) => once(child, "exit"));
     for (const child of this.#started) child.kill("SIGKILL");
-    for (const pid of this.#pidsInside()) {
+    for (const pid of this.pids()) {
       try {
         process.kill(pid, "SIGKILL"); // those that went into the background, those whose parent was killed
       } catch { /* gone since it was found */ }
@@ -176,8 +176,12 @@ export class NamespaceHost {
     await Promise.all(ended);
   }
 
-  /** All processes whose network is this host's, but the holder. */
-  #pidsInside(): number[] {
+  /**
+   * Finds what runs in this host.
+   *
+   * @returns the processes whose network is this host's, but for the one that holds it
+   */
+  pids(): number[] {
     const network = (pid: number | string): string | undefined => {
       try {
         return readlinkSync(`/proc/${pid}/ns/net`);
