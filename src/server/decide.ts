@@ -10,7 +10,8 @@
  * @module
  */
 
-import { type AccessStanza, matchesAddressList } from "../config/access-config.ts";
+import type { AccessStanza } from "../config/access-config.ts";
+import { matchesAddressList } from "../config/address-list.ts";
 import { utf8Bytes } from "../bytes.ts";
 import {
   checkHmac,
@@ -34,7 +35,7 @@ import type { LogLevel, LogRecord } from "./log-record.ts";
 import { applyPolicy, type PolicyContext } from "./policy.ts";
 import { plaintextDigest, replayDigest, type ReplayEntry, type ReplayMemory } from "./replay.ts";
 import { checkSigner, type OpenPgpSignature } from "./signer.ts";
-import { compareRefusals, type Decision, type RefusalReason, type Refused, type Verdict } from "./verdict.ts";
+import { compareRefusals, type Decision, REFUSAL_REASONS, type RefusalReason, type Refused, type Verdict } from "./verdict.ts";
 
 /** Shortest payload that can be a packet; anything below is background noise. */
 export const MIN_PAYLOAD = 140;
@@ -87,11 +88,17 @@ class Trail {
     this.notes.push({ level, message });
   }
 
-  /** Keeps the refusal that came furthest as the packet's, the others become notes for the debugging reader. */
+  /** Keeps the refusal that came furthest as the packet's; the others become notes. */
   refuse(refused: Refused): void {
     const [less, more] = this.#furthest === undefined || compareRefusals(refused, this.#furthest) > 0 ? [this.#furthest, refused] : [refused, this.#furthest];
-    if (less !== undefined) this.note("debug", less.record.message);
+    if (less !== undefined) this.#demote(less);
     this.#furthest = more;
+  }
+
+  /** A stanza whose keys did not fit is of interest to the debugging reader only; one that knew the sender and said no is not. */
+  #demote({ reason, record }: Refused): void {
+    const isOpened = REFUSAL_REASONS.indexOf(reason) >= REFUSAL_REASONS.indexOf("signer");
+    this.notes.push(isOpened ? record : { ...record, level: "debug" });
   }
 
   refuseFor(reason: RefusalReason, level: LogLevel, message: string, stanza?: number): void {
@@ -99,7 +106,9 @@ class Trail {
     this.refuse({ kind: "refused", reason, record: { level, message, fields }, ...(stanza !== undefined && { stanza }) });
   }
 
-  end(remember: readonly ReplayEntry[], verdict: Verdict = this.#furthest!): Decision {
+  end(remember: readonly ReplayEntry[], accepted?: Verdict): Decision {
+    if (accepted !== undefined && this.#furthest !== undefined) this.#demote(this.#furthest);
+    const verdict = accepted ?? this.#furthest!;
     return { verdict, notes: this.notes, remember };
   }
 }
@@ -119,6 +128,11 @@ export function* decide(datagram: Datagram, context: DecisionContext): Generator
   if (unwrapped === undefined) return trail.end([]);
   const { packet, forwardedSource } = unwrapped;
 
+  const { BLACKLIST: blacklist } = context.config;
+  if (blacklist !== undefined && matchesAddressList(blacklist, datagram.source)) {
+    trail.refuseFor("source", "debug", `${from} is in BLACKLIST`);
+    return trail.end([]);
+  }
   if (!context.stanzas.some((stanza) => matchesAddressList(stanza.SOURCE, datagram.source))) {
     trail.refuseFor("source", "warning", `No access data found for source IP: ${from}`);
     return trail.end([]);

@@ -6,8 +6,10 @@
  */
 
 import { parseAccessMessage, parseCommandMessage, parseNatAccess } from "../access-message.ts";
-import { type AccessStanza, allowsPort } from "../config/access-config.ts";
+import { type AccessStanza, requiresSourceAddress } from "../config/access-config.ts";
+import { matchesAddressList } from "../config/address-list.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
+import { allowsPort } from "../config/port-list.ts";
 import type { PortSpec, SourceNat } from "../firewall/grant.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
 import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../ip.ts";
@@ -68,10 +70,13 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   }
 
   const meansPacketSource = isUnspecifiedIp(request.address);
-  if (meansPacketSource && stanza.REQUIRE_SOURCE_ADDRESS) {
+  if (meansPacketSource && (config.REQUIRE_SOURCE_ADDRESS || requiresSourceAddress(stanza, datagram.source))) {
     return refused({ reason: "address", text: `${who} Got 0.0.0.0 when valid source IP was required.` });
   }
   const source = meansPacketSource ? (context.forwardedSource ?? datagram.source) : request.address;
+  if (config.BLACKLIST !== undefined && matchesAddressList(config.BLACKLIST, source)) {
+    return refused({ reason: "address", text: `${who} The address ${formatIp(source)} is in BLACKLIST` });
+  }
 
   if (stanza.REQUIRE_USERNAME !== undefined && !stanza.REQUIRE_USERNAME.includes(message.username)) {
     return refused({
@@ -80,8 +85,15 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     });
   }
 
-  const { nat: natKind, timeout } = MESSAGE_TYPES[message.type];
-  const natEnabled = { none: true, forward: config.ENABLE_IPT_FORWARDING, local: config.ENABLE_IPT_LOCAL_NAT }[natKind];
+  const { nat: natKind } = MESSAGE_TYPES[message.type];
+  const natEnabled = {
+    none: stanza.ENABLE_FORWARD_ACCESS !== true || isCommand,
+    forward: config.ENABLE_IPT_FORWARDING && stanza.ENABLE_FORWARD_ACCESS !== false,
+    local: config.ENABLE_IPT_LOCAL_NAT,
+  }[natKind];
+  if (!natEnabled && natKind === "none") {
+    return refused({ reason: "nat", text: `${who} The stanza takes requests for NAT only (ENABLE_FORWARD_ACCESS)` });
+  }
   if (!natEnabled) {
     return refused({
       reason: "nat",
@@ -90,8 +102,11 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   }
 
   const common = { stanza: stanza.number, message, packetSource: datagram.source, packetDestination: datagram.destination, source };
-  const requested = timeout && message.clientTimeout ? message.clientTimeout : stanza.FW_ACCESS_TIMEOUT;
-  const lifetimeSeconds = Math.min(requested, stanza.MAX_FW_TIMEOUT);
+  const clientSeconds = message.clientTimeout || undefined;
+  if (clientSeconds !== undefined && !stanza.PERMIT_CLIENT_TIMEOUT) {
+    return refused({ reason: "timeout", text: `${who} Clients may not choose how long a port stays open (PERMIT_CLIENT_TIMEOUT)` });
+  }
+  const lifetimeSeconds = Math.min(clientSeconds ?? stanza.FW_ACCESS_TIMEOUT, stanza.MAX_FW_TIMEOUT);
 
   const ports = "ports" in request ? request.ports : [];
   if (ports.length > 0 && !portsAllowed(stanza, ports)) {
@@ -106,16 +121,26 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
       return refused({ reason: "cycle", level: "error", text: `${who} Could not build CMD_CYCLE_OPEN command. A command message names no port` });
     }
     if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping command execution.` });
-    const cycleSeconds = timeout && message.clientTimeout ? message.clientTimeout : (stanza.CMD_CYCLE_TIMER ?? 0);
-    return { kind: "cycle", ...common, ports, lifetimeSeconds: Math.min(cycleSeconds, stanza.MAX_FW_TIMEOUT) };
+    return { kind: "cycle", ...common, ports, lifetimeSeconds: Math.min(clientSeconds ?? stanza.CMD_CYCLE_TIMER ?? 0, stanza.MAX_FW_TIMEOUT) };
   }
 
   if ("command" in request) {
     if (!stanza.ENABLE_CMD_EXEC) {
       return refused({ reason: "command", text: `${who} SPA Command messages are not allowed in the current configuration.` });
     }
+    if (stanza.CMD_REGEX !== undefined && !stanza.CMD_REGEX.test(message.message)) {
+      return refused({ reason: "command", text: `${who} SPA Command messages are not allowed in the current configuration: the command does not match CMD_REGEX` });
+    }
     if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping command execution.` });
     return { kind: "command", ...common, command: request.command };
+  }
+  if (stanza.DISABLE_FW_ACCESS) {
+    return refused({ reason: "ports", text: `${who} The stanza takes commands only (DISABLE_FW_ACCESS)` });
+  }
+
+  if (stanza.EXTERNAL_CMD_OPEN !== undefined) {
+    if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping command execution.` });
+    return { kind: "cycle", ...common, ports, lifetimeSeconds };
   }
 
   const nat = natWish(stanza, message, ports, config);
@@ -126,6 +151,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     ...common,
     ports: natKind !== "none" && isPerlVersion(message.version) ? perlOutsidePort(message, ports) : ports,
     ...(config.ENABLE_DESTINATION_RULE && { destination: datagram.destination }),
+    ...(stanza.ENABLE_OUTPUT_ACCESS === false && { withoutOutput: true }),
     ...(nat !== undefined && { nat }),
     lifetimeSeconds,
   };
@@ -162,7 +188,11 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
   if (nat === "none") return { ...common, host: "0.0.0.0", port: 0, rewriteDestination: false };
   const wanted = parseNatAccess(message.natAccess ?? "");
   if (!wanted.ok) return { reason: "nat", text: `Invalid NAT port in SPA message or no host: ${wanted.reason}` };
-  if (parseIp(wanted.host) === undefined) {
+  const address = parseIp(wanted.host);
+  if (stanza.INTERNAL_NET_ACCESS !== undefined && !(address && matchesAddressList(stanza.INTERNAL_NET_ACCESS, address))) {
+    return { reason: "nat", text: `The NAT target ${wanted.host} is not in INTERNAL_NET_ACCESS` };
+  }
+  if (address === undefined) {
     if (!config.ENABLE_NAT_DNS) return { reason: "nat", text: "Received Hostname in NAT SPA message, but hostname is disabled." };
     if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?$/.test(wanted.host)) return { reason: "nat", text: `Invalid Hostname in NAT SPA message: ${wanted.host}` };
   }

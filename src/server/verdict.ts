@@ -33,6 +33,7 @@ export const REFUSAL_REASONS = [
   "user",
   "auth",
   "nat",
+  "timeout",
   "command",
   "cycle",
   "ports",
@@ -79,6 +80,8 @@ export interface Granted extends Accepted {
   readonly kind: "granted";
   readonly ports: readonly PortSpec[];
   readonly destination?: IpAddress;
+  /** Answers are let out by other rules (ENABLE_OUTPUT_ACCESS N). */
+  readonly withoutOutput?: true;
   readonly nat?: NatWish;
   readonly lifetimeSeconds: number;
 }

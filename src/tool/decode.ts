@@ -6,7 +6,8 @@
 
 import type { OptionTable, Program } from "../cli/options.ts";
 import { flag } from "../cli/values.ts";
-import { DIGESTS, MESSAGE_TYPES, type Opened, openPacket, type Refusal } from "../fko.ts";
+import { formatPacketListing } from "../client/listing.ts";
+import { DIGESTS, type Opened, openPacket, type Refusal } from "../fko.ts";
 import { KEY_OPTIONS, type KeyOptions, type ReadyKeys } from "./packet-keys.ts";
 
 /** The options. */
@@ -83,26 +84,15 @@ export function packetFields({ message, digest }: Opened, keys: ReadyKeys): Pack
 }
 
 /**
- * The same for people.
+ * The same for people, in the layout of the client's listings.
  *
- * @param fields the fields
- * @returns lines with their ends
+ * @param packet the packet's text
+ * @param opened what {@link decodePacket} gave
+ * @param keys the keys that opened it
+ * @returns lines
  */
-export function formatPacketFields(fields: PacketFields): string {
-  const { label } = MESSAGE_TYPES[fields.messageType as keyof typeof MESSAGE_TYPES];
-  const rows: readonly (readonly [string, string | number | null])[] = [
-    ["Random Value", fields.random],
-    ["Username", fields.username],
-    ["Timestamp", `${fields.timestamp} (${new Date(fields.timestamp * 1000).toISOString()})`],
-    ["FKO Version", fields.version],
-    ["Message Type", `${fields.messageType} (${label})`],
-    ["Message String", fields.message],
-    ["Nat Access", fields.natAccess],
-    ["Server Auth", fields.serverAuth],
-    ["Client Timeout", fields.clientTimeout],
-    ["Digest Type", fields.digestType],
-    ["Digest", fields.digest],
-    ["HMAC Type", fields.hmacType],
-  ];
-  return rows.map(([name, value]) => `${name.padStart(15)}: ${value ?? "<NULL>"}\n`).join("");
+export function formatOpened(packet: string, { message, encoded, digest }: Opened, keys: ReadyKeys): string {
+  const text = packet.trim();
+  const hmac = keys.hmacType && { type: keys.hmacType, text: text.slice(-DIGESTS[keys.hmacType].wireLength) };
+  return formatPacketListing({ message, encoded, digest, mode: keys.mode, packet: text, ...(hmac && { hmac }) });
 }

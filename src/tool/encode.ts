@@ -6,7 +6,7 @@
  */
 
 import { hexBytes } from "../bytes.ts";
-import { DIGEST_NAMES } from "../cli/client-options.ts";
+import { DIGEST_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed, Program } from "../cli/options.ts";
 import { choice, custom, flag, integer, text } from "../cli/values.ts";
 import { type DigestType, encodeMessage, messageTypeOf, PROTOCOL_VERSION, sealMessage } from "../fko.ts";

@@ -6,7 +6,7 @@
 
 import { decodeBase64 } from "../base64.ts";
 import type { Bytes } from "../bytes.ts";
-import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/client-options.ts";
+import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed } from "../cli/options.ts";
 import { choice, secret } from "../cli/values.ts";
 import { DIGESTS, type DigestType, type EncryptionMode, type Keys } from "../fko.ts";

@@ -1,0 +1,218 @@
+/**
+ * The server program: from a command line to a daemon, or to one of the things that are done and over.
+ *
+ * @module
+ */
+
+import { writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseServerOptions, type ServerOptions } from "../cli/server-options.ts";
+import type { AccessStanza } from "../config/access-config.ts";
+import type { DaemonConfig } from "../config/daemon-config.ts";
+import { type ConfigProblem, formatProblem, hasErrors } from "../config/variable.ts";
+import { FirewallError } from "../firewall/backend.ts";
+import { describeServerErrors } from "../server/error-codes.ts";
+import { AppendError } from "./append-file.ts";
+import { Daemon } from "./daemon.ts";
+import { type ControlResult, killDaemon, reportStatus, restartDaemon } from "./daemon-control.ts";
+import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
+import { ensurePrivateFolder, FileError } from "./files.ts";
+import { Firewall } from "./firewall.ts";
+import { chooseFirewall } from "./firewall-choice.ts";
+import { loadAccess, type LoadedConfig, loadDaemonConfig } from "./load-config.ts";
+import { Log } from "./log.ts";
+import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
+import { ReplayStore } from "./replay-store.ts";
+import { StdinError } from "./stdin-source.ts";
+import { FACILITIES, type LogSink, openStderr, openSyslog } from "./syslog.ts";
+import { packageVersion } from "./version.ts";
+
+/** Exit status of `--check` when the files have errors: EX_CONFIG of sysexits.h. */
+const CONFIG_ERROR_STATUS = 78;
+/** How long the log may take to leave, milliseconds. */
+const LOG_FLUSH_MS = 2000;
+
+const print = (text: string): void => void writeSync(1, text);
+const complain = (line: string): void => void writeSync(2, `${line}\n`);
+
+/** Ends the program with a line on standard error. */
+class ServerError extends Error {
+  readonly exitStatus: number;
+  constructor(message: string, exitStatus = 1) {
+    super(message);
+    this.name = "ServerError";
+    this.exitStatus = exitStatus;
+  }
+}
+
+/** The world's failures that are told in one line. */
+const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError] as const;
+
+/**
+ * Runs the server program.
+ *
+ * @param argv the words after the program's name
+ * @returns the exit status
+ */
+export async function runServer(argv: readonly string[]): Promise<number> {
+  const readiness = inheritReadiness();
+  const say = readiness === undefined ? complain : readiness.say;
+  try {
+    return await run(argv, readiness, say);
+  } catch (error) {
+    if (!EXPECTED_ERRORS.some((kind) => error instanceof kind)) throw error;
+    say(`fwknopd: error: ${(error as Error).message}`);
+    return error instanceof ServerError ? error.exitStatus : 1;
+  }
+}
+
+async function run(argv: readonly string[], readiness: Readiness | undefined, say: (line: string) => void): Promise<number> {
+  const parsed = parseServerOptions(argv);
+  if (!parsed.ok) throw new ServerError(`${parsed.message}\nhint: 'fwknopd --help' lists the options`);
+  const options = parsed.value;
+  const early = EARLY_COMMANDS.find(({ isAsked }) => isAsked(options));
+  if (early !== undefined) return early.run(options);
+
+  const loaded = loadDaemonConfig(options);
+  const problems = tellProblems(loaded.problems, options, say);
+  if (hasErrors(problems) && !options.check) throw new ServerError("The configuration has errors", 1);
+  const control = CONTROL_COMMANDS.find(({ isAsked }) => isAsked(options));
+  if (control !== undefined) return control.run(loaded.config, options);
+
+  const access = loadAccess(options, loaded, Date.now() / 1000);
+  const all = [...problems, ...tellProblems(access.problems, options, say)];
+  if (options.check) {
+    const errors = all.filter(({ severity }) => severity === "error").length;
+    print(errors === 0 ? `${access.stanzas.length} stanzas, no errors\n` : `${errors} errors\n`);
+    return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
+  }
+  if (options.dumpConfig) {
+    const { formatDump } = await import("../config/dump.ts");
+    print(formatDump(loaded, access.stanzas));
+    return 0;
+  }
+  if (hasErrors(all)) throw new ServerError("The access configuration has errors");
+  if (options.exitParseConfig) {
+    complain("Configs parsed, exiting.");
+    return 0;
+  }
+  return runDaemonProgram(argv, options, loaded, access.stanzas, readiness, say);
+}
+
+/** Prints what is to be said about files; information only when asked for. */
+function tellProblems(problems: readonly ConfigProblem[], options: ServerOptions, say: (line: string) => void): readonly ConfigProblem[] {
+  for (const problem of problems) {
+    if (problem.severity !== "info" || (options.verbose ?? 0) > 0 || options.check) say(formatProblem(problem));
+  }
+  return problems;
+}
+
+// --- Commands that are done and over ---------------------------------------------------------------------------------
+
+/** Commands that need no file. */
+const EARLY_COMMANDS: readonly { readonly isAsked: (options: ServerOptions) => unknown; readonly run: (options: ServerOptions) => Promise<number> }[] = [
+  {
+    isAsked: (options) => options.version,
+    async run() {
+      const { findProgram } = await import("./find-program.ts");
+      print(`fwknopd server ${packageVersion()}, compiled for firewall bin: ${findProgram("iptables") ?? "none"}\n`);
+      return 0;
+    },
+  },
+  {
+    isAsked: (options) => options.dumpServErrCodes,
+    async run() {
+      print(describeServerErrors());
+      return 0;
+    },
+  },
+];
+
+/** Commands that need the configuration, in C's order. */
+const CONTROL_COMMANDS: readonly { readonly isAsked: (options: ServerOptions) => unknown; readonly run: (config: DaemonConfig, options: ServerOptions) => Promise<number> }[] = [
+  { isAsked: (options) => options.kill, run: async (config) => tellControl(await killDaemon(config.FWKNOP_PID_FILE)) },
+  { isAsked: (options) => options.status, run: async (config) => tellControl(reportStatus(config.FWKNOP_PID_FILE)) },
+  { isAsked: (options) => options.restart, run: async (config) => tellControl(restartDaemon(config.FWKNOP_PID_FILE)) },
+  { isAsked: (options) => options.fwListAll, run: async (config, options) => tellFirewall(await openFirewallForCommand(config, options).list("all")) },
+  { isAsked: (options) => options.fwList, run: async (config, options) => tellFirewall(await openFirewallForCommand(config, options).list("ours")) },
+  { isAsked: (options) => options.fwFlush || options.fwDelChains, run: async (config, options) => tellFirewall(await openFirewallForCommand(config, options).flush()) },
+];
+
+function tellControl({ exitStatus, stdout, stderr }: ControlResult): number {
+  print(stdout);
+  writeSync(2, stderr);
+  return exitStatus;
+}
+
+function tellFirewall({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): number {
+  print(stdout);
+  writeSync(2, stderr);
+  return 0;
+}
+
+function openFirewallForCommand(config: DaemonConfig, options: ServerOptions): Firewall {
+  const log = new Log({ sinks: [openStderr()], verbosity: (options.verbose ?? 0) - 1, format: "text" });
+  return new Firewall({ backend: chooseFirewall(config, { checkSupport: !options.noIptCheckSupport }), log, clearAtStart: false, clearAtStop: false });
+}
+
+// --- The daemon ------------------------------------------------------------------------------------------------------
+
+async function runDaemonProgram(
+  argv: readonly string[],
+  options: ServerOptions,
+  { config }: LoadedConfig,
+  stanzas: readonly AccessStanza[],
+  readiness: Readiness | undefined,
+  say: (line: string) => void,
+): Promise<number> {
+  const folder = ensurePrivateFolder(config.FWKNOP_RUN_DIR, "Run directory");
+  if (folder.created) say(`Run directory: ${config.FWKNOP_RUN_DIR} does not exist. Attempting to create it.\nSuccessfully created Run directory: ${config.FWKNOP_RUN_DIR}`);
+  for (const { message } of folder.problems) say(message);
+
+  const isForeground = options.foreground || options.stdin || options.exitParseDigestCache;
+  const lock = readiness?.lock ? adoptPidFile(config.FWKNOP_PID_FILE, readiness.lock.descriptor, readiness.lock.guard) : takeLock(config);
+  if (!isForeground && readiness === undefined) {
+    const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: absolutePaths(argv, options), lock });
+    writeSync(2, text);
+    return exitStatus;
+  }
+  lock.write(process.pid);
+
+  const log = openLog(config, options, isForeground ?? false);
+  if (lock.guard !== "all") log.warning("The pid file's lock is not seen by other programs than this one");
+  try {
+    log.info("Starting fwknopd");
+    if (options.exitParseDigestCache) {
+      await (await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: false })).close();
+      log.info("Digest cache parsed, exiting.");
+      return 0;
+    }
+    const daemon = await Daemon.start({ options, config, stanzas, log, onReady: () => readiness?.ready() });
+    return await daemon.run();
+  } catch (error) {
+    if (readiness !== undefined && error instanceof Error) log.error(error.message);
+    throw error;
+  } finally {
+    await log.flush(LOG_FLUSH_MS);
+    lock.close();
+  }
+}
+
+function takeLock(config: DaemonConfig): PidFileLock {
+  const locked = lockPidFile(config.FWKNOP_PID_FILE);
+  if (locked.ok) return locked.lock;
+  throw new ServerError(`[*] An instance of fwknopd is already running: (PID=${locked.pid ?? "unknown"}).`);
+}
+
+/** The daemon works in `/`, so paths that the user gave relative to here are made whole. */
+function absolutePaths(argv: readonly string[], { configFile, accessFile, accessFolder }: ServerOptions): readonly string[] {
+  const relative = new Set([configFile, accessFile, accessFolder].filter((path) => path !== undefined && !path.startsWith("/")));
+  return argv.map((word) => (relative.has(word) ? resolve(word) : word));
+}
+
+function openLog(config: DaemonConfig, options: ServerOptions, isForeground: boolean): Log {
+  const wantsSyslog = (!isForeground || options.syslogEnable) && config.ALERTING_METHODS.syslog;
+  const syslog = wantsSyslog ? openSyslog({ identity: config.SYSLOG_IDENTITY, facility: FACILITIES[config.SYSLOG_FACILITY]!, pid: process.pid }) : undefined;
+  const sinks: LogSink[] = [...(isForeground ? [openStderr()] : []), ...(syslog ? [syslog] : [])];
+  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format: "text" });
+}

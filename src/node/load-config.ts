@@ -1,0 +1,156 @@
+/**
+ * The daemon's files, read from this host: fwknopd.conf with its overrides, access.conf with its includes.
+ *
+ * @module
+ */
+
+import { readdirSync } from "node:fs";
+import { wipe } from "../bytes.ts";
+import type { ServerOptions } from "../cli/server-options.ts";
+import { type AccessHost, type AccessStanza, parseAccessConfig } from "../config/access-config.ts";
+import { type DaemonConfig, type DaemonTexts, type ParsedDaemonConfig, parseDaemonConfig } from "../config/daemon-config.ts";
+import type { ConfigFile } from "../config/entries.ts";
+import type { ConfigProblem } from "../config/variable.ts";
+import { FileError, kindOfPath, readOwnFile } from "./files.ts";
+import { findProgram } from "./find-program.ts";
+import { reasonOf } from "./system-error.ts";
+import { findGroup, findUser } from "./users.ts";
+
+/** Where the configuration is unless somebody says otherwise. */
+export const DEFAULT_CONFIG_FILE = "/etc/fwknop/fwknopd.conf";
+
+/** Largest configuration file that is read, bytes. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+/** The daemon's file, read. */
+export interface LoadedConfig extends ParsedDaemonConfig {}
+
+/** The stanzas, read. */
+export interface LoadedAccess {
+  readonly stanzas: readonly AccessStanza[];
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Options that stand for a variable. */
+const OPTION_VARIABLES: readonly (readonly [keyof ServerOptions, keyof DaemonConfig])[] = [
+  ["interface", "PCAP_INTF"],
+  ["pcapFilter", "PCAP_FILTER"],
+  ["pcapFile", "PCAP_FILE"],
+  ["runDir", "FWKNOP_RUN_DIR"],
+  ["pidFile", "FWKNOP_PID_FILE"],
+  ["digestFile", "DIGEST_FILE"],
+  ["gpgHomeDir", "GPG_HOME_DIR"],
+  ["gpgExe", "GPG_EXE"],
+  ["sudoExe", "SUDO_EXE"],
+  ["locale", "LOCALE"],
+  ["accessFile", "ACCESS_FILE"],
+  ["accessFolder", "ACCESS_FOLDER"],
+];
+
+function textsOf(options: ServerOptions): DaemonTexts {
+  const texts = OPTION_VARIABLES.flatMap(([option, variable]) => (options[option] === undefined ? [] : [[variable, String(options[option])]]));
+  return {
+    ...Object.fromEntries(texts),
+    ...(options.udpServer && { ENABLE_UDP_SERVER: "Y" }),
+    ...(options.pcapAnyDirection && { ENABLE_PCAP_ANY_DIRECTION: "Y" }),
+    ...(options.configFile !== undefined && { CONFIG_FILE: options.configFile }),
+  };
+}
+
+/** What this host knows better than a table. */
+function hostDefaults(): DaemonTexts {
+  const firewall = findProgram("iptables");
+  return firewall === undefined ? {} : { FIREWALL_EXE: firewall };
+}
+
+/** A reader of files that keeps what is unsafe about them as problems. */
+class Reader {
+  readonly problems: ConfigProblem[] = [];
+  readonly #insecure: boolean;
+
+  constructor(insecure: boolean) {
+    this.#insecure = insecure;
+  }
+
+  read(path: string, kind: string): Uint8Array {
+    const { bytes, problems } = readOwnFile(path, { maxBytes: MAX_CONFIG_BYTES, kind });
+    for (const { kind: what, message } of problems) {
+      const isFatal = what === "writable" && !this.#insecure;
+      const hint = isFatal ? "; others can write to it, so it is not used (--insecure-permissions overrides)" : "";
+      this.problems.push({ severity: isFatal ? "error" : "warning", file: path, line: 0, column: 0, message: `${message}${hint}` });
+    }
+    return bytes;
+  }
+}
+
+/**
+ * Reads fwknopd.conf and its overrides.
+ *
+ * @param options the command line
+ * @returns the configuration with everything that is to be said about it
+ */
+export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
+  const reader = new Reader(options.insecurePermissions ?? false);
+  const files: ConfigFile[] = [];
+  for (const path of [options.configFile ?? DEFAULT_CONFIG_FILE, ...(options.overrideConfig ?? [])]) {
+    try {
+      files.push({ path, bytes: reader.read(path, "config") });
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      reader.problems.push({ severity: "error", file: path, line: 0, column: 0, message: `[*] Could not open config file: ${path}: ${error.message}` });
+    }
+  }
+  const parsed = parseDaemonConfig(files, { commandLine: textsOf(options), defaults: hostDefaults() });
+  return { ...parsed, problems: [...reader.problems, ...parsed.problems] };
+}
+
+/**
+ * Reads access.conf, or the folder in its place.
+ *
+ * @param options the command line
+ * @param loaded the daemon's configuration
+ * @param now Unix time, seconds
+ * @returns the stanzas with everything that is to be said about them
+ */
+export function loadAccess(options: ServerOptions, { config, dialect }: LoadedConfig, now: number): LoadedAccess {
+  const refused = refusePath(options);
+  if (refused !== undefined) return { stanzas: [], problems: [refused] };
+  const reader = new Reader(options.insecurePermissions ?? false);
+  const read: Uint8Array[] = [];
+  const host: AccessHost = {
+    read(path) {
+      try {
+        const bytes = reader.read(path, "access");
+        read.push(bytes);
+        return { bytes };
+      } catch (error) {
+        if (!(error instanceof FileError)) throw error;
+        return { error: error.message };
+      }
+    },
+    list(folder) {
+      try {
+        return { names: readdirSync(folder).sort() };
+      } catch (error) {
+        return { error: reasonOf(error) };
+      }
+    },
+    findUser,
+    findGroup,
+    startOfDay: (year, month, day) => new Date(year, month - 1, day).getTime() / 1000,
+  };
+  const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };
+  const parsed = parseAccessConfig(root, host, { config, dialect, now });
+  wipe(...read); // they hold keys; the stanzas have their own copies
+  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems] };
+}
+
+/** Paths that options name must be what they say, not a link to something else. */
+function refusePath({ accessFile, accessFolder }: ServerOptions): ConfigProblem | undefined {
+  const problem = (file: string, message: string): ConfigProblem => ({ severity: "error", file, line: 0, column: 0, message });
+  if (accessFile !== undefined && kindOfPath(accessFile) !== "file") return problem(accessFile, `[*] Invalid access.conf file path '${accessFile}'`);
+  if (accessFolder !== undefined && kindOfPath(accessFolder) !== "folder") {
+    return problem(accessFolder, `[*] Invalid access folder directory '${accessFolder}' could not lstat(), does not exist, or too large?`);
+  }
+  return undefined;
+}

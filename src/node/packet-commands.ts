@@ -1,0 +1,136 @@
+/**
+ * Commands that packets set off: those that a packet carries, and an administrator's pairs of open and close commands.
+ * Argument vectors, never a shell; each has a time limit; the packet path waits for none.
+ *
+ * @module
+ */
+
+import { commandText } from "../command-text.ts";
+import type { AccessStanza } from "../config/access-config.ts";
+import type { DaemonConfig } from "../config/daemon-config.ts";
+import { formatIp } from "../ip.ts";
+import { cycleValues, expandCommand, externalValues, MAX_WORDS, splitCommand } from "../server/command-template.ts";
+import type { LogFunction } from "../server/log-record.ts";
+import type { Commanded, Cycled } from "../server/verdict.ts";
+import { type CommandResult, type Identity, runCommand } from "./command.ts";
+
+/** Longest delay of a timer, milliseconds; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** A close command that waits for its time. */
+interface PendingClose {
+  readonly timer: NodeJS.Timeout;
+  readonly run: () => Promise<void>;
+}
+
+/** How a stanza's pair of commands is named in the log, built and limited. */
+interface Pair {
+  readonly name: "CMD_CYCLE" | "EXTERNAL_CMD";
+  readonly open: string;
+  readonly close: string | undefined;
+  readonly timeoutSeconds: number;
+}
+
+/** Runs commands and keeps the closes that are due later. */
+export class PacketCommands {
+  readonly #log: LogFunction;
+  readonly #pending: Set<PendingClose> = new Set();
+  #config: DaemonConfig;
+
+  constructor(config: DaemonConfig, log: LogFunction) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** Takes a new configuration; closes that wait stay. */
+  reconfigure(config: DaemonConfig): void {
+    this.#config = config;
+  }
+
+  /** Runs the command that a packet carried (ENABLE_CMD_EXEC). */
+  async runCommand(verdict: Commanded, stanza: AccessStanza): Promise<void> {
+    const who = `[${formatIp(verdict.packetSource)}] (stanza #${stanza.number})`;
+    this.#log({ level: "info", message: `${who} Processing SPA Command message: command='${verdict.command}'.` });
+    const argv = splitCommand(verdict.command);
+    if (argv === undefined) {
+      this.#log({ level: "error", message: `${who} run_extcmd(): Error converting cmd str to argv via strtoargv(): expected 1..${MAX_WORDS} words; command returned -6` });
+      return;
+    }
+    this.#log({ level: "info", message: `${who} Running command '${verdict.command}'${identityText(stanza)}` });
+    const result = await runCommand(argv, { identity: this.#identity(stanza), timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000 });
+    this.#tellResult(`${who} CMD_EXEC`, result);
+  }
+
+  /** Runs a stanza's open command for each port, and its close command when the time is over. */
+  async runCycle(verdict: Cycled, stanza: AccessStanza): Promise<void> {
+    const pair = pairOf(stanza, this.#config);
+    for (const port of verdict.ports) {
+      const isCycle = pair.name === "CMD_CYCLE";
+      const prefix = this.#config.ENABLE_EXT_CMD_PREFIX ? this.#config.EXT_CMD_PREFIX : "";
+      const values = isCycle ? cycleValues(verdict, port) : externalValues(verdict, port, stanza.texts, prefix);
+      const expand = (template: string) => expandCommand(template, values, isCycle ? "drop" : "keep");
+      const open = expand(pair.open);
+      const close = pair.close === undefined ? undefined : expand(pair.close);
+      const who = `[${formatIp(verdict.packetSource)}] (stanza #${stanza.number})`;
+      if (open === undefined || (pair.close !== undefined && close === undefined)) {
+        this.#log({ level: "error", message: `${who} Could not build ${pair.name}_OPEN command.` });
+        return;
+      }
+      this.#log({ level: "info", message: `${who} Running ${pair.name}_OPEN command: ${commandText(open)}` });
+      if (close !== undefined) {
+        this.#log({ level: "info", message: `${who} Running ${pair.name}_CLOSE command in ${verdict.lifetimeSeconds} seconds: ${commandText(close)}` });
+        this.#schedule(verdict, stanza, pair, close);
+      }
+      this.#tellResult(`${who} ${pair.name}_OPEN`, await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000 }));
+    }
+  }
+
+  /** Runs every close that is still waiting: nothing stays open behind a daemon that has left. */
+  async stop(): Promise<void> {
+    const waiting = [...this.#pending];
+    this.#pending.clear();
+    for (const { timer } of waiting) clearTimeout(timer);
+    await Promise.all(waiting.map(({ run }) => run()));
+  }
+
+  #schedule(verdict: Cycled, stanza: AccessStanza, pair: Pair, argv: readonly [string, ...string[]]): void {
+    const who = `[${formatIp(verdict.source)}] (stanza #${stanza.number})`;
+    const run = async (): Promise<void> => {
+      this.#pending.delete(pending);
+      this.#log({ level: "info", message: `${who} Timer expired, running ${pair.name}_CLOSE command: ${commandText(argv)}` });
+      this.#tellResult(`${who} ${pair.name}_CLOSE`, await runCommand(argv, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000 }));
+    };
+    const pending: PendingClose = { run, timer: setTimeout(() => void run(), Math.min(verdict.lifetimeSeconds * 1000, MAX_DELAY_MS)) };
+    this.#pending.add(pending);
+  }
+
+  #identity(stanza: AccessStanza): Identity {
+    if (stanza.ENABLE_CMD_SUDO_EXEC) {
+      const { CMD_SUDO_EXEC_USER: user, CMD_SUDO_EXEC_GROUP: group } = stanza;
+      return { kind: "sudo", program: this.#config.SUDO_EXE, ...(user && { user: user.name }), ...(group && { group: group.name }) };
+    }
+    const { CMD_EXEC_USER: user, CMD_EXEC_GROUP: group } = stanza;
+    return user === undefined ? { kind: "self" } : { kind: "user", user, ...(group && { group }) };
+  }
+
+  #tellResult(who: string, result: CommandResult): void {
+    if (result.startError !== undefined) {
+      this.#log({ level: "error", message: `${who}: run_extcmd(): execvp() failed: ${result.startError}: command returned 0, pid_status: 255` });
+      return;
+    }
+    const status = result.timedOut ? "killed at its time limit" : (result.exitStatus ?? `ended by ${result.signal}`);
+    const output = result.output === "" ? "" : `: ${result.output}`;
+    this.#log({ level: result.exitStatus === 0 ? "info" : "warning", message: `${who}: command returned 0, pid_status: ${status}${output}` });
+  }
+}
+
+function pairOf(stanza: AccessStanza, config: DaemonConfig): Pair {
+  if (stanza.CMD_CYCLE_OPEN !== undefined) {
+    return { name: "CMD_CYCLE", open: stanza.CMD_CYCLE_OPEN, close: stanza.CMD_CYCLE_CLOSE, timeoutSeconds: config.CMD_EXEC_TIMEOUT };
+  }
+  return { name: "EXTERNAL_CMD", open: stanza.EXTERNAL_CMD_OPEN!, close: stanza.EXTERNAL_CMD_CLOSE, timeoutSeconds: stanza.EXTERNAL_CMD_ALARM };
+}
+
+function identityText({ CMD_EXEC_USER: user, CMD_EXEC_GROUP: group }: AccessStanza): string {
+  return user === undefined ? "" : ` setuid/setgid user/group to ${user.name}/${group?.name ?? user.name} (UID=${user.uid},GID=${group?.gid ?? user.gid})`;
+}
