@@ -7,12 +7,21 @@
 import { parsePortSpec } from "../access-message.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
+import { decodeKey, type KeyKind } from "./key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport, transportOf } from "./settings.ts";
 
 /** A rule: what is wrong when it is broken, or undefined. */
 type Check = (settings: ClientSettings) => string | undefined;
 
 const when = (broken: boolean | undefined, message: string): string | undefined => (broken ? message : undefined);
+
+function keyProblem(base64: Uint8Array | undefined, kind: KeyKind): string | undefined {
+  if (base64 === undefined) return undefined;
+  const decoded = decodeKey(base64, kind);
+  if (!decoded.ok) return decoded.message;
+  decoded.value.fill(0);
+  return undefined;
+}
 
 /** Runs that send nothing need neither a server nor an address. */
 const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.test || settings.keyGen || settings.keyGenFile !== undefined || settings.version);
@@ -46,6 +55,8 @@ const CHECKS: readonly Check[] = [
     "Must specify GPG recipient/signing keys when Asymmetric encryption mode is used.",
   ),
   (s) => when(encryptionModeOf(s) === "legacy" && hmacTypeOf(s) !== undefined, "Legacy encryption mode is incompatible with HMAC usage."),
+  (s) => keyProblem(s.keyBase64Rijndael, "Rijndael"),
+  (s) => keyProblem(s.keyBase64Hmac, "HMAC"),
   (s) => when(
     Boolean(s.serverCmd) && (Boolean(s.natAccess) || s.natLocal),
     "--server-cmd: cannot be combined with --nat-access or --nat-local; fko_set_nat_access_str: Error 4 - Args contain invalid data",

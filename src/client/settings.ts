@@ -29,6 +29,7 @@ export function mergeSettings(...layers: readonly ClientSettings[]): ClientSetti
   for (const layer of layers) {
     // An address wins over -R beside it, but a stanza's address must not win over -R on the command line.
     if (layer.resolveIpHttps && layer.allowIp === undefined) delete merged.allowIp;
+    if (layer.timeOffsetPlus !== undefined) delete merged.timeOffsetMinus;
     Object.assign(merged, layer);
   }
   return merged;

@@ -4,9 +4,12 @@
  * @module
  */
 
+/** A blank, or a part of a word: '...', $'...', "...", \c, plain. */
+const TOKEN = /(\s+)|'([^']*)'|\$'((?:\\[0-7]{3}|\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|\\(.)|([^\s'"\\$]+|\$)/ys;
+
 /**
- * Splits text at blanks. Single and double quotes hold blanks together, a backslash outside single quotes takes the next
- * character as it is: what a shell does with plain words, and nothing else that a shell does.
+ * Splits text at blanks. Quotes hold blanks together, a backslash outside single quotes takes the next character as it
+ * is, `$'...'` knows control codes: all that quoteWord() writes, and nothing else that a shell does.
  *
  * @param text one line
  * @returns the words, or undefined when a quote is not closed
@@ -14,25 +17,26 @@
 export function splitWords(text: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
-  let quote = "";
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at]!;
-    if (quote !== "" && character === quote) {
-      quote = "";
-    } else if (character === "\\" && quote !== "'" && at + 1 < text.length) {
-      word = (word ?? "") + text[++at]!;
-    } else if (quote !== "") {
-      word = (word ?? "") + character;
-    } else if (character === "'" || character === '"') {
-      quote = character;
-      word ??= "";
-    } else if (/\s/.test(character)) {
-      if (word !== undefined) words.push(word);
+  for (let at = 0; at < text.length;) {
+    TOKEN.lastIndex = at;
+    const token = TOKEN.exec(text);
+    if (token === null) return undefined;
+    at = TOKEN.lastIndex;
+    const [, blank, single, escaped, double, character, plain] = token;
+    if (blank === undefined) {
+      word = (word ?? "") + (single ?? (escaped === undefined ? undefined : unescape(escaped)) ?? double?.replace(/\\(.)/gs, "$1") ?? character ?? plain!);
+    } else if (word !== undefined) {
+      words.push(word);
       word = undefined;
-    } else {
-      word = (word ?? "") + character;
     }
   }
   if (word !== undefined) words.push(word);
-  return quote === "" ? words : undefined;
+  return words;
+}
+
+function unescape(text: string): string {
+  return text.replace(/\\([0-7]{3}|.)/gs, (_, escape: string) => {
+    if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape, 8));
+    return escape === "n" ? "\n" : escape;
+  });
 }

@@ -1,0 +1,124 @@
+/**
+ * Writing `.fwknoprc`: the first one, and stanzas into one that is there. Comments and all that belongs to other stanzas
+ * stay as they are.
+ *
+ * @module
+ */
+
+import { type Bytes, concatBytes, utf8Bytes, wipe } from "../bytes.ts";
+import { findVariable, isSameStanza, readRcLines, type RcLine } from "./fwknoprc.ts";
+import { type RcAssignment, rcVariables } from "./fwknoprc-variables.ts";
+
+/** Columns of a name and the blanks behind it. */
+const NAME_WIDTH = 28;
+
+/**
+ * The file for a user who has none: comments that name all variables, and an empty stanza of defaults.
+ *
+ * @returns its text
+ */
+export function rcTemplate(): string {
+  return [
+    "# .fwknoprc: settings of the fwknop client. Keys belong here, so nobody else may read it (mode 0600).",
+    "#",
+    "# [default] is always read. 'fwknop -n NAME' then reads the stanza [NAME], which wins over [default];",
+    "# options on the command line win over both. 'fwknop -n NAME --save-rc-stanza ...' writes a stanza.",
+    "#",
+    "# [example]",
+    ...[["SPA_SERVER", "spa.example.com"], ["ACCESS", "tcp/22"], ["ALLOW_IP", "resolve"], ["KEY_CMD", "pass show fwknop/key"], ["HMAC_KEY_CMD", "pass show fwknop/hmac"]]
+      .map(([name, value]) => `# ${name!.padEnd(NAME_WIDTH)}${value}`),
+    "#",
+    "# All variables and the values that they take:",
+    "#",
+    ...rcVariables().map(({ name, describe }) => `# ${name.padEnd(NAME_WIDTH)}${describe}`),
+    "",
+    "[default]",
+    "",
+  ].join("\n");
+}
+
+/** A line that holds a key, or what names one. */
+export interface CriticalLine {
+  /** From 1. */
+  readonly number: number;
+  readonly variable: string;
+}
+
+/**
+ * Finds what should not be overwritten without a question.
+ *
+ * @param lines the file
+ * @param stanza the stanza to be written
+ * @returns its lines with keys, in the file's order
+ */
+export function criticalLines(lines: readonly RcLine[], stanza: string): readonly CriticalLine[] {
+  return lines
+    .filter((line) => line.kind === "parameter" && isSameStanza(line.stanza, stanza) && findVariable(line.name!)?.critical)
+    .map((line) => ({ number: line.number, variable: line.name! }));
+}
+
+/** What is to be written. */
+export interface StanzaUpdate {
+  readonly stanza: string;
+  readonly assignments: readonly RcAssignment[];
+  /** Numbers of lines that stay; the new value of such a variable is not written. */
+  readonly keptLines: ReadonlySet<number>;
+}
+
+/**
+ * Writes a stanza. Its old parameters go: a new one takes the place of the old one of the same name, the others follow
+ * the last. A stanza that is not there yet is put behind the others.
+ *
+ * @param file the file's bytes; not changed
+ * @param update the stanza and its parameters
+ * @returns the new content, which holds keys: the caller wipes it
+ */
+export function saveStanza(file: Uint8Array, update: StanzaUpdate): Bytes {
+  const lines = readRcLines(file);
+  const isOurs = (line: RcLine): boolean => isSameStanza(line.stanza, update.stanza);
+  const kept = new Set(lines.filter((line) => update.keptLines.has(line.number)).map((line) => line.name));
+  const waiting = update.assignments.filter(({ variable }) => !kept.has(variable.name));
+  const first = lines.findIndex(isOurs);
+  if (first < 0) return appendStanza(file, update.stanza, waiting);
+
+  // A stanza of the same name further down loses its parameters, too: they would win over the new ones.
+  const afterFirst = lines.findIndex((line, at) => at > first && line.kind === "stanza");
+  const end = afterFirst < 0 ? lines.length : afterFirst;
+  const region: Uint8Array[] = [];
+  let contentEnd = 0;
+  for (const line of lines.slice(first, end)) {
+    const at = line.kind === "parameter" && !update.keptLines.has(line.number) ? waiting.findIndex(({ variable }) => variable.name === line.name) : -1;
+    if (at >= 0) region.push(...waiting.splice(at, 1).map(assignmentLine));
+    else if (stays(line, update)) region.push(withLineEnd(line.bytes));
+    else continue;
+    if (line.kind !== "ignored") contentEnd = region.length;
+  }
+  region.splice(contentEnd, 0, ...waiting.map(assignmentLine));
+  const isBlankNeeded = contentEnd + waiting.length === region.length && end < lines.length;
+  const content = concatBytes(
+    ...lines.slice(0, first).map(({ bytes }) => bytes),
+    ...region,
+    ...(isBlankNeeded ? [utf8Bytes("\n")] : []),
+    ...lines.slice(end).filter((line) => !isOurs(line) || stays(line, update)).map(({ bytes }) => bytes),
+  );
+  wipe(...region.filter((line) => line.buffer !== file.buffer));
+  return content;
+}
+
+const stays = (line: RcLine, update: StanzaUpdate): boolean => line.kind === "stanza" || line.kind === "ignored" || update.keptLines.has(line.number);
+
+function appendStanza(file: Uint8Array, stanza: string, assignments: readonly RcAssignment[]): Bytes {
+  const lines = assignments.map(assignmentLine);
+  const separator = file.length === 0 ? "" : file.at(-1) === 0x0a ? "\n" : "\n\n";
+  const content = concatBytes(file, utf8Bytes(`${separator}[${stanza}]\n`), ...lines);
+  wipe(...lines);
+  return content;
+}
+
+function assignmentLine({ variable, value }: RcAssignment): Bytes {
+  return concatBytes(utf8Bytes(variable.name.padEnd(NAME_WIDTH)), value, utf8Bytes("\n"));
+}
+
+function withLineEnd(line: Uint8Array): Uint8Array {
+  return line.at(-1) === 0x0a ? line : concatBytes(line, utf8Bytes("\n"));
+}

@@ -1,0 +1,255 @@
+/**
+ * The variables of `.fwknoprc`: one row each, in the order in which a stanza is saved.
+ *
+ * @module
+ */
+
+import { encodeBase64, padBase64 } from "../base64.ts";
+import { type Bytes, latin1Text, utf8Bytes, utf8Text } from "../bytes.ts";
+import { CLIENT_OPTIONS, type ClientOptions, fwTimeout } from "../cli/client-options.ts";
+import type { Parsed, ValueType } from "../cli/options.ts";
+import { decodeKey, type KeyKind } from "../client/key-text.ts";
+import type { ClientSettings } from "../client/settings.ts";
+import { parseTimeOffset } from "../client/time-offset.ts";
+import { ENCRYPTION_MODES } from "../fko.ts";
+import { printableText } from "../foreign-text.ts";
+import { parseIp } from "../ip.ts";
+
+/** One variable. */
+export interface RcVariable {
+  readonly name: string;
+  /** The option that it stands for, for the manual page. */
+  readonly option?: keyof ClientOptions;
+  /** The values that it takes, for the manual page. */
+  readonly describe: string;
+  /** A key, or what names one: replacing it needs a question. */
+  readonly critical?: true;
+  /** The value must not be shown. */
+  readonly secret?: true;
+  /** The value is all of the line, blanks included. */
+  readonly wholeLine?: true;
+  /**
+   * Reads a value.
+   *
+   * @param value at least one byte; what is kept is copied
+   * @returns the settings it makes; none when it changes nothing
+   */
+  read(value: Uint8Array): Parsed<ClientSettings>;
+  /**
+   * Writes the value.
+   *
+   * @param given what the user set on the command line
+   * @returns the value, or undefined when there is nothing to save
+   */
+  write(given: ClientSettings): string | Uint8Array | undefined;
+}
+
+const textOf = (value: Uint8Array): string => utf8Text(value) ?? latin1Text(value);
+
+type RowOptions = Pick<RcVariable, "critical" | "wholeLine"> & {
+  /** What the variable sets besides. Other than the option it may switch nothing on. */
+  readonly implies?: ClientSettings;
+  /** Writes the value; as text unless given. */
+  readonly format?: (value: never) => string;
+  /** Reads the value instead of the option's reader. */
+  readonly value?: ValueType<never>;
+};
+
+/** A variable that takes what an option takes. */
+function like<K extends keyof ClientOptions>(name: string, option: K, options: RowOptions = {}): RcVariable {
+  const { implies, format = String as (value: never) => string, value: ownValue, ...row } = options;
+  const optionValue = CLIENT_OPTIONS[option].value as ValueType<unknown>;
+  const value = (ownValue as ValueType<unknown> | undefined) ?? optionValue;
+  return {
+    name,
+    option,
+    describe: value.choices?.join(", ") ?? value.argument ?? "",
+    ...row,
+    read: (bytes) => {
+      const parsed = value.parse([textOf(bytes)], undefined);
+      return parsed.ok ? { ok: true, value: { ...implies, [option]: parsed.value } } : parsed;
+    },
+    write: (given) => (given[option] === undefined ? undefined : format(given[option] as never)),
+  };
+}
+
+/** A variable whose `Y` sets a flag. Anything else leaves it as it is, as in the C program. */
+function yes<K extends keyof ClientOptions>(name: string, option: K, options: Pick<RowOptions, "implies"> & { readonly write?: RcVariable["write"] } = {}): RcVariable {
+  return {
+    name,
+    option,
+    describe: "Y",
+    read: (bytes) => ({ ok: true, value: /^y$/i.test(textOf(bytes)) ? { ...options.implies, [option]: true } : {} }),
+    write: options.write ?? ((given) => (given[option] ? "Y" : undefined)),
+  };
+}
+
+type SecretSetting = "keyRijndael" | "keyBase64Rijndael" | "keyHmac" | "keyBase64Hmac" | "gpgSigningPw" | "gpgSigningPwBase64";
+
+/** A key, which stays bytes. `base64` says that the text is base64, and of what. */
+function secretRow(name: string, setting: SecretSetting, options: { readonly implies?: ClientSettings; readonly base64?: KeyKind } = {}): RcVariable {
+  return {
+    name,
+    ...(setting in CLIENT_OPTIONS && { option: setting as keyof ClientOptions }),
+    describe: options.base64 === undefined ? "KEY" : "BASE64",
+    critical: true,
+    secret: true,
+    read: (bytes) => {
+      const decoded = options.base64 === undefined ? undefined : decodeKey(bytes, options.base64);
+      if (decoded?.ok === false) return decoded;
+      decoded?.value.fill(0);
+      return { ok: true, value: { ...options.implies, [setting]: bytes.slice() } };
+    },
+    write: (given) => given[setting],
+  };
+}
+
+const upper = (value: string): string => value.toUpperCase();
+
+/** `Y` or 0..4. */
+function readVerbose(value: Uint8Array): Parsed<ClientSettings> {
+  const text = textOf(value);
+  if (/^y$/i.test(text)) return { ok: true, value: { verbose: 1 } };
+  if (/^[0-4]$/.test(text)) return { ok: true, value: { verbose: Number(text) } };
+  return { ok: false, message: "expected Y or a number in [0-4]" };
+}
+
+/** An address, or the word for `-s` or `-R`. */
+function readAllowIp(value: Uint8Array): Parsed<ClientSettings> {
+  const text = textOf(value);
+  if (/^source$/i.test(text)) return { ok: true, value: { allowIp: "0.0.0.0" } };
+  if (/^resolve$/i.test(text)) return { ok: true, value: { resolveIpHttps: true } };
+  if (parseIp(text) === undefined) return { ok: false, message: "expected an address, 'source' or 'resolve'" };
+  return { ok: true, value: { allowIp: text } };
+}
+
+function readTimeOffset(value: Uint8Array): Parsed<ClientSettings> {
+  const text = textOf(value);
+  const parsed = parseTimeOffset(text.replace(/^-/, ""));
+  if (!parsed.ok) return parsed;
+  return { ok: true, value: text.startsWith("-") ? { timeOffsetMinus: parsed.value } : { timeOffsetPlus: parsed.value } };
+}
+
+function writeTimeOffset(given: ClientSettings): string | undefined {
+  if (given.timeOffsetMinus !== undefined) return `-${given.timeOffsetMinus}`;
+  return given.timeOffsetPlus === undefined ? undefined : String(given.timeOffsetPlus);
+}
+
+const HMAC_ON: ClientSettings = { useHmac: true };
+const RESOLVE_ON: ClientSettings = { resolveIpHttps: true };
+const HMAC_SETTINGS = ["hmacDigestType", "keyHmac", "keyBase64Hmac", "hmacKeyCmd", "hmacKeyLen"] as const;
+
+/** Bytes at which a reader ends a value. */
+const ENDS_VALUE = /[\t\r #;]/;
+
+/**
+ * A key whose text a reader would cut is saved as base64 instead.
+ *
+ * @param given what the user set
+ * @returns the same, with other members for such keys
+ */
+function withReadableKeys(given: ClientSettings): ClientSettings {
+  const readable = { ...given };
+  for (const [plain, base64] of [["keyRijndael", "keyBase64Rijndael"], ["keyHmac", "keyBase64Hmac"]] as const) {
+    const key = given[plain];
+    if (key === undefined || !(key.length === 0 || ENDS_VALUE.test(latin1Text(key)))) continue;
+    delete readable[plain];
+    readable[base64] = utf8Bytes(padBase64(encodeBase64(key)));
+  }
+  return readable;
+}
+
+/** All variables. A function, so that nothing is built before an rc file is read. */
+export function rcVariables(): readonly RcVariable[] {
+  return (variables ??= buildVariables());
+}
+
+let variables: readonly RcVariable[] | undefined;
+
+function buildVariables(): readonly RcVariable[] {
+  return [
+    like("DIGEST_TYPE", "digestType", { format: upper }),
+    like("SPA_SERVER_PROTO", "serverProto"),
+    like("SPA_SERVER_PORT", "serverPort"),
+    like("SPA_SOURCE_PORT", "sourcePort"),
+    like("FW_TIMEOUT", "fwTimeout", { value: fwTimeout(65536) as ValueType<never> }),
+    { name: "ALLOW_IP", option: "allowIp", describe: "address, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
+    { name: "TIME_OFFSET", option: "timeOffsetPlus", describe: "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset },
+    like("ENCRYPTION_MODE", "encryptionMode", { format: (mode: keyof typeof ENCRYPTION_MODES) => (mode === "perl" ? mode : ENCRYPTION_MODES[mode].label) }),
+    yes("USE_GPG", "gpgEncryption"),
+    yes("USE_GPG_AGENT", "gpgAgent"),
+    like("GPG_RECIPIENT", "gpgRecipientKey", { critical: true }),
+    like("GPG_SIGNER", "gpgSignerKey", { critical: true }),
+    like("GPG_HOMEDIR", "gpgHomeDir"),
+    like("GPG_EXE", "gpgExe"),
+    yes("GPG_NO_SIGNING_PW", "gpgNoSigningPw"),
+    secretRow("GPG_SIGNING_PW", "gpgSigningPw"),
+    secretRow("GPG_SIGNING_PW_BASE64", "gpgSigningPwBase64", { base64: "Rijndael" }),
+    like("SPOOF_USER", "spoofUser"),
+    like("SPOOF_SOURCE_IP", "spoofSource"),
+    like("ACCESS", "access"),
+    like("SPA_SERVER", "destination"),
+    yes("RAND_PORT", "randPort"),
+    secretRow("KEY", "keyRijndael"),
+    secretRow("KEY_BASE64", "keyBase64Rijndael", { base64: "Rijndael" }),
+    like("HMAC_DIGEST_TYPE", "hmacDigestType", { format: upper }),
+    secretRow("HMAC_KEY_BASE64", "keyBase64Hmac", { base64: "HMAC", implies: HMAC_ON }),
+    secretRow("HMAC_KEY", "keyHmac", { implies: HMAC_ON }),
+    yes("USE_HMAC", "useHmac", {
+      // --get-hmac-key alone switches HMAC on by the variable that it is saved as.
+      write: (given) => (given.useHmac && (given.getHmacKey === undefined || HMAC_SETTINGS.some((key) => given[key] !== undefined)) ? "Y" : undefined),
+    }),
+    yes("USE_WGET_USER_AGENT", "useWgetUserAgent"),
+    like("KEY_FILE", "getKey"),
+    like("HMAC_KEY_FILE", "getHmacKey", { implies: HMAC_ON }),
+    like("KEY_CMD", "keyCmd", { wholeLine: true, critical: true }),
+    like("HMAC_KEY_CMD", "hmacKeyCmd", { wholeLine: true, critical: true, implies: HMAC_ON }),
+    like("NAT_ACCESS", "natAccess"),
+    like("HTTP_USER_AGENT", "userAgent"),
+    like("RESOLVE_URL", "resolveUrl", { implies: RESOLVE_ON }),
+    yes("SERVER_RESOLVE_IPV4", "serverResolveIpv4"),
+    yes("NAT_LOCAL", "natLocal"),
+    yes("NAT_RAND_PORT", "natRandPort"),
+    like("NAT_PORT", "natPort"),
+    {
+      name: "VERBOSE", option: "verbose", describe: "Y, or 0 to 4", read: readVerbose,
+      write: ({ verbose }) => (verbose === undefined ? undefined : verbose === 1 ? "Y" : String(Math.min(verbose, 4))),
+    },
+    yes("RESOLVE_IP_HTTPS", "resolveIpHttps", { write: (given) => (given.resolveIpHttps ? (given.allowIp === undefined ? "Y" : "N") : undefined) }),
+    yes("RESOLVE_IP_HTTP", "resolveIpHttps", { write: () => undefined }),
+    yes("RESOLVE_HTTP_ONLY", "resolveHttpOnly", { implies: RESOLVE_ON }),
+    like("WGET_CMD", "wgetCmd"),
+    yes("NO_SAVE_ARGS", "noSaveArgs"),
+  ];
+}
+
+/** A line to be saved. */
+export interface RcAssignment {
+  readonly variable: RcVariable;
+  /** Without a line end in it. */
+  readonly value: Bytes;
+}
+
+/**
+ * The variables that hold what the user gave on the command line.
+ *
+ * @param given options, and keys that were made in this run
+ * @returns assignments in the order of the table, or the variable whose value no reader would take back
+ */
+export function assignmentsOf(given: ClientSettings): Parsed<readonly RcAssignment[]> {
+  const readable = withReadableKeys(given);
+  const assignments: RcAssignment[] = [];
+  for (const variable of rcVariables()) {
+    const written = variable.write(readable);
+    if (written === undefined) continue;
+    const value = typeof written === "string" ? utf8Bytes(written) : (written.slice() as Bytes);
+    const text = latin1Text(value);
+    const isTakenBack = text !== "" && (variable.wholeLine ? !/[\r\n]/.test(text) && text.trim() === text : !/[\n\0]/.test(text) && !ENDS_VALUE.test(text));
+    if (!isTakenBack) {
+      const shown = variable.secret ? "" : `, got '${printableText(written)}'`;
+      return { ok: false, message: `Cannot save ${variable.name}: expected a value without blanks, ';' and '#'${shown}` };
+    }
+    assignments.push({ variable, value });
+  }
+  return { ok: true, value: assignments };
+}

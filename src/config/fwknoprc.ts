@@ -1,0 +1,160 @@
+/**
+ * `.fwknoprc`, the client's file of stanzas, read as the C program reads it. Bytes all the way, for there are keys in it.
+ *
+ * @module
+ */
+
+import { latin1Text, utf8Text } from "../bytes.ts";
+import type { ClientSettings } from "../client/settings.ts";
+import { printableText } from "../foreign-text.ts";
+import { nearestName } from "./variable.ts";
+import { type RcVariable, rcVariables } from "./fwknoprc-variables.ts";
+
+/** One line of the file. */
+export interface RcLine {
+  readonly kind: "ignored" | "stanza" | "parameter" | "malformed";
+  /** From 1. */
+  readonly number: number;
+  /** The whole line with its end: a view into the file. */
+  readonly bytes: Uint8Array;
+  /** Of the stanza that begins here or that the line is in; undefined in front of the first. */
+  readonly stanza: string | undefined;
+  /** For a parameter: its name. */
+  readonly name?: string;
+  /** For a parameter: what follows the name and its blanks, up to the end of the line. */
+  readonly rest?: Uint8Array;
+}
+
+/** The longest line that the C program reads in one piece. */
+const LINE_LIMIT = 1023;
+
+const [NUL, TAB, LF, CR, SPACE, HASH, COLON, SEMICOLON, OPEN, CLOSE] = [0x00, 0x09, 0x0a, 0x0d, 0x20, 0x23, 0x3a, 0x3b, 0x5b, 0x5d] as const;
+const isBlank = (byte: number | undefined): boolean => byte === SPACE || byte === TAB;
+const endsValue = (byte: number): boolean => isBlank(byte) || byte === CR || byte === SEMICOLON || byte === HASH;
+
+/**
+ * Takes a file apart.
+ *
+ * @param file its bytes
+ * @returns its lines, views into the file
+ */
+export function readRcLines(file: Uint8Array): readonly RcLine[] {
+  const lines: RcLine[] = [];
+  let stanza: string | undefined;
+  for (let start = 0; start < file.length;) {
+    const found = file.indexOf(LF, start);
+    const next = found < 0 ? file.length : found + 1;
+    const bytes = file.subarray(start, next);
+    const line = readLine(found < 0 ? bytes : bytes.subarray(0, -1));
+    stanza = line.header ?? stanza;
+    lines.push({
+      kind: line.kind, number: lines.length + 1, bytes, stanza,
+      ...(line.name !== undefined && { name: line.name }), ...(line.rest !== undefined && { rest: line.rest }),
+    });
+    start = next;
+  }
+  return lines;
+}
+
+function readLine(line: Uint8Array): { readonly kind: RcLine["kind"]; readonly header?: string; readonly name?: string; readonly rest?: Uint8Array } {
+  const first = line[0];
+  // Only the first column counts: an indented # begins a parameter of that name.
+  if (first === undefined || first === HASH || first === SEMICOLON || first === CR || first === NUL) return { kind: "ignored" };
+  let at = 0;
+  while (isBlank(line[at])) at++;
+  if (line[at] === OPEN) {
+    const close = line.indexOf(CLOSE, at);
+    if (close >= 0) return { kind: "stanza", header: textOf(line.subarray(at + 1, close)) };
+  }
+  const nameStart = at;
+  while (at < line.length && !isBlank(line[at]) && line[at] !== CR) at++;
+  const name = latin1Text(line.subarray(nameStart, at > nameStart && line[at - 1] === COLON ? at - 1 : at));
+  while (isBlank(line[at])) at++;
+  const rest = line.subarray(at);
+  const isWhole = name !== "" && rest.length > 0 && !endsValue(rest[0]!) && line.length <= LINE_LIMIT;
+  return isWhole ? { kind: "parameter", name, rest } : { kind: "malformed" };
+}
+
+const textOf = (bytes: Uint8Array): string => utf8Text(bytes) ?? latin1Text(bytes);
+
+/** The value of a parameter: up to a blank, `;` or `#`, or all of the line. */
+function valueOf(rest: Uint8Array, variable: RcVariable | undefined): Uint8Array {
+  let end = rest.findIndex(endsValue);
+  if (variable?.wholeLine || end < 0) {
+    end = rest.length;
+    while (end > 0 && (isBlank(rest[end - 1]) || rest[end - 1] === CR)) end--;
+  }
+  return rest.subarray(0, end);
+}
+
+/**
+ * Compares names of stanzas.
+ *
+ * @returns whether they are the same but for case
+ */
+export function isSameStanza(left: string | undefined, right: string): boolean {
+  return left?.toLowerCase() === right.toLowerCase();
+}
+
+/** A stanza, read. */
+export interface RcStanza {
+  readonly isFound: boolean;
+  readonly settings: ClientSettings;
+  /** One line each; with any of them the program must not go on. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Reads a stanza, all parts of it if its name comes several times.
+ *
+ * @param lines the file
+ * @param stanza its name
+ * @param path the file's name, for messages
+ * @returns its settings; keys in them are copies
+ */
+export function readStanza(lines: readonly RcLine[], stanza: string, path: string): RcStanza {
+  const settings: ClientSettings = {};
+  const problems: string[] = [];
+  for (const line of lines) {
+    if (!isSameStanza(line.stanza, stanza)) continue;
+    if (line.kind === "malformed") problems.push(`*Invalid entry in ${path}, line ${line.number}: expected 'NAME value' of at most ${LINE_LIMIT} bytes`);
+    if (line.kind !== "parameter") continue;
+    const variable = findVariable(line.name!);
+    const value = valueOf(line.rest!, variable);
+    const shown = variable?.secret ? "(hidden)" : printableText(value);
+    const place = `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name!)}, val=${shown}`;
+    if (variable === undefined) {
+      problems.push(`${place}: no such variable${suggestion(line.name!)}`);
+      continue;
+    }
+    const read = variable.read(value);
+    if (read.ok) Object.assign(settings, read.value);
+    else problems.push(`${place}: ${read.message}`);
+  }
+  return { isFound: lines.some((line) => line.kind === "stanza" && isSameStanza(line.stanza, stanza)), settings, problems };
+}
+
+/**
+ * Finds a variable.
+ *
+ * @param name as written; case matters
+ * @returns its row, or undefined
+ */
+export function findVariable(name: string): RcVariable | undefined {
+  return rcVariables().find((variable) => variable.name === name);
+}
+
+function suggestion(name: string): string {
+  const near = nearestName(name, rcVariables().map((variable) => variable.name));
+  return near === undefined ? "" : `, did you mean ${near}?`;
+}
+
+/**
+ * Lists the stanzas.
+ *
+ * @param lines the file
+ * @returns their names in the file's order, repeats included, without `default`
+ */
+export function stanzaNames(lines: readonly RcLine[]): readonly string[] {
+  return lines.flatMap(({ kind, stanza }) => (kind === "stanza" && !isSameStanza(stanza, "default") ? [stanza!] : []));
+}
