@@ -6,9 +6,9 @@
 
 import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
 import { meaningOf } from "./_iptables-listing.ts";
-import type { Rule, RulesOrRefusal } from "./backend.ts";
+import type { ChainSettings, IptablesSettings } from "./_iptables-settings.ts";
+import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
 import type { Grant, NatTarget, PortSpec } from "./grant.ts";
-import type { ChainSettings, IptablesSettings } from "./iptables.ts";
 
 const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], string>> = { tcp: "6", udp: "17" };
 
@@ -49,7 +49,7 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
   if (nat === undefined) {
     for (const spec of grant.ports) {
       add("access", chains.input, [...protocol(spec), ...from, "-d", ours, "--dport", String(spec.port)]);
-      if (chains.output !== undefined) {
+      if (chains.output !== undefined && grant.withoutOutput === undefined) {
         add("OUTPUT", chains.output, [...protocol(spec), "-d", formatIp(source), "-s", ours, "--sport", String(spec.port)]);
       }
     }
@@ -104,7 +104,7 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
  *
  * @returns a key for Map
  */
-export function ruleKey(family: 4 | 6, table: string, chain: string, words: readonly string[]): string {
+export function ruleKey(family: Family, table: string, chain: string, words: readonly string[]): string {
   return `${family} ${table} ${chain} ${meaningOf(words)}`;
 }
 

@@ -11,7 +11,11 @@
 
 import { commandText } from "../command-text.ts";
 import { printableText } from "../foreign-text.ts";
+import type { IpAddress } from "../ip.ts";
 import type { Grant } from "./grant.ts";
+
+/** A family of addresses. */
+export type Family = 4 | 6;
 
 /** One program to be run. */
 export interface Command {
@@ -53,7 +57,7 @@ export type Plan<Learnt> = Generator<Command | Note, Learnt, CommandResult>;
 export interface Rule {
   /** The same for two rules that open the same thing; says nothing of the time. */
   readonly key: string;
-  readonly family: 4 | 6;
+  readonly family: Family;
   /** Table and chain, or whatever holds the rule. */
   readonly table: string;
   readonly chain: string;
@@ -116,8 +120,15 @@ export interface FirewallBackend {
   /** Opens, renews and closes in as few transactions as the firewall allows. */
   change(change: Change): Plan<Changed>;
 
-  /** Reads the rules with a time mark that are there, whoever made them. */
-  find(): Plan<readonly Rule[]>;
+  /**
+   * Reads the rules with a time mark that are there, whoever made them.
+   *
+   * @param families the ones that are worth a look
+   */
+  find(families: Iterable<Family>): Plan<readonly Rule[]>;
+
+  /** Whether a rule lets an address in or out. */
+  concerns(rule: Rule, address: IpAddress): boolean;
 
   /** Removes everything that bears our mark, the ground included. Succeeds when nothing is there. */
   clear(): Plan<void>;

@@ -21,6 +21,7 @@ export type SourceNat = { readonly kind: "snat"; readonly address: IpAddress } |
 export interface NatTarget {
   /** `forward`: to another host; `local`: to another port of this one, through INPUT. */
   readonly kind: "forward" | "local";
+  /** The unspecified address: wherever the packets are going anyway. */
   readonly address: IpAddress;
   readonly port: number;
   /** Rewrite the destination; off with DISABLE_DNAT. */
@@ -39,6 +40,8 @@ export interface Grant {
   /** What was asked for, at least one. With `nat` only the first counts. */
   readonly ports: readonly PortSpec[];
   readonly nat?: NatTarget;
+  /** No rule for the answers, although the firewall has a place for them (ENABLE_OUTPUT_ACCESS). */
+  readonly withoutOutput?: true;
   /** Unix time, seconds, at which the grant ends. */
   readonly expiresAt: number;
 }

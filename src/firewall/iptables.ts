@@ -1,81 +1,30 @@
 /**
  * iptables and ip6tables: chains of our own, a jump to each, rules that carry their end in a
  * comment. Rules are added and removed by `iptables-restore --noflush`, one transaction a table,
- * which costs the same beside ten rules and ten thousand; what is there is only read at the
- * start and when something went wrong.
+ * which costs the same beside ten rules and ten thousand; what is in our chains is only read at
+ * the start, now and then for rules of others, and when something went wrong.
  *
  * @module
  */
 
-import { joinWords, type Listing, expiryOf, readListing } from "./_iptables-listing.ts";
+import { equalIp, type IpAddress, parseIp } from "../ip.ts";
+import { expiryOf, type Listing, readListing } from "./_iptables-listing.ts";
 import { ruleKey, rulesForGrant } from "./_iptables-rules.ts";
+import { type ChainSettings, chainsInUse, checkSettings, type IptablesSettings, type Program, programOf } from "./_iptables-settings.ts";
+import { checkedRule, existsLine, jumpLine, typedRule } from "./_iptables-text.ts";
+import { ask, DECIDED, LOCK_WAIT, type Run, succeeded, Transaction } from "./_iptables-transaction.ts";
 import {
-  type Change, type Changed, type Command, type CommandResult, FirewallError, type FirewallBackend, type Note, type Plan,
-  type Rule, type RulesOrRefusal,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Note, type Plan, type Rule,
+  type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 
-/** One of our chains and how packets come to it: a line `IPT_*_ACCESS`. */
-export interface ChainSettings {
-  /** What rules do with a packet: `ACCEPT`, `DNAT` … */
-  readonly target: string;
-  readonly table: string;
-  /** The chain that jumps to ours. */
-  readonly from: string;
-  /** Where in `from` the jump is put, 1 for its head. */
-  readonly position: number;
-  /** Our chain. */
-  readonly chain: string;
-}
+export { type ChainRole, type ChainSettings, DEFAULT_CHAINS, type IptablesSettings } from "./_iptables-settings.ts";
 
-/** What a chain is for. */
-export type ChainRole = "input" | "output" | "forward" | "dnat" | "snat" | "masquerade";
+/** Listings of the tables that we use. */
+type Tables = ReadonlyMap<string, Listing>;
 
-/** Which chains are in use and how the program is called. */
-export interface IptablesSettings {
-  /** FIREWALL_EXE in words: `/usr/sbin/iptables`, or a program in front of it. */
-  readonly program: readonly [string, ...string[]];
-  /** Chains that are absent are not made; grants that need them are refused. */
-  readonly chains: { readonly input: ChainSettings } & { readonly [Role in ChainRole]?: ChainSettings };
-  /** Put rules at the head of the chain (ENABLE_RULE_PREPEND). */
-  readonly prepend: boolean;
-  /** Test at the start whether rules can carry their end (ENABLE_IPT_COMMENT_CHECK). */
-  readonly checkComment: boolean;
-  /** Off with --no-ipt-check-support; only the wording of a debug line depends on it. */
-  readonly checkSupport: boolean;
-}
-
-/** The chains of the default configuration. */
-export const DEFAULT_CHAINS: Readonly<Record<ChainRole, ChainSettings>> = {
-  input: { target: "ACCEPT", table: "filter", from: "INPUT", position: 1, chain: "FWKNOP_INPUT" },
-  output: { target: "ACCEPT", table: "filter", from: "OUTPUT", position: 1, chain: "FWKNOP_OUTPUT" },
-  forward: { target: "ACCEPT", table: "filter", from: "FORWARD", position: 1, chain: "FWKNOP_FORWARD" },
-  dnat: { target: "DNAT", table: "nat", from: "PREROUTING", position: 1, chain: "FWKNOP_PREROUTING" },
-  snat: { target: "SNAT", table: "nat", from: "POSTROUTING", position: 1, chain: "FWKNOP_POSTROUTING" },
-  masquerade: { target: "MASQUERADE", table: "nat", from: "POSTROUTING", position: 1, chain: "FWKNOP_MASQUERADE" },
-};
-
-/** The order in which chains are made and listed. */
-const ROLES: readonly ChainRole[] = ["input", "output", "forward", "dnat", "snat", "masquerade"];
-
-type Family = 4 | 6;
-
-/** Lines for each table, as `iptables-restore` reads them, in words. */
-type Transaction = Map<string, string[][]>;
-
-/** A command with what came of it. */
-interface Run {
-  readonly command: Command;
-  readonly result: CommandResult;
-}
-
-/** Seconds that the program waits for the lock that older kernels need. */
-const LOCK_WAIT = ["-w", "5"];
-
-/** Done, not so (1), bad syntax (2), unknown table (3): asked again it says the same. 4 is a lock or a right that is missing. */
-const DECIDED: readonly number[] = [0, 1, 2, 3];
-
-/** No such chain: 1 in all variants, whatever they say about it. */
+/** Exit status of a listing when the chain is not there: in all variants, whatever they say about it. */
 const ABSENT = 1;
 
 /**
@@ -108,13 +57,13 @@ class Iptables implements FirewallBackend {
   readonly #tables: readonly string[];
 
   constructor(settings: IptablesSettings) {
+    const inUse = chainsInUse(settings);
     this.#settings = settings;
-    this.newestFirst = settings.prepend;
-    const inUse = ROLES.flatMap((role) => settings.chains[role] ?? []);
-    this.#chains = uniqueBy(inUse, ({ table, chain }) => `${table} ${chain}`);
-    this.#jumps = uniqueBy(inUse, ({ table, from, chain }) => `${table} ${from} ${chain}`);
+    this.#chains = uniqueBy(inUse, chainKey);
+    this.#jumps = uniqueBy(inUse, (jump) => `${jump.from} ${chainKey(jump)}`);
     this.#tables = [...new Set(inUse.map(({ table }) => table))];
-    this.ground = JSON.stringify([this.name, settings.program, inUse]);
+    this.ground = JSON.stringify([this.name, settings.program, inUse.map(({ table, from, chain }) => [table, from, chain])]);
+    this.newestFirst = settings.prepend;
     this.lines = {
       opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
         + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
@@ -131,14 +80,12 @@ class Iptables implements FirewallBackend {
 
   *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
     const tables = yield* this.#look(4);
-    const found = fresh ? [] : [...this.#markedRules(4, tables)];
     yield* this.#layGround(tables, fresh);
-
     const tables6 = yield* this.#lookAt6();
-    if (tables6 === undefined || !this.#isOurs(tables6)) return found;
-    if (!fresh) return [...found, ...this.#markedRules(6, tables6)];
-    yield* this.#clearFamily(6, tables6);
-    return found;
+    const ours6 = tables6 !== undefined && this.#chains.some(({ table, chain }) => tables6.get(table)!.has(chain));
+    if (!fresh) return [...this.#markedRules(4, tables), ...(ours6 ? this.#markedRules(6, tables6) : [])];
+    if (ours6) yield* this.#clearFamily(6, tables6);
+    return [];
   }
 
   *change(change: Change): Plan<Changed> {
@@ -146,81 +93,94 @@ class Iptables implements FirewallBackend {
     const family = add[0]?.family ?? remove[0]?.family;
     if (family === undefined) return { repaired: false };
 
-    const transaction: Transaction = new Map();
+    const transaction = new Transaction();
     const jumps = yield* this.#missingJumps(family, add);
-    for (const jump of jumps) addLine(transaction, jump.table, ["-I", jump.from, String(jump.position), "-j", jump.chain]);
-    // First what goes: a renewed rule takes the place of the old one, and the old one may be its equal.
-    for (const rule of remove) addLine(transaction, rule.table, ["-D", rule.chain, ...rule.words]);
-    for (const rule of add) addLine(transaction, rule.table, this.#insertion(rule));
+    for (const jump of jumps) transaction.add(jump.table, "-I", jump.from, String(jump.position), "-j", jump.chain);
+    // First what goes: the rule that a renewed one takes the place of.
+    for (const rule of remove) transaction.add(rule.table, "-D", rule.chain, ...rule.words);
+    for (const rule of add) transaction.add(rule.table, ...this.#insertion(rule));
 
-    const { command, result } = yield* this.#transact(family, transaction, "create_rule");
-    if (result.status === 0 && result.failure === undefined) {
+    const run = yield* transaction.perform(this.#program(family), add.length > 0 ? "create_rule" : "rm_expired_rules");
+    if (succeeded(run)) {
       for (const jump of jumps) yield note("info", jumpLine(jump));
       yield* this.#sayAdded(add);
       return { repaired: jumps.length > 0 };
     }
-    const decided = result.failure === undefined && DECIDED.includes(result.status ?? -1);
-    if (!decided && transaction.size === 1) throw new FirewallError(command, result);
-    return yield* this.#repair(family, change, { command, result });
+    const decided = run.result.failure === undefined && DECIDED.includes(run.result.status ?? -1);
+    if (!decided && transaction.tableCount === 1) throw new FirewallError(run.command, run.result);
+    return yield* this.#repair(family, change, run);
   }
 
-  *find(): Plan<readonly Rule[]> {
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
     const found: Rule[] = [];
-    for (const family of [4, 6] as const) {
+    for (const family of families) {
       for (const { table, chain } of this.#chains) {
-        const { command, result } = yield* ask(this.#list(family, table, chain, "check_firewall_rules"));
-        if (result.status === 0 && result.failure === undefined) {
-          found.push(...markedRules(family, table, chain, readListing(result.stdout)));
-        } else if (family === 4 && (result.status !== ABSENT || result.failure !== undefined)) {
-          throw new FirewallError(command, result);
-        }
+        const run = yield* ask(this.#list(family, table, chain, "check_firewall_rules"));
+        if (succeeded(run)) found.push(...markedRules(family, table, chain, readListing(run.result.stdout)));
+        else if (run.result.status !== ABSENT || run.result.failure !== undefined) throw new FirewallError(run.command, run.result);
       }
     }
     return found;
   }
 
   *clear(): Plan<void> {
-    yield* this.#clearFamily(4, yield* this.#look(4));
+    yield* this.#clearFamily(4, yield* this.#look(4, true));
     const tables6 = yield* this.#lookAt6();
     if (tables6 !== undefined) yield* this.#clearFamily(6, tables6);
   }
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
+    const questions = scope === "ours"
+      ? this.#chains.map(({ table, chain }) => ["-t", table, "-L", chain, "--line-numbers", "-n"])
+      : this.#tables.map((table) => ["-t", table, "-v", "-n", "-L", "--line-numbers"]);
     let stdout = "";
     let stderr = "";
     for (const family of [4, 6] as const) {
       let listed = "";
-      for (const { table, chain } of scope === "ours" ? this.#chains : this.#tables.map((table) => ({ table, chain: "" }))) {
-        const what = scope === "ours" ? ["-L", chain, "--line-numbers", "-n"] : ["-v", "-n", "-L", "--line-numbers"];
-        const { result } = yield* ask({
-          kind: "command", argv: [...this.#program(family), ...LOCK_WAIT, "-t", table, ...what] as unknown as Command["argv"],
-          purpose: "fw_dump_rules", answers: DECIDED, assumedOutput: "",
-        });
-        if (result.status === 0) listed += `\n${result.stdout}`;
+      for (const words of questions) {
+        const run = yield* ask(this.#question(family, words, "fw_dump_rules"));
+        if (succeeded(run)) listed += `\n${run.result.stdout}`;
         else if (family === 4) {
           listed += "\n";
-          stderr += result.stderr.replace(/\n*$/, "\n");
+          stderr += run.result.stderr.replace(/\n*$/, "\n");
         }
       }
-      // Most hosts have no chains of ours there: nothing to say about it then.
-      if (family === 4 || listed !== "") stdout += family === 4 ? listed : `\n${this.headings[scope].replace("iptables", "ip6tables")}\n${listed}`;
+      // Most hosts have no chains of ours in IPv6: nothing to say about it then.
+      if (family === 6 && listed !== "") stdout += `\n${this.headings[scope].replace("iptables", "ip6tables")}\n`;
+      stdout += listed;
     }
     return { stdout, stderr };
   }
 
-  /** Reads all tables that we use. */
-  *#look(family: Family): Plan<Map<string, Listing>> {
+  concerns({ words }: Rule, address: IpAddress): boolean {
+    return words.some((word, at) => {
+      if (word !== "-s" && word !== "-d") return false;
+      const other = parseIp((words[at + 1] ?? "").replace(/\/(32|128)$/, ""));
+      return other !== undefined && equalIp(other, address);
+    });
+  }
+
+  /**
+   * Reads all tables that we use.
+   *
+   * @param assumeGround whether a dry run finds our chains there
+   */
+  *#look(family: Family, assumeGround = false): Plan<Tables> {
     const tables = new Map<string, Listing>();
     for (const table of this.#tables) {
-      const { command, result } = yield* ask(this.#list(family, table, undefined, "chain_exists"));
-      if (result.status !== 0 || result.failure !== undefined) throw new FirewallError(command, result);
-      tables.set(table, readListing(result.stdout));
+      const assumed = this.#jumps.filter((jump) => assumeGround && jump.table === table);
+      const run = yield* ask({
+        ...this.#list(family, table, undefined, "chain_exists"),
+        assumedOutput: assumed.map(({ from, chain }) => `-N ${chain}\n-A ${from} -j ${chain}\n`).join(""),
+      });
+      if (!succeeded(run)) throw new FirewallError(run.command, run.result);
+      tables.set(table, readListing(run.result.stdout));
     }
     return tables;
   }
 
   /** Undefined where there is no IPv6, or no program for it. */
-  *#lookAt6(): Plan<Map<string, Listing> | undefined> {
+  *#lookAt6(): Plan<Tables | undefined> {
     try {
       return yield* this.#look(6);
     } catch (error) {
@@ -230,38 +190,32 @@ class Iptables implements FirewallBackend {
     }
   }
 
-  #isOurs(tables: ReadonlyMap<string, Listing>): boolean {
-    return this.#chains.some(({ table, chain }) => tables.get(table)?.has(chain));
-  }
-
-  *#markedRules(family: Family, tables: ReadonlyMap<string, Listing>): Generator<Rule, void> {
-    for (const { table, chain } of this.#chains) yield* markedRules(family, table, chain, tables.get(table)!);
+  #markedRules(family: Family, tables: Tables): Rule[] {
+    return this.#chains.flatMap(({ table, chain }) => markedRules(family, table, chain, tables.get(table)!));
   }
 
   /** Makes chains and jumps of IPv4 at the start. */
-  *#layGround(tables: ReadonlyMap<string, Listing>, fresh: boolean): Plan<void> {
-    const transaction: Transaction = new Map();
-    const jumps = this.#groundLines(transaction, tables, fresh);
-    const bare = copyOf(transaction);
+  *#layGround(tables: Tables, fresh: boolean): Plan<void> {
+    const plain = new Transaction();
+    const jumps = this.#addGround(plain, tables, fresh);
+    const probing = plain.copy();
     if (this.#settings.checkComment) {
       const { table, chain, target } = this.#settings.chains.input;
       const probe = [chain, "-s", "127.0.0.2", "-m", "comment", "--comment", "__TMPCOMMENT__", "-j", target];
-      addLine(transaction, table, ["-A", ...probe]);
-      addLine(transaction, table, ["-D", ...probe]);
+      // In one transaction: no packet ever meets the rule.
+      probing.add(table, "-A", ...probe);
+      probing.add(table, "-D", ...probe);
     }
-    const { command, result } = yield* this.#transact(4, transaction, "create_chain");
-    if (result.status !== 0 || result.failure !== undefined) {
-      if (this.#settings.checkComment && result.failure === undefined) {
-        const without = yield* this.#transact(4, bare, "create_chain");
-        if (without.result.status === 0) {
-          yield note("warning", "Warning: Could not use the 'comment' match");
-          yield* this.clear();
-        }
+    const run = yield* probing.perform(this.#program(4), "create_chain");
+    if (!succeeded(run)) {
+      if (this.#settings.checkComment && succeeded(yield* plain.perform(this.#program(4), "create_chain"))) {
+        yield note("warning", "Warning: Could not use the 'comment' match");
+        yield* this.clear();
       }
-      throw new FirewallError(command, result);
+      throw new FirewallError(run.command, run.result);
     }
     for (const jump of jumps) yield note("info", jumpLine(jump));
-    for (const { table, chain } of this.#chains) yield note("debug", existsLine(table, chain));
+    for (const chain of this.#chains) yield note("debug", existsLine(chain));
     if (this.#settings.checkComment) yield note("info", "iptables 'comment' match is available");
   }
 
@@ -271,48 +225,49 @@ class Iptables implements FirewallBackend {
    * @param fresh whether what is there is emptied first
    * @returns the jumps that will be new
    */
-  #groundLines(transaction: Transaction, tables: ReadonlyMap<string, Listing>, fresh: boolean): ChainSettings[] {
+  #addGround(transaction: Transaction, tables: Tables, fresh: boolean): ChainSettings[] {
     for (const { table, chain } of this.#chains) {
-      if (!tables.get(table)!.has(chain)) addLine(transaction, table, ["-N", chain]);
-      else if (fresh) addLine(transaction, table, ["-F", chain]);
+      if (!tables.get(table)!.has(chain)) transaction.add(table, "-N", chain);
+      else if (fresh) transaction.add(table, "-F", chain);
     }
-    const added: ChainSettings[] = [];
-    for (const jump of this.#jumps) {
-      const { table, from, chain } = jump;
-      const present = jumpCount(tables.get(table)!, from, chain);
-      if (fresh) for (let count = 0; count < present; count++) addLine(transaction, table, ["-D", from, "-j", chain]);
-      else if (present > 0) continue;
-      addLine(transaction, table, ["-I", from, String(this.#jumpPosition(tables.get(table)!, jump, fresh)), "-j", chain]);
-      added.push(jump);
+    if (fresh) {
+      for (const { table, from, chain } of this.#jumps) {
+        for (let left = jumpCount(tables.get(table)!, from, chain); left > 0; left--) transaction.add(table, "-D", from, "-j", chain);
+      }
     }
-    return added;
+    const missing = this.#jumps.filter(({ table, from, chain }) => fresh || jumpCount(tables.get(table)!, from, chain) === 0);
+    for (const jump of missing) {
+      transaction.add(jump.table, "-I", jump.from, String(this.#jumpPosition(tables.get(jump.table)!, jump, fresh)), "-j", jump.chain);
+    }
+    return missing;
   }
 
   /** The wanted place, or the end of a chain that is shorter. */
   #jumpPosition(listing: Listing, { table, from, position }: ChainSettings, fresh: boolean): number {
     const rules = listing.get(from);
-    if (rules === undefined) return position; // the program will say what is wrong
-    const ours = new Set(this.#jumps.filter((jump) => jump.table === table && jump.from === from).map((jump) => jump.chain));
-    const length = fresh ? rules.filter((words) => !(words.length === 2 && words[0] === "-j" && ours.has(words[1]!))).length : rules.length;
-    return Math.max(1, Math.min(position, length + 1));
+    if (rules === undefined) return Math.max(1, position); // the program will say what is wrong
+    const ours = this.#jumps.filter((jump) => jump.table === table && jump.from === from).map((jump) => jump.chain);
+    const kept = fresh ? rules.filter((words) => !(isJump(words) && ours.includes(words[1]!))) : rules;
+    return Math.max(1, Math.min(position, kept.length + 1));
   }
 
-  /** The jumps that additions need and that somebody took away. */
+  /** The jumps that additions need and that somebody took away, with the places where they go. */
   *#missingJumps(family: Family, add: readonly Rule[]): Plan<readonly ChainSettings[]> {
-    const used = new Set(add.map((rule) => `${rule.table} ${rule.chain}`));
-    const needed = this.#jumps.filter((jump) => used.has(`${jump.table} ${jump.chain}`));
+    const used = new Set(add.map(chainKey));
+    const needed = this.#jumps.filter((jump) => used.has(chainKey(jump)));
     const missing: ChainSettings[] = [];
     for (const { table, from } of uniqueBy(needed, (jump) => `${jump.table} ${jump.from}`)) {
       const here = needed.filter((jump) => jump.table === table && jump.from === from);
-      const { result } = yield* ask({
+      // One chain of others is read, not ours: its length has nothing to do with the number of grants.
+      const run = yield* ask({
         ...this.#list(family, table, from, "jump_rule_exists"),
         assumedOutput: here.map((jump) => `-A ${from} -j ${jump.chain}\n`).join(""),
       });
-      if (result.status !== 0 || result.failure !== undefined) continue; // adding will fail too and say why
-      const listing = readListing(result.stdout);
-      missing.push(...here.filter((jump) => jumpCount(listing, from, jump.chain) === 0).map((jump) => ({
-        ...jump, position: this.#jumpPosition(listing, jump, false),
-      })));
+      if (!succeeded(run)) continue; // adding will fail too and say why
+      const listing = readListing(run.result.stdout);
+      for (const jump of here) {
+        if (jumpCount(listing, from, jump.chain) === 0) missing.push({ ...jump, position: this.#jumpPosition(listing, jump, false) });
+      }
     }
     return missing;
   }
@@ -320,30 +275,31 @@ class Iptables implements FirewallBackend {
   /** A transaction failed: looks at what is there, puts back what is missing, and tries once more. */
   *#repair(family: Family, change: Change, failed: Run): Plan<Changed> {
     const tables = yield* this.#look(family);
-    const transaction: Transaction = new Map();
-    const chainsMissing = this.#chains.filter(({ table, chain }) => !tables.get(table)!.has(chain));
-    const jumps = this.#groundLines(transaction, tables, false);
-    const lost = new Set(chainsMissing.map(({ table, chain }) => `${table} ${chain}`));
-    // A rule missing from a chain that is there was removed by somebody on purpose.
-    const back = [...change.keep].filter((rule) => rule.family === family && lost.has(`${rule.table} ${rule.chain}`));
-    const there = new Map([...this.#markedRules(family, tables)].map((rule) => [markedKey(rule), rule]));
+    const transaction = new Transaction();
+    const lost = this.#chains.filter(({ table, chain }) => !tables.get(table)!.has(chain));
+    const jumps = this.#addGround(transaction, tables, false);
+    const there = new Map(this.#markedRules(family, tables).map((rule) => [markedKey(rule), rule]));
     for (const rule of change.remove) {
       const listed = there.get(markedKey(rule));
-      if (listed !== undefined) addLine(transaction, rule.table, ["-D", rule.chain, ...listed.words]);
+      if (listed !== undefined) transaction.add(rule.table, "-D", rule.chain, ...listed.words);
     }
+    // A rule that is missing from a chain that is there was removed by somebody on purpose.
+    const lostKeys = new Set(lost.map(chainKey));
+    const back = [...change.keep].filter((rule) => rule.family === family && lostKeys.has(chainKey(rule)));
     for (const rule of [...back, ...change.add]) {
-      if (!there.has(markedKey(rule))) addLine(transaction, rule.table, this.#insertion(rule));
+      if (!there.has(markedKey(rule))) transaction.add(rule.table, ...this.#insertion(rule));
     }
 
-    const { command, result } = yield* this.#transact(family, transaction, "create_rule");
-    if (result.status !== 0 || result.failure !== undefined) {
+    const run = yield* transaction.perform(this.#program(family), "create_rule");
+    if (!succeeded(run)) {
       yield* this.#undo(family, change.add);
-      throw new FirewallError(command, result);
+      throw new FirewallError(run.command, run.result);
     }
-    if (chainsMissing.length > 0 && family === 4) {
-      yield note("warning", `Chains ${chainsMissing.map(({ chain }) => chain).join(", ")} had been removed by somebody else: `
-        + `made again, with ${back.length} rules that are still due`);
-    } else if (chainsMissing.length === 0 && jumps.length === 0) {
+    // The first IPv6 grant comes this way, too: nobody removed anything then.
+    if (lost.length > 0 && (family === 4 || back.length > 0)) {
+      const names = lost.map(({ chain }) => chain).join(", ");
+      yield note("warning", `Somebody else removed ${names}: made again, with ${back.length} rules whose time is not over`);
+    } else if (lost.length === 0 && jumps.length === 0) {
       yield note("debug", `The firewall was not as expected: ${new FirewallError(failed.command, failed.result).message}`);
     }
     for (const jump of jumps) yield note("info", jumpLine(jump));
@@ -353,125 +309,77 @@ class Iptables implements FirewallBackend {
 
   /** Takes back what a failed change may have added to some of its tables. */
   *#undo(family: Family, add: readonly Rule[]): Plan<void> {
-    const tables = yield* this.#look(family);
-    const there = new Set([...this.#markedRules(family, tables)].map(markedKey));
-    const transaction: Transaction = new Map();
-    for (const rule of add) if (there.has(markedKey(rule))) addLine(transaction, rule.table, ["-D", rule.chain, ...rule.words]);
-    const { command, result } = yield* this.#transact(family, transaction, "delete_rule");
-    if (result.status !== 0) yield note("error", `Half of a grant may have stayed: ${new FirewallError(command, result).message}`);
+    const there = new Set(this.#markedRules(family, yield* this.#look(family)).map(markedKey));
+    const transaction = new Transaction();
+    for (const rule of add) if (there.has(markedKey(rule))) transaction.add(rule.table, "-D", rule.chain, ...rule.words);
+    const run = yield* transaction.perform(this.#program(family), "rm_rules");
+    if (!succeeded(run)) yield note("error", `Half of a grant may have stayed: ${new FirewallError(run.command, run.result).message}`);
   }
 
-  *#clearFamily(family: Family, tables: ReadonlyMap<string, Listing>): Plan<void> {
-    const transaction: Transaction = new Map();
+  *#clearFamily(family: Family, tables: Tables): Plan<void> {
+    const transaction = new Transaction();
     for (const { table, from, chain } of this.#jumps) {
-      const count = jumpCount(tables.get(table)!, from, chain);
-      for (let left = count; left > 0; left--) addLine(transaction, table, ["-D", from, "-j", chain]);
+      for (let left = jumpCount(tables.get(table)!, from, chain); left > 0; left--) transaction.add(table, "-D", from, "-j", chain);
     }
     const present = this.#chains.filter(({ table, chain }) => tables.get(table)!.has(chain));
-    for (const { table, chain } of present) addLine(transaction, table, ["-F", chain]);
+    for (const { table, chain } of present) transaction.add(table, "-F", chain);
     for (const { table, chain } of present) {
-      const froms = this.#jumps.filter((jump) => jump.table === table && jump.chain === chain).map((jump) => jump.from);
-      const others = [...tables.get(table)!].filter(([name, rules]) => rules.some((words) => (
-        words.some((word, at) => (word === "-j" || word === "-g") && words[at + 1] === chain) && !(froms.includes(name) && words.length === 2)
-      )));
-      if (others.length === 0) addLine(transaction, table, ["-X", chain]);
-      else yield note("warning", `Chain ${chain} was emptied but stays: ${others.map(([name]) => name).join(", ")} still refers to it`);
+      const froms = this.#jumps.filter((jump) => chainKey(jump) === chainKey({ table, chain })).map((jump) => jump.from);
+      const others = [...tables.get(table)!]
+        .filter(([name, rules]) => rules.some((words) => refersTo(words, chain) && !(isJump(words) && froms.includes(name))))
+        .map(([name]) => name);
+      if (others.length === 0) transaction.add(table, "-X", chain);
+      else yield note("warning", `Chain ${chain} was emptied but stays, for ${others.join(", ")} still refers to it`);
     }
-    const { command, result } = yield* this.#transact(family, transaction, "delete_all_chains");
-    if (result.status !== 0 || result.failure !== undefined) throw new FirewallError(command, result);
+    const run = yield* transaction.perform(this.#program(family), "delete_all_chains");
+    if (!succeeded(run)) throw new FirewallError(run.command, run.result);
   }
 
   #insertion(rule: Rule): string[] {
     return [this.#settings.prepend ? "-I" : "-A", rule.chain, ...rule.words];
   }
 
+  /** The lines that test rigs look for, and each rule as it could be typed. */
   *#sayAdded(add: readonly Rule[]): Plan<void> {
-    for (const { table, chain } of uniqueBy(add, (rule) => `${rule.table} ${rule.chain}`)) yield note("debug", existsLine(table, chain));
+    for (const rule of uniqueBy(add, chainKey)) yield note("debug", existsLine(rule));
     for (const rule of add) {
-      const typed = [...this.#program(rule.family), this.#settings.prepend ? "-I" : "-A", rule.chain].join(" ");
-      yield note("debug", `create_rule() Rule: '${typedRule(rule)}' added to ${rule.chain} (as by: ${typed} ${typedRule(rule)})`);
+      const typed = [...this.#program(rule.family), this.#settings.prepend ? "-I" : "-A", rule.chain, typedRule(rule)].join(" ");
+      yield note("debug", `create_rule() Rule: '${typedRule(rule)}' added to ${rule.chain}, as by: ${typed}`);
     }
-  }
-
-  /** Runs a transaction; none at all succeeds. Where only single commands are to be had, stops at the first that fails. */
-  *#transact(family: Family, transaction: Transaction, purpose: string): Plan<Run> {
-    const sections = [...transaction].filter(([, lines]) => lines.length > 0);
-    const restore = this.#restoreProgram(family);
-    let last: Run = { command: { kind: "command", argv: restore ?? this.#settings.program, purpose }, result: { status: 0, stdout: "", stderr: "" } };
-    if (sections.length === 0) return last;
-    if (restore !== undefined) {
-      const stdin = sections.map(([table, lines]) => `*${table}\n${lines.map((words) => `${joinWords(words)}\n`).join("")}COMMIT\n`).join("");
-      return yield* ask({ kind: "command", argv: [...restore, "--noflush", ...LOCK_WAIT], stdin, purpose, answers: DECIDED });
-    }
-    for (const [table, lines] of sections) {
-      for (const words of lines) {
-        const argv = [...this.#program(family), ...LOCK_WAIT, "-t", table, ...words] as unknown as Command["argv"];
-        last = yield* ask({ kind: "command", argv, purpose, answers: DECIDED });
-        if (last.result.status !== 0 || last.result.failure !== undefined) return last;
-      }
-    }
-    return last;
   }
 
   #list(family: Family, table: string, chain: string | undefined, purpose: string): Command {
-    const argv: Command["argv"] = [...this.#program(family), ...LOCK_WAIT, "-t", table, "-S", ...(chain === undefined ? [] : [chain])];
-    return { kind: "command", argv, purpose, answers: DECIDED, assumedOutput: "" };
+    return this.#question(family, ["-t", table, "-S", ...(chain === undefined ? [] : [chain])], purpose);
   }
 
-  #program(family: Family): readonly [string, ...string[]] {
-    return family === 4 ? this.#settings.program : lastWord(this.#settings.program, (word) => word.replace(/iptables(?=[^/]*$)/, "ip6tables"));
+  #question(family: Family, words: readonly string[], purpose: string): Command {
+    return { kind: "command", argv: [...this.#program(family), ...LOCK_WAIT, ...words], purpose, answers: DECIDED, assumedOutput: "" };
   }
 
-  /** Undefined for a wrapper under a name of its own. */
-  #restoreProgram(family: Family): readonly [string, ...string[]] | undefined {
-    const program = this.#program(family);
-    if (!/(?:^|\/)ip6?tables(?:-nft|-legacy)?$/.test(program.at(-1)!)) return undefined;
-    return lastWord(program, (word) => `${word}-restore`);
+  #program(family: Family): Program {
+    return programOf(this.#settings.program, family);
   }
-}
-
-/** Runs one command and keeps it with its result, for the error that may have to be made of them. */
-function* ask(command: Command): Plan<Run> {
-  return { command, result: yield command };
 }
 
 function note(level: Note["level"], message: string): Note {
   return { kind: "note", level, message };
 }
 
-function jumpLine({ from, chain }: ChainSettings): string {
-  return `Added jump rule from chain: ${from} to chain: ${chain}`;
+function chainKey({ table, chain }: { readonly table: string; readonly chain: string }): string {
+  return `${table} ${chain}`;
 }
 
-function existsLine(table: string, chain: string): string {
-  return `'${table}' table '${chain}' chain exists`;
+/** Whether a rule is a jump without conditions, as ours are. */
+function isJump(words: readonly string[]): boolean {
+  return words.length === 2 && words[0] === "-j";
 }
 
-/** A rule as it is typed after the chain's name. */
-function typedRule(rule: Rule): string {
-  return ["-t", rule.table, ...rule.words].join(" ");
-}
-
-/** A rule as programs without -C were asked about it. */
-function checkedRule(rule: Rule): string {
-  const word = (option: string): string => rule.words[rule.words.indexOf(option) + 1] ?? "";
-  const protocol = rule.words.includes("-p") ? { "6": "tcp", "17": "udp" }[word("-p")] ?? "" : "";
-  const port = rule.words.includes("--dport") ? word("--dport") : rule.words.includes("--sport") ? word("--sport") : "";
-  return ` ${protocol}  ${port} -> ${rule.subject.split(" ")[0]} expires: ${rule.expiresAt}`;
-}
-
-function addLine(transaction: Transaction, table: string, words: string[]): void {
-  const lines = transaction.get(table);
-  if (lines === undefined) transaction.set(table, [words]);
-  else lines.push(words);
-}
-
-function copyOf(transaction: Transaction): Transaction {
-  return new Map([...transaction].map(([table, lines]) => [table, [...lines]]));
+function refersTo(words: readonly string[], chain: string): boolean {
+  return words.some((word, at) => (word === "-j" || word === "-g") && words[at + 1] === chain);
 }
 
 function jumpCount(listing: Listing, from: string, chain: string): number {
-  return (listing.get(from) ?? []).filter((words) => words.length === 2 && words[0] === "-j" && words[1] === chain).length;
+  return (listing.get(from) ?? []).filter((words) => isJump(words) && words[1] === chain).length;
 }
 
 function markedRules(family: Family, table: string, chain: string, listing: Listing): Rule[] {
@@ -487,10 +395,6 @@ function markedKey({ family, table, chain, words, expiresAt }: Rule): string {
   return `${ruleKey(family, table, chain, words)} ${expiresAt}`;
 }
 
-function lastWord(program: readonly string[], change: (word: string) => string): readonly [string, ...string[]] {
-  return [...program.slice(0, -1), change(program.at(-1)!)] as unknown as readonly [string, ...string[]];
-}
-
 /** The first of each key, in their order. */
 function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
   const seen = new Set<string>();
@@ -498,19 +402,4 @@ function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
     const key = keyOf(item);
     return !seen.has(key) && seen.add(key);
   });
-}
-
-/** Names end up in lines that `iptables-restore` reads: nothing but names may come through. */
-function checkSettings({ program, chains }: IptablesSettings): void {
-  if (program[0] === "") throw new RangeError("Cannot use iptables: expected a program, got an empty word");
-  for (const settings of Object.values(chains)) {
-    for (const what of ["target", "table", "from", "chain"] as const) {
-      if (!/^\w[\w-]{0,27}$/.test(settings[what])) {
-        throw new RangeError(`Cannot use iptables: expected a ${what} of 1 to 28 letters, digits, _ or -, got ${JSON.stringify(settings[what])}`);
-      }
-    }
-    if (!Number.isInteger(settings.position) || settings.position < 0) {
-      throw new RangeError(`Cannot use iptables: expected a jump position of at least 1, got ${settings.position}`);
-    }
-  }
 }

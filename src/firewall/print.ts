@@ -22,9 +22,10 @@ export function createPrint(backend: FirewallBackend, print: (text: string) => v
     lines: backend.lines,
     newestFirst: backend.newestFirst,
     rulesFor: (grant, live) => backend.rulesFor(grant, live),
+    concerns: (rule, address) => backend.concerns(rule, address),
     prepare: (options) => walk(backend.prepare(options), print),
     change: (change) => walk(backend.change(change), print),
-    find: () => walk(backend.find(), print),
+    find: (families) => walk(backend.find(families), print),
     clear: () => walk(backend.clear(), print),
     show: (scope) => walk(backend.show(scope), print),
   };

@@ -9,10 +9,11 @@
  */
 
 import {
-  type Command, type CommandResult, FirewallError, type FirewallBackend, type Plan, type Rule,
+  type Command, type CommandResult, type Family, FirewallError, type FirewallBackend, type Plan, type Rule,
 } from "../firewall/backend.ts";
 import { commandText } from "../command-text.ts";
 import type { Grant } from "../firewall/grant.ts";
+import type { IpAddress } from "../ip.ts";
 import { Ledger, type Moment } from "../server/expiry.ts";
 import { Alarm, readClocks } from "./clock.ts";
 import { run, type RunResult } from "./run.ts";
@@ -122,6 +123,8 @@ export class Firewall {
   readonly #ledger = new Ledger<Rule>();
   /** How often closing a rule failed in a row. */
   readonly #failures = new Map<string, number>();
+  /** Families that had rules of ours: most hosts never open anything in IPv6, and are not asked about it. */
+  readonly #families = new Set<Family>([4]);
   readonly #waiting: Waiting[] = [];
   #gathering: NodeJS.Timeout | undefined;
   #alarm: { set(wallMs: number | undefined): void; close(): void } | undefined;
@@ -258,6 +261,27 @@ export class Firewall {
     });
   }
 
+  /**
+   * Closes everything that an address was granted, for --fw-del-ip. Needs no start.
+   *
+   * @param address who was let in
+   * @returns the rules that are gone
+   * @throws {FirewallError} when the firewall refuses
+   */
+  async closeAddress(address: IpAddress): Promise<readonly Rule[]> {
+    return this.#enqueue(async () => {
+      const { backend } = this.#options;
+      this.#adopt(await this.#perform(backend.find([address.version])));
+      const ours = [...this.#ledger.items.values()].filter((rule) => backend.concerns(rule, address));
+      const numbers = this.#numbers(ours);
+      const failure = await this.#change([], ours);
+      if (failure !== undefined) throw failure;
+      this.#forget(ours, numbers);
+      this.#setAlarm();
+      return ours;
+    });
+  }
+
   /** Runs a task when all before it have ended. */
   #enqueue<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#last.then(task);
@@ -347,6 +371,7 @@ export class Firewall {
     const after = this.#clock.read();
     for (const rule of add.values()) {
       const before = this.#ledger.items.get(rule.key);
+      this.#families.add(rule.family);
       this.#ledger.put(rule, after);
       this.#failures.delete(rule.key);
       log.info(backend.lines.opened(rule, before));
@@ -400,7 +425,7 @@ export class Firewall {
   async #sweep(): Promise<void> {
     this.#sweptAtMs = this.#clock.read().monotonicMs;
     try {
-      this.#adopt(await this.#perform(this.#options.backend.find()));
+      this.#adopt(await this.#perform(this.#options.backend.find(this.#families)));
       await this.#close(this.#ledger.due(this.#clock.read()));
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
@@ -415,6 +440,7 @@ export class Firewall {
       // A second rule that opens the same needs a place of its own to be closed from.
       const second = `${rule.key} ${rule.expiresAt}`;
       if (known?.expiresAt === rule.expiresAt || this.#ledger.items.has(second)) continue;
+      this.#families.add(rule.family);
       this.#ledger.put(known === undefined ? rule : { ...rule, key: second }, now);
     }
   }

@@ -26,6 +26,8 @@ export interface Moment {
 
 interface Entry<T> {
   readonly item: T;
+  /** Greater for what was entered later. */
+  readonly order: number;
   /** The end on each clock; postponed when closing failed. */
   readonly wallMs: number;
   readonly monotonicMs: number;
@@ -40,6 +42,7 @@ const SLACK = 64;
 export class Ledger<T extends Timed> {
   readonly #items = new Map<string, T>();
   readonly #entries = new Map<string, Entry<T>>();
+  #nextOrder = 0;
   /** One for each clock. Entries that were renewed or removed stay inside until they come up. */
   #heaps: Readonly<Record<keyof Moment, Heap<Entry<T>>>> = emptyHeaps();
 
@@ -63,7 +66,7 @@ export class Ledger<T extends Timed> {
     this.remove(item.key);
     const wallMs = item.expiresAt * 1000;
     this.#items.set(item.key, item);
-    this.#enter({ item, wallMs, monotonicMs: now.monotonicMs + (wallMs - now.wallMs) });
+    this.#enter({ item, order: this.#nextOrder++, wallMs, monotonicMs: now.monotonicMs + (wallMs - now.wallMs) });
   }
 
   /**
@@ -84,15 +87,15 @@ export class Ledger<T extends Timed> {
    * @param delayMs until the next try, milliseconds
    */
   postpone(key: string, now: Moment, delayMs: number): void {
-    const item = this.#items.get(key);
-    if (item !== undefined) this.#enter({ item, wallMs: now.wallMs + delayMs, monotonicMs: now.monotonicMs + delayMs });
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#enter({ ...entry, wallMs: now.wallMs + delayMs, monotonicMs: now.monotonicMs + delayMs });
   }
 
   /**
    * Tells what has ended. It stays in the ledger, and is due until it is removed or postponed.
    *
    * @param now the clocks
-   * @returns a fresh array, in the order of the ends
+   * @returns a fresh array, what was entered first comes first
    */
   due(now: Moment): T[] {
     const found = new Set<Entry<T>>();
@@ -104,7 +107,7 @@ export class Ledger<T extends Timed> {
       }
     }
     for (const entry of found) this.#enter(entry);
-    return [...found].sort((left, right) => left.item.expiresAt - right.item.expiresAt).map((entry) => entry.item);
+    return [...found].sort((left, right) => left.order - right.order).map((entry) => entry.item);
   }
 
   /**
