@@ -4,6 +4,8 @@
  * @module
  */
 
+import { uptime } from "node:os";
+
 /** All clocks at one moment, milliseconds. */
 export interface ClockReading {
   /** Unix time; may step either way. */
@@ -22,30 +24,94 @@ export interface ClockJump {
   readonly seconds: number;
 }
 
-/** Reads all clocks. */
+/** Smaller disagreements are slewing, or the grain of the boot clock. */
+const JUMP_MS = 2000;
+/** The clocks are compared at least so often. */
+const COMPARE_MS = 30_000;
+
+/**
+ * Reads all clocks.
+ *
+ * @returns a fresh reading
+ */
 export function readClocks(): ClockReading {
-  throw new RangeError("clock");
+  return { wallMs: Date.now(), monotonicMs: performance.now(), bootMs: uptime() * 1000 };
 }
 
-/** Compares two readings. */
+/**
+ * Compares two readings.
+ *
+ * @param before the earlier
+ * @param after the later
+ * @returns what happened to the wall clock, or undefined when nothing did
+ */
 export function findClockJump(before: ClockReading, after: ClockReading): ClockJump | undefined {
-  void before;
-  void after;
-  return undefined;
+  const elapsed = after.monotonicMs - before.monotonicMs;
+  const wall = after.wallMs - before.wallMs - elapsed;
+  if (Math.abs(wall) <= JUMP_MS) return undefined;
+  const asleep = after.bootMs - before.bootMs - elapsed;
+  return { kind: Math.abs(wall - asleep) <= JUMP_MS ? "sleep" : "step", seconds: Math.round(wall / 1000) };
 }
 
-/** One timer for the earliest deadline; also wakes every 30 s to compare the clocks. */
+/**
+ * One timer for the earliest deadline. Deadlines are told in Unix time, as they are kept in files
+ * and rules, and are also held on the monotonic clock: whichever comes first counts, so a clock
+ * that was set back prolongs nothing. Wakes at least every 30 s to compare the clocks.
+ */
 export class Alarm {
-  /** @param onWake called when a deadline may have come or the clocks were compared */
-  constructor(onWake: (now: ClockReading, jump: ClockJump | undefined) => void) {
-    void onWake;
+  readonly #onWake: (now: ClockReading, jump: ClockJump | undefined) => void;
+  readonly #read: () => ClockReading;
+  #timer: NodeJS.Timeout | undefined;
+  #last: ClockReading;
+  #deadline: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
+  #closed = false;
+
+  /**
+   * @param onWake called when the deadline has come, and when a clock has jumped
+   * @param read reads the clocks
+   */
+  constructor(onWake: (now: ClockReading, jump: ClockJump | undefined) => void, read: () => ClockReading = readClocks) {
+    this.#onWake = onWake;
+    this.#read = read;
+    this.#last = read();
+    this.#arm();
   }
 
-  /** @param wallMs Unix time of the earliest deadline, milliseconds; undefined for none */
+  /**
+   * Sets the deadline, in place of the one before.
+   *
+   * @param wallMs Unix time of the earliest deadline, milliseconds; undefined for none
+   */
   set(wallMs: number | undefined): void {
-    void wallMs;
+    const now = this.#read();
+    this.#deadline = wallMs === undefined ? undefined : { wallMs, monotonicMs: now.monotonicMs + (wallMs - now.wallMs) };
+    this.#arm();
   }
 
   /** Lets the process end. */
-  close(): void {}
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    const now = this.#read();
+    const wait = this.#deadline === undefined ? COMPARE_MS
+      : Math.min(this.#deadline.wallMs - now.wallMs, this.#deadline.monotonicMs - now.monotonicMs);
+    // Rounded up: a timer that fires a fraction early would fire twice.
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.min(COMPARE_MS, Math.ceil(wait))));
+  }
+
+  #wake(): void {
+    const now = this.#read();
+    const jump = findClockJump(this.#last, now);
+    this.#last = now;
+    const deadline = this.#deadline;
+    const due = deadline !== undefined && (now.wallMs >= deadline.wallMs || now.monotonicMs >= deadline.monotonicMs);
+    if (due) this.#deadline = undefined;
+    this.#arm();
+    if (due || jump !== undefined) this.#onWake(now, jump);
+  }
 }
