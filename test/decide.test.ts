@@ -232,6 +232,23 @@ describe("decide() and repetition", () => {
     assert.deepEqual(decideNow(send(), { stanzas: [stanza({ KEY: utf8Bytes("x") })] }).remember, []);
   });
 
+  it("says it quietly when one TCP connection is heard twice within seconds, and aloud for any other repetition", () => {
+    const packet = packetFor(stanza(), message(), random);
+    const cases = [
+      ["debug", { protocol: 6 }, {}],
+      ["warning", { protocol: 6 }, { sourcePort: 40001 }],
+      ["warning", { protocol: 6 }, { source: ip("192.0.2.8") }],
+      ["warning", { protocol: 17 }, {}],
+    ] as const;
+    for (const [level, first, second] of cases) {
+      const memory = new ReplayMemory();
+      for (const entry of decideNow(datagram(packet, first)).remember) memory.add(entry);
+      const { verdict } = decideNow(datagram(packet, { ...first, ...second }), { replay: memory });
+      assert(verdict.kind === "refused" && verdict.reason === "replay");
+      assert.equal(verdict.record.level, level);
+    }
+  });
+
   it("does not take another packet for a repetition", () => {
     const memory = new ReplayMemory();
     for (const entry of decideNow(send()).remember) memory.add(entry);

@@ -29,7 +29,7 @@ import {
 } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";
 import { unwrapSpaRequest } from "../http-request.ts";
-import { containsIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
+import { containsIp, equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import type { LogLevel, LogRecord } from "./log-record.ts";
 import { applyPolicy, type PolicyContext } from "./policy.ts";
@@ -41,6 +41,8 @@ import { compareRefusals, type Decision, REFUSAL_REASONS, type RefusalReason, ty
 export const MIN_PAYLOAD = 140;
 /** From here on a packet may be OpenPGP. */
 const MIN_OPENPGP_PACKET = 400;
+/** IP protocol number. */
+const TCP = 6;
 
 /** A stanza with its HMAC key prepared, so that a packet costs no key handling. */
 export interface ReadyStanza extends AccessStanza {
@@ -156,7 +158,8 @@ export function* decide(datagram: Datagram, context: DecisionContext): Generator
 
     const attempt = yield* open(packet, stanza, datagram, context);
     if (attempt.kind === "replay") {
-      trail.refuseFor("replay", "warning", replayText(datagram, attempt.entry), stanza.number);
+      const level = isHeardTwice(datagram, attempt.entry, context.now) ? "debug" : "warning";
+      trail.refuseFor("replay", level, replayText(datagram, attempt.entry), stanza.number);
       return trail.end([]);
     }
     if (attempt.kind === "refused") {
@@ -313,6 +316,22 @@ const fromRefusal = ({ code, reason }: Refusal): Decrypted => ({ ok: false, code
 function replayEntry(sum: string, datagram: Datagram, now: number): ReplayEntry {
   const { protocol, source, sourcePort, destination, destinationPort } = datagram;
   return { digest: sum, protocol, source, sourcePort, destination, destinationPort, createdAt: Math.floor(now) };
+}
+
+/** Seconds within which one TCP connection can be heard by its own socket and by a capture. */
+const SAME_CONNECTION_SECONDS = 10;
+
+/** Not an attack: the same connection, heard on its socket and on the wire, or a segment that was sent again. */
+function isHeardTwice(datagram: Datagram, original: ReplayEntry, now: number): boolean {
+  return (
+    datagram.protocol === TCP &&
+    original.protocol === TCP &&
+    datagram.sourcePort === original.sourcePort &&
+    datagram.destinationPort === original.destinationPort &&
+    original.source !== undefined &&
+    equalIp(datagram.source, original.source) &&
+    now - original.createdAt <= SAME_CONNECTION_SECONDS
+  );
 }
 
 /** C's sentence, with both the repetition and the original. */
