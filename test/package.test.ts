@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ensureBuilt, ROOT } from "./support/dist.ts";
+
+const MOST_BYTES = 150_000;
+const PROGRAMS = ["fko-tool", "fwknop", "fwknopd"] as const;
+
+/** Nothing else may be in the package. */
+const ALLOWED = [
+  /^package\.json$/,
+  /^(LICENSE|README\.md|CHANGELOG\.md|SECURITY\.md)$/,
+  /^dist\/(fko-tool|fwknop|fwknopd)\.js$/,
+  /^dist\/chunks\/[\w.-]+\.js$/,
+  /^man\/[\w.-]+\.[1-8]$/,
+  /^docs\/[\w./-]+\.md$/,
+];
+
+describe("the package", () => {
+  let folder: string;
+  let tarball: string;
+  const npm = (args: readonly string[], cwd: string): SpawnSyncReturns<string> =>
+    spawnSync("npm", args, { cwd, encoding: "utf8", timeout: 120_000, env: { ...process.env, npm_config_cache: join(folder, "cache"), npm_config_update_notifier: "false" } });
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "fko-tool-package-"));
+    await ensureBuilt();
+    const packed = npm(["pack", "--ignore-scripts", "--silent", "--pack-destination", folder], ROOT);
+    assert.equal(packed.status, 0, packed.stderr);
+    tarball = join(folder, packed.stdout.trim());
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("npm pack makes a tarball below 150 kB of nothing but what is meant for users", () => {
+    const { size } = statSync(tarball);
+    assert(size < MOST_BYTES, `${size} bytes`);
+    const listing = spawnSync("tar", ["-tzf", tarball], { encoding: "utf8" });
+    const files = listing.stdout.trim().split("\n").map((path) => path.replace(/^package\//, ""));
+    assert.deepEqual(files.filter((file) => !ALLOWED.some((allowed) => allowed.test(file))), []);
+    for (const program of PROGRAMS) assert(files.includes(`dist/${program}.js`), `${program} is missing`);
+  });
+
+  test("package.json has no dependencies at run time", () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, unknown>;
+    for (const kind of ["dependencies", "optionalDependencies", "peerDependencies", "bundleDependencies"]) assert.equal(manifest[kind], undefined, kind);
+  });
+
+  test("npx runs the tarball in an empty folder without asking the registry", () => {
+    const empty = join(folder, "empty");
+    mkdirSync(empty);
+    const help = npm(["exec", "--offline", "--yes", "--", tarball, "--help"], empty);
+    assert.equal(help.status, 0, help.stderr);
+    assert.match(help.stdout, /fko-tool/);
+    assert.deepEqual(readdirSync(empty), []);
+  });
+
+  test("the installed programs run, and say their versions", () => {
+    const installed = join(folder, "installed");
+    mkdirSync(installed);
+    const install = npm(["install", "--offline", "--no-audit", "--no-fund", "--prefix", installed, tarball], installed);
+    assert.equal(install.status, 0, install.stderr);
+    assert.deepEqual(readdirSync(join(installed, "node_modules")).filter((name) => !name.startsWith(".")), ["fko-tool"]);
+    const says = { "fko-tool": /^fko-tool 0\.1\.0\b/, fwknop: /^fwknop client .*FKO protocol version 3\.0\.0/, fwknopd: /^fwknopd server / };
+    for (const program of PROGRAMS) {
+      const { status, stdout, stderr } = spawnSync(join(installed, "node_modules", ".bin", program), ["--version"], {
+        encoding: "utf8",
+        timeout: 30_000,
+        env: { PATH: process.env["PATH"], HOME: folder, LC_ALL: "C" },
+      });
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, says[program]);
+    }
+  });
+});
