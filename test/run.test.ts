@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { endRunning, run } from "../src/node/run.ts";
+
+const PATIENCE_MS = 20_000;
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "fko-run-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A small program; what the tests start is allowed a shell, what they test never uses one. */
+function script(t: TestContext, body: string): string {
+  const path = join(folder(t), "program");
+  writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  return path;
+}
+
+/** Whether a process is there and no zombie. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+  } catch {
+    return false;
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !condition();) {
+    assert.ok(performance.now() < end, "it did not happen");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test("run() tells exit status, stdout and stderr apart", async (t) => {
+  const result = await run([script(t, "echo out; echo err >&2; exit 3")], { timeoutMs: PATIENCE_MS });
+  assert.deepEqual(
+    { ...result, argv: undefined, durationMs: undefined },
+    {
+      argv: undefined, ok: false, status: 3, signal: undefined, timedOut: false, truncated: false, startError: undefined,
+      stdout: "out\n", stderr: "err\n", durationMs: undefined,
+    },
+  );
+  assert.ok((await run(["true"], { timeoutMs: PATIENCE_MS })).ok);
+});
+
+test("run() passes arguments as they are: nothing is a shell's", async () => {
+  const words = ["a b", "$HOME", "`id`", "; exit 9", "*", "", "'\"\\", "ä\n"];
+  const { stdout } = await run(["printf", "%s|", ...words], { timeoutMs: PATIENCE_MS });
+  assert.equal(stdout, words.map((word) => `${word}|`).join(""));
+});
+
+test("run() gives input, and an empty stdin without", async () => {
+  assert.equal((await run(["cat"], { input: "a\0b\n", timeoutMs: PATIENCE_MS })).stdout, "a\0b\n");
+  assert.equal((await run(["cat"], { input: Uint8Array.of(0x68, 0x69), timeoutMs: PATIENCE_MS })).stdout, "hi");
+  assert.deepEqual(await run(["cat"], { timeoutMs: PATIENCE_MS }).then(({ ok, stdout }) => [ok, stdout]), [true, ""]);
+});
+
+test("run() does not mind a program that leaves without reading its input", async () => {
+  const result = await run(["true"], { input: "x".repeat(10_000_000), timeoutMs: PATIENCE_MS });
+  assert.equal(result.status, 0);
+});
+
+test("run() gives PATH with sbin, LC_ALL=C and what was asked for, nothing of ours", async () => {
+  process.env["FKO_SECRET"] = "secret";
+  const { stdout } = await run(["env"], { timeoutMs: PATIENCE_MS, env: { SRC: "10.1.2.3" } });
+  delete process.env["FKO_SECRET"];
+  assert.deepEqual(stdout.trim().split("\n").sort(), [
+    "LC_ALL=C", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SRC=10.1.2.3",
+  ]);
+});
+
+test("run() starts in / and leaves no descriptor open for the child", async (t) => {
+  assert.equal((await run(["pwd"], { timeoutMs: PATIENCE_MS })).stdout, "/\n");
+  assert.equal((await run(["pwd"], { timeoutMs: PATIENCE_MS, cwd: tmpdir() })).stdout, `${tmpdir()}\n`);
+  if (process.platform !== "linux") return t.skip("needs /proc");
+  const secret = join(folder(t), "secret");
+  const fd = openSync(secret, "w");
+  const { stdout } = await run(["ls", "-l", "/proc/self/fd"], { timeoutMs: PATIENCE_MS });
+  closeSync(fd);
+  assert.match(stdout, /pipe/);
+  assert.doesNotMatch(stdout, /fko-run-/);
+});
+
+test("run() tells apart why a program could not be started", async (t) => {
+  const path = join(folder(t), "not-executable");
+  writeFileSync(path, "");
+  chmodSync(path, 0o644);
+  const codes = async (argv: [string, ...string[]], more = {}): Promise<string | undefined> => {
+    const result = await run(argv, { timeoutMs: PATIENCE_MS, ...more });
+    assert.equal(result.ok, false);
+    assert.equal(result.status, undefined);
+    return result.startError?.code;
+  };
+  assert.equal(await codes(["/nonexistent/iptables"]), "ENOENT");
+  assert.equal(await codes(["no-such-program-anywhere"]), "ENOENT");
+  assert.equal(await codes(["true"], { cwd: "/nonexistent" }), "ENOENT");
+  assert.equal(await codes([path]), "EACCES");
+  assert.equal(await codes(["true", "a\0b"]), "EINVAL");
+  assert.equal(await codes(["true", "x".repeat(4 << 20)]), "E2BIG");
+  assert.equal((await run([path], { timeoutMs: PATIENCE_MS })).startError?.message, "Permission denied");
+});
+
+test("run() says EPERM when it may not become the user", async (t) => {
+  if (process.getuid?.() !== 0) return t.skip("needs root, to lose it");
+  const result = await run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", process.execPath, "-e", `
+    require("node:child_process").spawn("true", [], { uid: 0 }).on("error", (error) => console.log(error.code));
+  `], { timeoutMs: PATIENCE_MS });
+  assert.match(result.stdout + result.stderr, /EPERM/);
+  assert.equal((await run(["id", "-u"], { timeoutMs: PATIENCE_MS, uid: 65534, gid: 65534 })).stdout, "65534\n");
+});
+
+test("run() names the signal that ended a program", async (t) => {
+  const result = await run([script(t, "kill -TERM $$")], { timeoutMs: PATIENCE_MS });
+  assert.deepEqual([result.ok, result.status, result.signal, result.timedOut], [false, undefined, "SIGTERM", false]);
+});
+
+test("run() kills a program that takes too long, with everything it started", async (t) => {
+  const path = folder(t);
+  const program = script(t, `sleep 60 & echo $! > ${path}/grandchild; echo early; wait`);
+  const result = await run([program], { timeoutMs: 300 });
+  assert.deepEqual([result.ok, result.status, result.signal, result.timedOut, result.stdout], [false, undefined, "SIGKILL", true, "early\n"]);
+  const grandchild = Number(readFileSync(join(path, "grandchild"), "latin1"));
+  await until(() => !isAlive(grandchild));
+});
+
+test("run() comes back although a process that left the group holds its pipes", async (t) => {
+  const path = folder(t);
+  const program = script(t, `setsid sh -c 'echo $$ > ${path}/escaped; exec sleep 60' & wait`);
+  const result = await run([program], { timeoutMs: 700 });
+  assert.ok(result.timedOut);
+  const escaped = Number(readFileSync(join(path, "escaped"), "latin1"));
+  if (isAlive(escaped)) process.kill(escaped, "SIGKILL");
+});
+
+test("run() keeps the beginning of too much output, and says so", async (t) => {
+  const result = await run([script(t, "head -c 3000000 /dev/zero; echo end >&2")], { timeoutMs: PATIENCE_MS, maxOutputBytes: 1000 });
+  assert.deepEqual([result.ok, result.status, result.truncated, result.stdout.length, result.stderr], [false, 0, true, 1000, "end\n"]);
+  assert.equal((await run(["printf", "12345"], { timeoutMs: PATIENCE_MS, maxOutputBytes: 5 })).truncated, false);
+});
+
+test("run() leaves no process and no descriptor behind", async () => {
+  const open = (): number => readdirSync("/proc/self/fd").length;
+  const before = open();
+  for (let turn = 0; turn < 20; turn++) await run(["true"], { input: "x", timeoutMs: PATIENCE_MS });
+  await run(["/nonexistent/program"], { timeoutMs: PATIENCE_MS });
+  await until(() => open() <= before);
+});
+
+test("endRunning() asks first, and kills what does not listen", async (t) => {
+  const path = folder(t);
+  const polite = run([script(t, `trap 'echo bye; exit 5' TERM; touch ${path}/a; while :; do sleep 0.05; done`)], { timeoutMs: PATIENCE_MS });
+  const deaf = run([script(t, `trap '' TERM; touch ${path}/b; while :; do sleep 0.05; done`)], { timeoutMs: PATIENCE_MS });
+  await until(() => readdirSync(path).length === 2);
+  await endRunning(400);
+  assert.deepEqual(await polite.then(({ status, stdout }) => [status, stdout]), [5, "bye\n"]);
+  assert.equal((await deaf).signal, "SIGKILL");
+  await endRunning(0);
+});
