@@ -51,7 +51,7 @@ test("runChild() bounds the output", async () => {
 });
 
 test("runChild() says what could not be started", async () => {
-  const absent = await runChild(["/nonexistent/program"], { timeoutMs });
+  const absent = await runChild(["/nonexistent/program"], { descriptors: ["read", new Uint8Array(1)], timeoutMs });
   assert.ok(absent.kind === "not-started");
   assert.equal(absent.code, "ENOENT");
   const impossible = await runChild(["true", "a\0b"], { timeoutMs });

@@ -85,6 +85,7 @@ export function runChild(argv: readonly [string, ...string[]], options: ChildOpt
     };
 
     child.on("error", (error) => settle({ kind: "not-started", code: codeOf(error), cause: error }));
+    if (child.pid === undefined) return; // the error is on its way; Deno and Bun have made no streams
     give(child.stdin!, options.stdin ?? new Uint8Array(0));
     const stdout = collect(child.stdout!);
     const stderr = collect(child.stderr!);

@@ -74,7 +74,7 @@ async function probeOnce(host: string, protocol: "tcp" | "udp", port: number, fa
   return { state: codeOf(connected.error) === "ECONNREFUSED" ? "closed" : "filtered", words: reasonOf(connected.error) };
 }
 
-/** A connected socket, unlike the one that knocks, is told of an ICMP "port unreachable". */
+/** A connected socket, unlike the one that knocks, is told of an ICMP "port unreachable" (not by Deno 2.9: "filtered" there). */
 function probeUdp(version: 4 | 6, address: string, port: number, timeoutMs: number): Promise<Attempt> {
   return new Promise((resolve) => {
     const socket = createSocket(version === 4 ? "udp4" : "udp6");
