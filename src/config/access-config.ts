@@ -15,6 +15,7 @@ import type { ConfigProblem } from "./variable.ts";
 
 export { type AddressList, matchesAddressList } from "./address-list.ts";
 export { allowsPort, type PortList, type PortRange } from "./port-list.ts";
+export { parseAccessConfig, wipeStanzas } from "./_access-parser.ts";
 
 /** A user of this host. */
 export interface UserAccount {
@@ -40,6 +41,8 @@ export interface AccessStanza {
   /** Where its SOURCE stands. */
   readonly file: string;
   readonly line: number;
+  /** The names that were set, as they were spelt. */
+  readonly given: ReadonlySet<string>;
   /** What was set, as text, for commands that name variables; secrets are not in it. */
   readonly texts: Readonly<Record<string, string>>;
 
@@ -48,6 +51,8 @@ export interface AccessStanza {
   /** Absent: every port may be asked for. */
   readonly OPEN_PORTS?: PortList;
   readonly RESTRICT_PORTS?: PortList;
+  /** Yes, in a file of 1.x: OPEN_PORTS was set aside and is absent. */
+  readonly PERMIT_CLIENT_PORTS: boolean;
   /** The symmetric key, also from KEY_BASE64. */
   readonly KEY?: Bytes;
   /** Also from HMAC_KEY_BASE64. Absent: packets bear no HMAC. */
@@ -146,16 +151,6 @@ export interface ParsedAccessConfig {
   readonly stanzas: readonly AccessStanza[];
   readonly problems: readonly ConfigProblem[];
 }
-
-/**
- * Reads the stanzas.
- *
- * @param root where to begin
- * @param host files, users, calendar; what it reads is not changed, and wiped by nobody but its owner
- * @param context the daemon's configuration and the time
- * @returns stanzas, whose keys belong to the caller, and everything that is to be said; never throws by itself
- */
-export declare function parseAccessConfig(root: AccessRoot, host: AccessHost, context: AccessConfigContext): ParsedAccessConfig;
 
 /**
  * Tells whether a packet must name the address to open for.

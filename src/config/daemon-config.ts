@@ -7,8 +7,10 @@
 import type { ChainSettings } from "../firewall/iptables.ts";
 import type { IpAddress, IpNetwork } from "../ip.ts";
 import type { AddressList } from "./address-list.ts";
+import { type Setting, Settings } from "./_settings.ts";
+import { daemonVariables } from "./daemon-variables.ts";
 import type { ConfigFile, Dialect } from "./entries.ts";
-import type { ConfigProblem } from "./variable.ts";
+import { COMMAND_LINE, type ConfigProblem, type ParsedValue, type Variable } from "./variable.ts";
 
 /** A line IPT_*_ACCESS. The last field, a rule position, is read and not used, as in C. */
 export type ChainAccess = ChainSettings;
@@ -169,4 +171,66 @@ export interface ParsedDaemonConfig {
  * @param options values and defaults from elsewhere
  * @returns the values and everything that is to be said about the files; never throws
  */
-export declare function parseDaemonConfig(files: readonly ConfigFile[], options?: DaemonConfigOptions): ParsedDaemonConfig;
+export function parseDaemonConfig(files: readonly ConfigFile[], options: DaemonConfigOptions = {}): ParsedDaemonConfig {
+  const settings = new Settings(files, options.commandLine ?? {}, options.defaults ?? {});
+  const problems: ConfigProblem[] = [...settings.problems];
+  const texts: Partial<Record<DaemonVariableName, string>> = {};
+  const values: Record<string, unknown> = {};
+  const refused: { readonly setting: Setting; readonly variable: Variable<unknown>; readonly parsed: ParsedValue<unknown> & { readonly ok: false } }[] = [];
+
+  for (const [name, variable] of Object.entries(daemonVariables()) as [DaemonVariableName, Variable<unknown>][]) {
+    const setting = settings.get(name);
+    const text = setting?.text ?? settings.defaultOf(name);
+    if (text !== undefined) texts[name] = text;
+    if (variable.absent !== undefined) values[name] = variable.absent;
+    if (text === undefined || variable.kind.secret) continue;
+    const parsed = variable.kind.parse(text, setting?.spelling ?? name);
+    if (parsed.ok) {
+      values[name] = parsed.value;
+      if (parsed.warning !== undefined && setting !== undefined) problems.push({ severity: "warning", ...setting.place, message: parsed.warning });
+      continue;
+    }
+    // Without a place it is a default that the host gave, and the option is to blame that is named like it.
+    refused.push({ setting: setting ?? { spelling: name, text, place: { file: COMMAND_LINE, line: 0, column: 0 } }, variable, parsed });
+    const fallback = settings.defaultOf(name);
+    const again = fallback === undefined ? undefined : variable.kind.parse(fallback, name);
+    if (again?.ok) values[name] = again.value;
+  }
+
+  for (const { setting, variable, parsed } of refused) {
+    const { file, line, column } = setting.place;
+    const unused = variable.onlyWith !== undefined && values[variable.onlyWith] !== true;
+    // In an expanded value the offset is not the place in the file.
+    const shift = setting.expanded === true ? 0 : (parsed.offset ?? 0);
+    problems.push({ severity: unused ? "warning" : "error", file, line, column: column === 0 ? 0 : column + shift, message: parsed.message });
+  }
+  if (texts.PCAP_FILE !== undefined && settings.get("ENABLE_SPA_PACKET_AGING") === undefined) {
+    values["ENABLE_SPA_PACKET_AGING"] = false;
+    texts.ENABLE_SPA_PACKET_AGING = "N";
+  }
+  const config = values as unknown as DaemonConfig;
+  problems.push(...contradictions(config, settings));
+  return { config, problems, texts, dialect: settings.dialect };
+}
+
+/** What each value allows and all together do not. */
+function contradictions(config: DaemonConfig, settings: Settings): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const say = (severity: ConfigProblem["severity"], name: DaemonVariableName, message: string): void => {
+    problems.push({ severity, ...(settings.get(name)?.place ?? { file: settings.mainFile, line: 0, column: 0 }), message });
+  };
+  if (config.ENABLE_X_FORWARDED_FOR && config.TRUSTED_PROXIES.length === 0) {
+    say("warning", "ENABLE_X_FORWARDED_FOR", "ENABLE_X_FORWARDED_FOR has no effect without TRUSTED_PROXIES: nobody's header is believed");
+  }
+  if (!config.ENABLE_X_FORWARDED_FOR && config.TRUSTED_PROXIES.length > 0) {
+    say("warning", "TRUSTED_PROXIES", "TRUSTED_PROXIES has no effect without ENABLE_X_FORWARDED_FOR");
+  }
+  if ((config.EXTERNAL_CMD_OPEN === undefined) !== (config.EXTERNAL_CMD_CLOSE === undefined)) {
+    const [set, missing] = config.EXTERNAL_CMD_OPEN === undefined ? (["EXTERNAL_CMD_CLOSE", "EXTERNAL_CMD_OPEN"] as const) : (["EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE"] as const);
+    say("error", set, `Cannot set ${set} without also setting ${missing}`);
+  }
+  if (config.FIREWALL_TYPE === "external_cmd" && config.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_CLOSE === undefined) {
+    say("error", "FIREWALL_TYPE", "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE");
+  }
+  return problems;
+}

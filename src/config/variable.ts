@@ -25,7 +25,8 @@ export const COMMAND_LINE = "command line";
 
 /** A value that was read, or why it was refused. */
 export type ParsedValue<T> =
-  | { readonly ok: true; readonly value: T }
+  /** `warning`: what is odd about it all the same. */
+  | { readonly ok: true; readonly value: T; readonly warning?: string }
   /** `offset`: where in the value the bad part begins. */
   | { readonly ok: false; readonly message: string; readonly offset?: number };
 
@@ -74,7 +75,15 @@ export interface Variable<T> {
   readonly doc: string;
   /** What holds when nothing is set, as it would be written in the file. */
   readonly default?: string;
+  /** The same in a file of fwknop 1.x, where it differs. */
+  readonly perlDefault?: string;
+  /** The value when nothing is set and there is no {@link default}. */
+  readonly absent?: T;
   readonly synonyms?: Readonly<Record<string, Synonym<T>>>;
+  /** Values that mean that nothing is set, besides `__NONE__`. */
+  readonly unset?: readonly string[];
+  /** While this other variable says no, a bad value is only warned about. */
+  readonly onlyWith?: string;
   /** Set, it changes nothing; this says what does the work now. */
   readonly obsolete?: string;
   /** `$NAME` in the value is for the command that it holds, not for us. */
