@@ -1,0 +1,181 @@
+/** The same input to the C daemon and to ours, where the C one opens too much, too little, or the wrong thing. */
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync } from "node:fs";
+import { describe, test } from "node:test";
+import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { type DaemonOptions, daemonArgv, HMAC_KEY_BASE64, KEY_BASE64, type Maker, sendPayloads, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";
+import { makePacket } from "../support/spa.ts";
+
+const STANZA: Settings = { SOURCE: "ANY", KEY_BASE64, HMAC_KEY_BASE64, FW_ACCESS_TIMEOUT: 200 };
+const { HMAC_KEY_BASE64: _, ...WITHOUT_HMAC } = STANZA;
+
+/** A last stanza whose packet tells that those before it were dealt with. */
+const LAST = { keyBase64: Buffer.alloc(32, "last").toString("base64"), hmacKeyBase64: Buffer.alloc(32, "tsal").toString("base64") } as const;
+const LAST_STANZA: Settings = { SOURCE: "ANY", KEY_BASE64: LAST.keyBase64, HMAC_KEY_BASE64: LAST.hmacKeyBase64, FW_ACCESS_TIMEOUT: 200 };
+const LAST_PORT = 9999;
+
+const HTTP: Settings = { ENABLE_SPA_OVER_HTTP: "Y", PCAP_FILTER: "udp port 62201 or tcp dst port 80" };
+const BEYOND_2038 = 2 ** 31 + 1000;
+
+interface Row {
+  readonly what: string;
+  readonly options: DaemonOptions;
+  readonly send: (lab: Lab) => Promise<void>;
+  /** What is open afterwards, `address protocol/port`. */
+  readonly opens: Readonly<Record<Maker, readonly string[]>>;
+}
+
+const tcp = (ports: string): { message: string } => ({ message: `${CLIENT.v4},${ports}` });
+
+const ROWS: readonly Row[] = [
+  {
+    what: "a packet again with = appended, without HMAC",
+    options: { stanzas: [WITHOUT_HMAC] },
+    async send(lab) {
+      const packet = makePacket({ hmacKeyBase64: null });
+      await sendPayloads(lab, [packet]);
+      await flushed(lab);
+      await sendPayloads(lab, [`${packet}=`]);
+    },
+    opens: { C: [`${CLIENT.v4} tcp/22`], ours: [] },
+  },
+  {
+    what: "a packet again by HTTP with the prefix that senders cut",
+    options: { config: HTTP, stanzas: [STANZA] },
+    async send(lab) {
+      const packet = makePacket();
+      await sendPayloads(lab, [packet]);
+      await flushed(lab);
+      await sendHttp(lab, `U2FsdGVkX1${packet}`);
+    },
+    opens: { C: [`${CLIENT.v4} tcp/22`], ours: [] },
+  },
+  {
+    what: "an address that a stranger's X-Forwarded-For names",
+    options: { config: { ...HTTP, ENABLE_X_FORWARDED_FOR: "Y" }, stanzas: [STANZA] },
+    send: (lab) => sendHttp(lab, makePacket({ message: "0.0.0.0,tcp/22" }), "X-Forwarded-For: 203.0.113.9\r\n"),
+    opens: { C: ["203.0.113.9 tcp/22"], ours: [`${CLIENT.v4} tcp/22`] },
+  },
+  {
+    what: "a port that is not in OPEN_PORTS, which lists another twice",
+    options: { stanzas: [{ ...STANZA, OPEN_PORTS: "tcp/22,tcp/22" }] },
+    send: (lab) => sendPayloads(lab, [makePacket(tcp("tcp/22,tcp/80"))]),
+    opens: { C: [`${CLIENT.v4} tcp/22`, `${CLIENT.v4} tcp/80`], ours: [] },
+  },
+  {
+    what: "the port that OPEN_PORTS lists twice",
+    options: { stanzas: [{ ...STANZA, OPEN_PORTS: "tcp/22,tcp/22" }] },
+    send: (lab) => sendPayloads(lab, [makePacket(tcp("tcp/22"))]),
+    opens: { C: [], ours: [`${CLIENT.v4} tcp/22`] },
+  },
+  {
+    what: "0.0.0.00 for an address",
+    options: { stanzas: [{ ...STANZA, REQUIRE_SOURCE_ADDRESS: "Y" }] },
+    send: (lab) => sendPayloads(lab, [makePacket({ message: "0.0.0.00,tcp/22" })]),
+    opens: { C: ["0.0.0.0 tcp/22"], ours: [] },
+  },
+  {
+    what: "a time after 2038",
+    options: { config: { ENABLE_SPA_PACKET_AGING: "N" }, stanzas: [STANZA] },
+    send: (lab) => sendPayloads(lab, [makePacket({ timestamp: BEYOND_2038 })]),
+    opens: { C: [], ours: [`${CLIENT.v4} tcp/22`] },
+  },
+  {
+    what: "a packet of 400 characters and more",
+    options: { stanzas: [STANZA] },
+    send: (lab) => sendPayloads(lab, [makePacket({ ...tcp("tcp/22,tcp/23,tcp/24,tcp/25,tcp/26,tcp/27,tcp/28,tcp/29,tcp/30,tcp/31,tcp/32,tcp/33,tcp/34,tcp/35,tcp/36,tcp/37"), digestType: "sha512" })]),
+    opens: { C: [], ours: Array.from({ length: 16 }, (_, at) => `${CLIENT.v4} tcp/${22 + at}`) },
+  },
+  {
+    what: "the same request twice, in different seconds",
+    options: { stanzas: [STANZA] },
+    async send(lab) {
+      await sendPayloads(lab, [makePacket()]);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await sendPayloads(lab, [makePacket()]);
+    },
+    opens: { C: [`${CLIENT.v4} tcp/22`, `${CLIENT.v4} tcp/22`], ours: [`${CLIENT.v4} tcp/22`] },
+  },
+];
+
+describe("better than C", { concurrency: 2 }, () => {
+  for (const { what, options, send, opens } of ROWS) {
+    for (const maker of ["C", "ours"] as const) {
+      test(`fwknopd (${maker}) opens ${opens[maker].join(", ") || "nothing"} for ${what}`, async (t) => {
+        const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+        if (lab === undefined) return;
+        await lab.server.run(["iptables", "-A", "INPUT", "-p", "tcp", "--dport", "80", "-j", "ACCEPT"]);
+        await lab.serve(lab.server, 80);
+        const fwknopd = await startDaemon(lab, maker, { ...options, stanzas: [...options.stanzas!, LAST_STANZA] });
+        await send(lab);
+        await sendPayloads(lab, [makePacket({ ...LAST, ...tcp(`tcp/${LAST_PORT}`) })]);
+        await fwknopd.waitFor(new RegExp(`Added access rule .* tcp/${LAST_PORT}`));
+        assert.deepEqual(await opened(lab), [...opens[maker], `${CLIENT.v4} tcp/${LAST_PORT}`].sort(), fwknopd.log);
+      });
+    }
+  }
+
+  for (const maker of ["C", "ours"] as const) {
+    test(`fwknopd (${maker}) ${maker === "C" ? "leaves a port open longer than" : "closes a port after"} MAX_FW_TIMEOUT`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+      if (lab === undefined) return;
+      const fwknopd = await startDaemon(lab, maker, { stanzas: [{ ...STANZA, MAX_FW_TIMEOUT: 100 }] });
+      const sentAt = Date.now() / 1000;
+      await sendPayloads(lab, [makePacket()]);
+      await fwknopd.waitFor("Added access rule");
+      const end = Number(/_exp_(\d+)/.exec((await lab.rules("FWKNOP_INPUT"))[0] ?? "")?.[1]);
+      const allowed = maker === "C" ? 200 : 100;
+      assert(Math.abs(end - sentAt - allowed) < 30, `open for ${end - sentAt} seconds`);
+    });
+
+    test(`fwknopd (${maker}) ${maker === "C" ? "starts" : "refuses to start"} without a replay cache that it can use`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+      if (lab === undefined) return;
+      const folder = lab.path("a folder in the place of the cache");
+      mkdirSync(folder);
+      chmodSync(folder, 0o700);
+      await startOrEnd(lab, maker, { stanzas: [STANZA], args: ["-d", folder] }, /digest|cache/i);
+    });
+
+    test(`fwknopd (${maker}) ${maker === "C" ? "starts" : "refuses to start"} with an HMAC key of no bytes`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+      if (lab === undefined) return;
+      await startOrEnd(lab, maker, { stanzas: [{ ...STANZA, HMAC_KEY_BASE64: "====" }] }, /HMAC_KEY_BASE64/);
+    });
+  }
+});
+
+/** The C daemon starts; ours ends with a line that names the cause, and without having opened anything. */
+async function startOrEnd(lab: Lab, maker: Maker, options: DaemonOptions, cause: RegExp): Promise<void> {
+  if (maker === "C") {
+    await startDaemon(lab, maker, options);
+    return;
+  }
+  const fwknopd = lab.start(lab.server, await daemonArgv(maker, [...writeDaemonFiles(lab, options), ...(options.args ?? [])]));
+  assert.deepEqual(await fwknopd.exit, { status: 1, signal: null }, fwknopd.log);
+  assert.match(fwknopd.log, cause);
+  assert.doesNotMatch(fwknopd.log, /^ +at /m, "no stack trace");
+}
+
+/** Waits for a rule and removes it, so that the next one is told from it. */
+async function flushed(lab: Lab): Promise<void> {
+  for (let turn = 0; (await opened(lab)).length === 0; turn++) {
+    assert(turn < 200, "nothing was opened");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await lab.server.run(["iptables", "-F", "FWKNOP_INPUT"]);
+}
+
+async function opened(lab: Lab): Promise<string[]> {
+  const rules = await lab.rules("FWKNOP_INPUT");
+  return rules.map((rule) => rule.replace(/^-A FWKNOP_INPUT -s ([\d.]+)\/32 -p (\w+) .*--dport (\d+) .*$/, "$1 $2/$3")).sort();
+}
+
+/** Sends a packet in a request of its own connection, in one segment. */
+async function sendHttp(lab: Lab, packet: string, headers = ""): Promise<void> {
+  const path = packet.replaceAll("+", "-").replaceAll("/", "_");
+  const request = `GET /${path} HTTP/1.1\r\nHost: ${SERVER.v4}\r\nUser-Agent: Fwknop/2.6.11\r\n${headers}\r\n`;
+  await lab.client.run([process.execPath, "-e", `
+    const socket = require("node:net").connect(80, "${SERVER.v4}", () => socket.write(${JSON.stringify(request)}));
+    socket.on("data", (data) => { if (String(data).includes("GET /")) socket.destroy(); });`]);
+}
