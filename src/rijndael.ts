@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decryptBlock, encryptBlock, expandDecryptionKey, expandEncryptionKey } from "./_aes.ts";
+import { aesDecryption, aesEncryption, type BlockCipher } from "./_aes.ts";
 import type { Bytes } from "./bytes.ts";
 
 /** Modes of operation; `cfb` is CFB-128, and `ctr` counts big-endian over all 16 bytes. */
@@ -28,23 +28,24 @@ const BLOCK_LENGTH = 16;
 /**
  * Works through whole blocks in place.
  *
- * @param key round keys
+ * @param aes the direction that the mode's row names
+ * @param key round keys for it
  * @param blocks read and overwritten
  * @param chain four words: the IV, then whatever one block hands to the next
  */
-type Cipher = (key: Int32Array, blocks: DataView, chain: Int32Array) => void;
+type ModeFunction = (aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array) => void;
 
 interface ModeRow {
-  readonly encrypt: Cipher;
-  readonly decrypt: Cipher;
-  /** Whether decryption runs the cipher backwards; the others make a key stream forwards both ways. */
+  readonly encrypt: ModeFunction;
+  readonly decrypt: ModeFunction;
+  /** Whether decryption runs the block cipher backwards; the others make a key stream forwards both ways. */
   readonly inverse: boolean;
-  /** Whether any length will do, because the cipher only makes a key stream. */
+  /** Whether any length will do, because data only meets a key stream. */
   readonly anyLength: boolean;
 }
 
 const MODES: Readonly<Record<BlockMode, ModeRow>> = {
-  ecb: { encrypt: encryptEcb, decrypt: decryptEcb, inverse: true, anyLength: false },
+  ecb: { encrypt: cryptEcb, decrypt: cryptEcb, inverse: true, anyLength: false },
   cbc: { encrypt: encryptCbc, decrypt: decryptCbc, inverse: true, anyLength: false },
   cfb: { encrypt: encryptCfb, decrypt: decryptCfb, inverse: false, anyLength: true },
   ofb: { encrypt: cryptOfb, decrypt: cryptOfb, inverse: false, anyLength: true },
@@ -61,7 +62,7 @@ const MODES: Readonly<Record<BlockMode, ModeRow>> = {
  */
 export function encryptRijndael(data: Uint8Array, options: RijndaelOptions): Bytes {
   checkLengths("encrypt", data, options);
-  return run(MODES[options.mode].encrypt, expandEncryptionKey(options.key), data, options);
+  return run(MODES[options.mode].encrypt, aesEncryption(), data, options);
 }
 
 /**
@@ -75,7 +76,7 @@ export function encryptRijndael(data: Uint8Array, options: RijndaelOptions): Byt
 export function decryptRijndael(data: Uint8Array, options: RijndaelOptions): Bytes {
   checkLengths("decrypt", data, options);
   const { decrypt, inverse } = MODES[options.mode];
-  return run(decrypt, inverse ? expandDecryptionKey(options.key) : expandEncryptionKey(options.key), data, options);
+  return run(decrypt, inverse ? aesDecryption() : aesEncryption(), data, options);
 }
 
 /** Before the key is expanded, so that a throw leaves no schedule behind. */
@@ -91,16 +92,15 @@ function checkLengths(verb: string, data: Uint8Array, { mode, key, iv }: Rijndae
   }
 }
 
-function run(cipher: Cipher, key: Int32Array, data: Uint8Array, { iv }: RijndaelOptions): Bytes {
+function run(mode: ModeFunction, aes: BlockCipher, data: Uint8Array, { key, iv }: RijndaelOptions): Bytes {
   const blocks = new Uint8Array(Math.ceil(data.length / BLOCK_LENGTH) * BLOCK_LENGTH);
   blocks.set(data);
   const chain = new Int32Array(4);
-  if (iv) {
-    const words = new DataView(iv.buffer, iv.byteOffset, iv.length);
-    for (let word = 0; word < 4 && 4 * word < iv.length; word++) chain[word] = words.getInt32(4 * word, true);
-  }
-  cipher(key, new DataView(blocks.buffer), chain);
-  key.fill(0);
+  // Absent or of another length only where the mode takes none.
+  if (iv?.length === BLOCK_LENGTH) loadBlock(new DataView(iv.buffer, iv.byteOffset, BLOCK_LENGTH), 0, chain);
+  const roundKeys = aes.expandKey(key);
+  mode(aes, roundKeys, new DataView(blocks.buffer), chain);
+  roundKeys.fill(0);
   chain.fill(0);
   if (blocks.length === data.length) return blocks;
   const cut = blocks.slice(0, data.length);
@@ -110,38 +110,31 @@ function run(cipher: Cipher, key: Int32Array, data: Uint8Array, { iv }: Rijndael
 
 // --- The modes, SP 800-38A §6 ----------------------------------------------------------------------------------------
 
-/** §6.1. */
-function encryptEcb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+/** §6.1; both ways are one. */
+function cryptEcb(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
-    storeBlock(blocks, at, chain[0]!, chain[1]!, chain[2]!, chain[3]!);
-  }
-}
-
-function decryptEcb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
-  for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    decryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
+    aes.cryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
     storeBlock(blocks, at, chain[0]!, chain[1]!, chain[2]!, chain[3]!);
   }
 }
 
 /** §6.2. */
-function encryptCbc(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+function encryptCbc(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     mixBlock(blocks, at, chain);
-    encryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
+    aes.cryptBlock(key, word(blocks, at), word(blocks, at + 4), word(blocks, at + 8), word(blocks, at + 12), chain);
     storeBlock(blocks, at, chain[0]!, chain[1]!, chain[2]!, chain[3]!);
   }
 }
 
-function decryptCbc(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+function decryptCbc(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   const plain = new Int32Array(4);
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
     const c0 = word(blocks, at);
     const c1 = word(blocks, at + 4);
     const c2 = word(blocks, at + 8);
     const c3 = word(blocks, at + 12);
-    decryptBlock(key, c0, c1, c2, c3, plain);
+    aes.cryptBlock(key, c0, c1, c2, c3, plain);
     storeBlock(blocks, at, plain[0]! ^ chain[0]!, plain[1]! ^ chain[1]!, plain[2]! ^ chain[2]!, plain[3]! ^ chain[3]!);
     chain[0] = c0;
     chain[1] = c1;
@@ -152,18 +145,18 @@ function decryptCbc(key: Int32Array, blocks: DataView, chain: Int32Array): void 
 }
 
 /** §6.3 with s = 128. */
-function encryptCfb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+function encryptCfb(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
+    aes.cryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
     mixBlock(blocks, at, chain);
     loadBlock(blocks, at, chain);
   }
 }
 
-function decryptCfb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+function decryptCfb(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   const stream = new Int32Array(4);
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, stream);
+    aes.cryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, stream);
     loadBlock(blocks, at, chain);
     mixBlock(blocks, at, stream);
   }
@@ -171,18 +164,18 @@ function decryptCfb(key: Int32Array, blocks: DataView, chain: Int32Array): void 
 }
 
 /** §6.4; both ways are one. */
-function cryptOfb(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+function cryptOfb(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
+    aes.cryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, chain);
     mixBlock(blocks, at, chain);
   }
 }
 
 /** §6.5 with the standard incrementing function of §B.1 over all 128 bits; both ways are one. */
-function cryptCtr(key: Int32Array, blocks: DataView, chain: Int32Array): void {
+function cryptCtr(aes: BlockCipher, key: Int32Array, blocks: DataView, chain: Int32Array): void {
   const stream = new Int32Array(4);
   for (let at = 0; at < blocks.byteLength; at += BLOCK_LENGTH) {
-    encryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, stream);
+    aes.cryptBlock(key, chain[0]!, chain[1]!, chain[2]!, chain[3]!, stream);
     mixBlock(blocks, at, stream);
     increment(chain);
   }
