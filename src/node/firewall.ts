@@ -339,15 +339,18 @@ export class Firewall {
       }
       opening.push(waiting);
       for (const rule of waiting.rules) {
+        const planned = add.get(rule.key);
         const live = this.#ledger.items.get(rule.key);
-        const current = add.get(rule.key) ?? live;
+        const leftMs = planned === undefined || planned === live
+          ? this.#ledger.leftMs(rule.key, now) ?? -Infinity
+          : planned.expiresAt * 1000 - now.wallMs;
         // The longer of two grants counts: nobody's access is shortened by another knock.
-        if (current !== undefined && current.expiresAt >= rule.expiresAt) {
-          present.push(rule);
-          continue;
-        }
-        add.set(rule.key, rule);
+        const stays = leftMs >= rule.expiresAt * 1000 - now.wallMs;
+        if (stays) present.push(rule);
         if (live !== undefined) remove.set(rule.key, live);
+        if (!stays) add.set(rule.key, rule);
+        // What is open already is put in its own place again: perhaps somebody took it away, and that is why they knock.
+        else if (planned === undefined) add.set(rule.key, live!);
       }
     }
     const family = batch[0]?.grant.source.version;
@@ -371,6 +374,7 @@ export class Firewall {
     const after = this.#clock.read();
     for (const rule of add.values()) {
       const before = this.#ledger.items.get(rule.key);
+      if (before === rule) continue; // its end stays as it was on either clock
       this.#families.add(rule.family);
       this.#ledger.put(rule, after);
       this.#failures.delete(rule.key);

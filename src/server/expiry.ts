@@ -111,6 +111,18 @@ export class Ledger<T extends Timed> {
   }
 
   /**
+   * Tells how long something has to go.
+   *
+   * @param key of what is open
+   * @param now the clocks
+   * @returns milliseconds on the clock that says less, negative when it is over; undefined when it is not open
+   */
+  leftMs(key: string, now: Moment): number | undefined {
+    const entry = this.#entries.get(key);
+    return entry && Math.min(...CLOCKS.map((clock) => entry[clock] - now[clock]));
+  }
+
+  /**
    * Tells how long nothing will be due.
    *
    * @param now the clocks

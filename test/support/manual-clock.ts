@@ -34,7 +34,10 @@ export class ManualClock implements FirewallClock {
 
   alarm(onWake: () => void): { set(wallMs: number | undefined): void; close(): void } {
     return {
-      set: (wallMs) => void this.#alarms.set(onWake, wallMs === undefined ? undefined : this.monotonicMs + (wallMs - this.wallMs)),
+      set: (wallMs) => {
+        this.#alarms.set(onWake, wallMs === undefined ? undefined : this.monotonicMs + (wallMs - this.wallMs));
+        setImmediate(() => this.ring()); // a time that has passed already
+      },
       close: () => void this.#alarms.delete(onWake),
     };
   }
