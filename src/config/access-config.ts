@@ -23,6 +23,8 @@ export interface UserAccount {
   readonly uid: number;
   /** Primary group. */
   readonly gid: number;
+  readonly home: string;
+  readonly home: string;
 }
 
 /** A group of this host. */

@@ -107,7 +107,7 @@ export interface DaemonConfig {
   readonly AUTH_MODE: AuthMode;
   /** Followed as it grows, from its present end (FILE_PCAP). */
   readonly PCAP_PKT_FILE: string;
-  readonly FIREWALL_TYPE: "iptables" | "external_cmd";
+  readonly FIREWALL_TYPE: "iptables" | "external_cmd" | "print";
   readonly ENABLE_COOKED_INTF: boolean;
   readonly ENABLE_INTF_CHECKS: boolean;
   /** Seconds. */

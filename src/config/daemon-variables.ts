@@ -173,8 +173,8 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     },
     PCAP_PKT_FILE: { kind: path, origin: "Perl", default: "/var/log/sniff.pcap", doc: "Capture file that another program writes, for AUTH_MODE FILE_PCAP." },
     FIREWALL_TYPE: {
-      kind: choice({ iptables: "iptables", external_cmd: "external_cmd" } as const, (name, value) => `${name} value ${value} is none of iptables, external_cmd`),
-      origin: "Perl", default: "iptables", doc: "What grants are given to: iptables, or the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE.",
+      kind: choice({ iptables: "iptables", external_cmd: "external_cmd", print: "print" } as const, (name, value) => `${name} value ${value} is none of iptables, external_cmd, print`),
+      origin: "Perl", default: "iptables", doc: "What grants are given to: iptables, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE, or print: nobody, the iptables commands are only printed.",
     },
     ENABLE_COOKED_INTF: { kind: yesNo, origin: "Perl", default: "N", doc: "Capture without link-layer headers, for interfaces whose headers are unknown." },
     ENABLE_INTF_CHECKS: { kind: yesNo, origin: "Perl", default: "Y", doc: "Watch the interfaces and begin to listen anew when one was away or replaced." },
