@@ -8,9 +8,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { parseArguments } from "../cli/getopt.ts";
 import type { Parsed, Program } from "../cli/options.ts";
-import { formatUsage } from "../cli/usage.ts";
+import { renderUsage } from "../cli/usage.ts";
 import { randomDigits } from "../client/random-digits.ts";
 import { FkoError } from "../fko-error.ts";
+import { FileError } from "./files.ts";
 import { packageVersion } from "./version.ts";
 
 const print = (text: string): void => void writeSync(1, text);
@@ -35,7 +36,7 @@ function accept<T>(parsed: Parsed<T>): T {
 function readArguments<Options extends { help?: true }>(program: Program<Options>, argv: readonly string[]) {
   const { values, operands } = accept(parseArguments(program.options, argv));
   if (!values.help) return { options: values as Options, operands };
-  print(formatUsage(program));
+  print(renderUsage(program, packageVersion()));
   return undefined;
 }
 
@@ -43,17 +44,10 @@ const COMMANDS: readonly Command[] = [
   {
     name: "keygen",
     summary: "make an encryption key and an HMAC key, as text or QR code",
-    async run(argv) {
-      const { KEYGEN, formatKeys } = await import("../tool/keygen.ts");
-      const { writeKeys } = await import("./key-file.ts");
+    run: async (argv) => {
+      const { KEYGEN } = await import("../tool/keygen.ts");
       const line = readArguments(KEYGEN, argv);
-      if (line === undefined) return 0;
-      const keys = formatKeys(line.options, (length) => randomBytes(length));
-      for (const { text, file } of keys) {
-        if (file === undefined) print(text);
-        else writeKeys(file, text);
-      }
-      return 0;
+      return line === undefined ? 0 : (await import("./keygen.ts")).makeKeys(line.options, print);
     },
   },
   {
@@ -146,7 +140,7 @@ export async function runTool(argv: readonly string[]): Promise<number> {
     if (command === undefined) throw new ToolError(`unknown command '${name}', expected one of ${COMMANDS.map((row) => row.name).join(" ")}`);
     return await command.run(rest);
   } catch (error) {
-    if (!(error instanceof ToolError || error instanceof FkoError)) throw error;
+    if (!(error instanceof ToolError || error instanceof FkoError || error instanceof FileError)) throw error;
     writeSync(2, `fko-tool: error: ${error.message}\n`);
     return error instanceof ToolError && command === undefined ? 2 : 1;
   }

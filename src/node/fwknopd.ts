@@ -87,8 +87,8 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
     return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
   }
   if (options.dumpConfig) {
-    const { formatDump } = await import("../config/dump.ts");
-    print(formatDump(loaded, access.stanzas));
+    const { dumpConfig } = await import("../config/dump.ts");
+    print(dumpConfig(loaded.texts, access.stanzas, asctime));
     return 0;
   }
   if (hasErrors(all)) throw new ServerError("The access configuration has errors");
@@ -97,6 +97,12 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
     return 0;
   }
   return runDaemonProgram(argv, options, loaded, access.stanzas, readiness, say);
+}
+
+/** A time as C's asctime writes it: `Mon Dec 31 00:00:00 2035`. */
+function asctime(unixSeconds: number): string {
+  const [weekday, month, day, year, time] = new Date(unixSeconds * 1000).toString().split(" ");
+  return `${weekday} ${month} ${day!.replace(/^0/, " ")} ${time} ${year}`;
 }
 
 /** Prints what is to be said about files; information only when asked for. */
