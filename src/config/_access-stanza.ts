@@ -77,6 +77,10 @@ function fillIn({ dialect, values: given, lines }: Draft, table: VariableTable<A
   values.GPG_HOME_DIR ??= config.GPG_HOME_DIR;
   values.GPG_EXE ??= config.GPG_EXE;
   values.EXTERNAL_CMD_ALARM ??= config.EXTERNAL_CMD_ALARM;
+  if (config.FIREWALL_TYPE === "external_cmd" && values.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_OPEN !== undefined && config.EXTERNAL_CMD_CLOSE !== undefined) {
+    values.EXTERNAL_CMD_OPEN = config.EXTERNAL_CMD_OPEN;
+    values.EXTERNAL_CMD_CLOSE = config.EXTERNAL_CMD_CLOSE;
+  }
   values.REQUIRE_SOURCE_ADDRESS ??= config.REQUIRE_SOURCE_ADDRESS;
   if (values.FW_ACCESS_TIMEOUT === 0) values.FW_ACCESS_TIMEOUT = dialect === "perl" ? MAX_TIMEOUT : 30;
   if (values.MAX_FW_TIMEOUT === 0) values.MAX_FW_TIMEOUT = 300;

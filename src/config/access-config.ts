@@ -24,7 +24,6 @@ export interface UserAccount {
   /** Primary group. */
   readonly gid: number;
   readonly home: string;
-  readonly home: string;
 }
 
 /** A group of this host. */

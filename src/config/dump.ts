@@ -8,7 +8,7 @@ import { DIGESTS } from "../fko.ts";
 import { formatIp } from "../ip.ts";
 import type { AccessStanza } from "./access-config.ts";
 import { daemonVariables } from "./daemon-variables.ts";
-import type { DaemonVariableName, ParsedDaemonConfig } from "./daemon-config.ts";
+import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
 import { type ConfigProblem, formatProblem } from "./variable.ts";
 
 const NOT_SET = "<not set>";
@@ -18,12 +18,12 @@ const HIDDEN = "<see the access.conf file>";
  * Writes a configuration in the C daemon's layout. Secrets are not in it. Variables that C does not have follow its
  * own, and only where they differ from their defaults.
  *
- * @param daemon the daemon's configuration, read
+ * @param texts of the daemon's variables, as parseDaemonConfig gives them
  * @param stanzas all of them
  * @param localTime writes a Unix time, seconds, as asctime does: `Mon Dec 31 00:00:00 2035`
  * @returns lines, the last one ended
  */
-export function formatDump({ texts }: Pick<ParsedDaemonConfig, "texts">, stanzas: readonly AccessStanza[], localTime: (unixSeconds: number) => string): string {
+export function dumpConfig(texts: DaemonTexts, stanzas: readonly AccessStanza[], localTime: (unixSeconds: number) => string): string {
   const shown = (Object.entries(daemonVariables()) as [DaemonVariableName, { origin: string; default?: string }][]).filter(
     ([name, { origin, default: usual }]) => origin.startsWith("C") || texts[name] !== usual,
   );
