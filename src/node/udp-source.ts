@@ -117,13 +117,20 @@ class UdpSource implements DatagramSource {
     this.#sockets.clear();
   }
 
-  /** Both families by one socket, or IPv4 alone where the kernel has no IPv6. */
+  /** Both families by one socket; IPv4 by its own where the kernel has no IPv6, or keeps them apart (net.ipv6.bindv6only). */
   async #bindEverywhere(): Promise<void> {
+    let { port } = this.#options;
     try {
       await this.#bind("::");
+      port = this.#sockets.get("::")?.address().port ?? port;
     } catch (error) {
       if (codeOf(error) !== "EAFNOSUPPORT" && codeOf(error) !== "EADDRNOTAVAIL") throw error;
-      await this.#bind("0.0.0.0");
+    }
+    try {
+      await this.#bind("0.0.0.0", undefined, port);
+    } catch (error) {
+      // In use: by our own socket of both families.
+      if (this.#sockets.size === 0 || codeOf(error) !== "EADDRINUSE") throw error;
     }
   }
 
@@ -154,7 +161,7 @@ class UdpSource implements DatagramSource {
     if (first && failure !== undefined) throw failure;
   }
 
-  async #bind(address: string, descriptor?: number): Promise<void> {
+  async #bind(address: string, descriptor?: number, port: number = this.#options.port): Promise<void> {
     const socket = createSocket({ type: address.includes(":") ? "udp6" : "udp4" });
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
@@ -162,7 +169,7 @@ class UdpSource implements DatagramSource {
         socket.off("error", reject);
         resolve();
       };
-      if (descriptor === undefined) socket.bind({ port: this.#options.port, address, exclusive: true }, bound);
+      if (descriptor === undefined) socket.bind({ port, address, exclusive: true }, bound);
       else socket.bind({ fd: descriptor, exclusive: true }, bound);
     }).catch(async (error: unknown) => {
       await closeSocket(socket);
@@ -177,9 +184,9 @@ class UdpSource implements DatagramSource {
       // The default will do.
     }
     this.#sockets.set(address, socket);
-    const { address: own, port } = socket.address();
-    const destination = parseIp(withoutZone(own))!;
-    socket.on("message", (payload, remote) => this.#take(payload, remote, destination, port));
+    const own = socket.address();
+    const destination = parseIp(withoutZone(own.address))!;
+    socket.on("message", (payload, remote) => this.#take(payload, remote, destination, own.port));
   }
 
   #take(payload: Uint8Array, remote: RemoteInfo, own: IpAddress, destinationPort: number): void {

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { after, test } from "node:test";
+import { formatIp } from "../src/ip.ts";
+import { openTcpSource, type TcpSourceOptions } from "../src/node/tcp-source.ts";
+import type { DatagramSource } from "../src/node/udp-source.ts";
+import type { Datagram } from "../src/packet.ts";
+
+const opened: DatagramSource[] = [];
+const clients: Socket[] = [];
+after(async () => {
+  for (const client of clients) client.destroy();
+  await Promise.all(opened.map((source) => source.close()));
+});
+
+async function open(options: Partial<TcpSourceOptions> = {}): Promise<{ source: DatagramSource; port: number; next(): Promise<Datagram> }> {
+  const source = await openTcpSource({ port: 0, address: "127.0.0.1", maxPayload: 1499, ...options });
+  opened.push(source);
+  const iterator = source[Symbol.asyncIterator]();
+  return {
+    source,
+    port: Number(/\d+$/.exec(source.bound[0]!)![0]),
+    next: async () => {
+      const result = await iterator.next();
+      assert.equal(result.done, false);
+      return result.value as Datagram;
+    },
+  };
+}
+
+async function join(port: number): Promise<Socket> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  clients.push(socket);
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+test("openTcpSource() makes one datagram of what a client sends in pieces", async () => {
+  const { port, next } = await open();
+  const client = await join(port);
+  for (const piece of ["a pac", "ket in", " pieces"]) {
+    client.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  client.end();
+  const { payload, source, destination, timestamp, ...rest } = await next();
+  assert.equal(Buffer.from(payload).toString(), "a packet in pieces");
+  assert.deepEqual([formatIp(source), formatIp(destination)], ["127.0.0.1", "127.0.0.1"]);
+  assert.deepEqual(rest, { protocol: 6, sourcePort: client.localPort, destinationPort: port });
+  assert.ok(Math.abs(timestamp - Date.now() / 1000) < 10);
+});
+
+test("openTcpSource() answers nothing and closes", async () => {
+  const { port } = await open();
+  const client = await join(port);
+  let answer = 0;
+  client.on("data", (chunk) => (answer += chunk.length));
+  client.end("x");
+  await once(client, "end");
+  assert.equal(answer, 0);
+});
+
+test("openTcpSource() takes an HTTP request as ended by its empty line", async () => {
+  const { port, next } = await open({ deadlineMs: 60_000 });
+  const client = await join(port);
+  client.write("GET /x HTTP/1.0\r\n\r");
+  client.write("\n");
+  assert.equal(Buffer.from((await next()).payload).toString(), "GET /x HTTP/1.0\r\n\r\n");
+});
+
+test("openTcpSource() has a deadline that dripping does not prolong, and takes what came", async () => {
+  const { port, next } = await open({ deadlineMs: 100 });
+  const client = await join(port);
+  const drip = setInterval(() => client.write("."), 10);
+  const { payload } = await next();
+  clearInterval(drip);
+  assert.match(Buffer.from(payload).toString(), /^\.+$/);
+});
+
+test("openTcpSource() counts and drops what is too long, without keeping it", async () => {
+  const { source, port, next } = await open({ maxPayload: 10 });
+  (await join(port)).end("x".repeat(100_000));
+  (await join(port)).end("y".repeat(10));
+  assert.equal(Buffer.from((await next()).payload).toString(), "y".repeat(10));
+  for (let waited = 0; waited < 5000 && source.drops.oversized === 0; waited += 10) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(source.drops, { oversized: 1, overflowed: 0 });
+});
+
+test("openTcpSource() makes nothing of a connection without a byte", async () => {
+  const { port, next } = await open();
+  (await join(port)).end();
+  (await join(port)).end("after");
+  assert.equal(Buffer.from((await next()).payload).toString(), "after");
+});
+
+test("openTcpSource() closes at the door what is beyond its connections", async () => {
+  const { source, port, next } = await open({ maxConnections: 2, deadlineMs: 60_000 });
+  const [first] = [await join(port), await join(port)];
+  const third = await join(port);
+  third.resume();
+  await once(third, "end");
+  assert.equal(source.drops.overflowed, 1);
+  first.end("still served");
+  assert.equal(Buffer.from((await next()).payload).toString(), "still served");
+});
+
+test("closing ends the iteration, open connections and the port", async () => {
+  const { source, port } = await open();
+  const client = await join(port);
+  const closed = once(client, "close");
+  client.resume();
+  const next = source[Symbol.asyncIterator]().next();
+  await source.close();
+  assert.deepEqual(await next, { done: true, value: undefined });
+  client.end();
+  await closed;
+  await (await openTcpSource({ port, address: "127.0.0.1", maxPayload: 1 })).close();
+});
+
+test("openTcpSource() refuses a port that is taken", async () => {
+  const { port } = await open();
+  await assert.rejects(openTcpSource({ port, address: "127.0.0.1", maxPayload: 1 }), { code: "EADDRINUSE" });
+});

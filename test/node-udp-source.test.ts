@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { networkInterfaces } from "node:os";
+import { after, test } from "node:test";
+import { findProgram } from "../src/node/find-program.ts";
+import { formatIp } from "../src/ip.ts";
+import { openUdpSource, type DatagramSource, type UdpSourceOptions } from "../src/node/udp-source.ts";
+import type { Datagram } from "../src/packet.ts";
+
+const opened: DatagramSource[] = [];
+after(() => Promise.all(opened.map((source) => source.close())));
+
+const hasIpv6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1");
+
+async function open(options: Partial<UdpSourceOptions> = {}): Promise<{ source: DatagramSource; port: number; next(): Promise<Datagram> }> {
+  const source = await openUdpSource({ port: 0, maxPayload: 1499, destination: "any", ...options });
+  opened.push(source);
+  const iterator = source[Symbol.asyncIterator]();
+  return {
+    source,
+    port: Number(/\d+$/.exec(source.bound[0]!)![0]),
+    next: async () => {
+      const result = await iterator.next();
+      assert.equal(result.done, false);
+      return result.value as Datagram;
+    },
+  };
+}
+
+async function send(port: number, address: string, ...payloads: readonly (string | Uint8Array)[]): Promise<number> {
+  const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+  socket.connect(port, address);
+  await once(socket, "connect");
+  const own = socket.address().port;
+  for (const payload of payloads) await new Promise((resolve) => socket.send(payload, resolve));
+  socket.close();
+  return own;
+}
+
+test("openUdpSource() gives payload, addresses, ports and time", async () => {
+  const { port, next } = await open();
+  const before = Date.now() / 1000;
+  const sourcePort = await send(port, "127.0.0.1", "packet");
+  const { payload, source, destination, timestamp, ...rest } = await next();
+  assert.equal(String(payload), "packet");
+  assert.deepEqual([formatIp(source), formatIp(destination)], ["127.0.0.1", "0.0.0.0"]);
+  assert.deepEqual(rest, { protocol: 17, sourcePort, destinationPort: port });
+  assert.ok(timestamp >= before - 1 && timestamp <= Date.now() / 1000 + 1);
+});
+
+test("openUdpSource() hears both families by default", { skip: !hasIpv6 && "this host has no IPv6" }, async () => {
+  const { port, next } = await open();
+  await send(port, "::1", "six");
+  const { source, destination } = await next();
+  assert.deepEqual([formatIp(source), formatIp(destination)], ["::1", "::"]);
+});
+
+test("openUdpSource() tells the true destination with a socket for each address", async () => {
+  const { port } = await open({ addresses: ["127.0.0.1"] });
+  await opened.pop()!.close();
+  const { source, next } = await open({ port, destination: "exact" });
+  assert.ok(source.bound.includes(`127.0.0.1:${port}`));
+  await send(port, "127.0.0.1", "four");
+  assert.equal(formatIp((await next()).destination), "127.0.0.1");
+  if (hasIpv6) {
+    await send(port, "::1", "six");
+    assert.equal(formatIp((await next()).destination), "::1");
+  }
+});
+
+test("openUdpSource() binds the addresses that it is given, and no other", async () => {
+  const { source, port, next } = await open({ addresses: ["127.0.0.1"] });
+  assert.deepEqual(source.bound, [`127.0.0.1:${port}`]);
+  await send(port, "127.0.0.1", "x");
+  assert.equal(formatIp((await next()).destination), "127.0.0.1");
+});
+
+test("openUdpSource() counts what is too long and passes on what follows", async () => {
+  const { source, port, next } = await open({ maxPayload: 10 });
+  await send(port, "127.0.0.1", "x".repeat(11), "y".repeat(10));
+  assert.equal(String((await next()).payload), "y".repeat(10));
+  assert.deepEqual(source.drops, { oversized: 1, overflowed: 0 });
+});
+
+test("openUdpSource() keeps a bounded number for a reader that does not come", async () => {
+  const { source, port } = await open();
+  await send(port, "127.0.0.1", ...Array.from({ length: 700 }, () => "x"));
+  for (let waited = 0; waited < 5000 && source.drops.overflowed < 188; waited += 10) await new Promise((resolve) => setTimeout(resolve, 10));
+  // The kernel may have lost some as well.
+  assert.ok(source.drops.overflowed > 0 && source.drops.overflowed <= 188, String(source.drops.overflowed));
+});
+
+test("openUdpSource() refuses a port that is taken", async () => {
+  const { port } = await open({ addresses: ["127.0.0.1"] });
+  await assert.rejects(openUdpSource({ port, addresses: ["127.0.0.1"], maxPayload: 1, destination: "any" }), { code: "EADDRINUSE" });
+  await assert.rejects(openUdpSource({ port, maxPayload: 1, destination: "exact" }), { code: "EADDRINUSE" });
+});
+
+test("closing ends the iteration and frees the port", async () => {
+  const { source, port } = await open({ addresses: ["127.0.0.1"] });
+  const next = source[Symbol.asyncIterator]().next();
+  await source.close();
+  assert.deepEqual(await next, { done: true, value: undefined });
+  await (await openUdpSource({ port, addresses: ["127.0.0.1"], maxPayload: 1, destination: "any" })).close();
+});
+
+const ACTIVATE = "import os,socket,sys\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind(('127.0.0.1',0))\ns.fileno()!=3 and os.dup2(s.fileno(),3)\nos.set_inheritable(3,True)\nprint(s.getsockname()[1],flush=True)\nos.environ['LISTEN_FDS']='1'\nos.environ['LISTEN_PID']=str(os.getpid())\nos.execvp(sys.argv[1],sys.argv[1:])";
+
+test("openUdpSource() takes a socket that was opened for us", { skip: findProgram("python3") === undefined && "python3 is not installed" }, async () => {
+  const script = `
+    import { takeActivatedSockets } from "./src/node/activated-sockets.ts";
+    import { openUdpSource } from "./src/node/udp-source.ts";
+    const [{ descriptor }] = takeActivatedSockets(process.env, process.pid);
+    const source = await openUdpSource({ port: 0, descriptor, maxPayload: 100, destination: "any" });
+    console.log("ready " + source.bound[0]);
+    for await (const datagram of source) { console.log(String(datagram.payload) + " " + process.env.LISTEN_FDS); break; }
+    await source.close();`;
+  const child = spawn("python3", ["-c", ACTIVATE, process.execPath, "--import", "tsx", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    let said = "";
+    child.stdout.on("data", (chunk: Uint8Array) => {
+      const port = Number(said.split("\n")[0]);
+      said += String(chunk);
+      if (String(chunk).includes("ready")) void send(Number(said.split("\n")[0]) || port, "127.0.0.1", "hello");
+    });
+    const [status] = await once(child, "close") as [number];
+    assert.equal(status, 0);
+    assert.match(said, /^(\d+)\nready 127\.0\.0\.1:\1\nhello undefined\n$/);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("openUdpSource() follows addresses that come and go", { skip: (process.getuid?.() !== 0 || findProgram("unshare") === undefined || findProgram("ip") === undefined) && "needs root, unshare and ip" }, () => {
+  const script = `
+    import { execFileSync } from "node:child_process";
+    import { openUdpSource } from "./src/node/udp-source.ts";
+    const ip = (...words) => execFileSync("ip", words);
+    const until = async (holds) => { while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5)); };
+    ip("link", "set", "lo", "up");
+    const source = await openUdpSource({ port: 62201, maxPayload: 100, destination: "exact", rescanMs: 5 });
+    console.log(source.bound.includes("192.0.2.9:62201"));
+    ip("addr", "add", "192.0.2.9/32", "dev", "lo");
+    await until(() => source.bound.includes("192.0.2.9:62201"));
+    ip("addr", "del", "192.0.2.9/32", "dev", "lo");
+    await until(() => !source.bound.includes("192.0.2.9:62201"));
+    console.log("followed");
+    await source.close();`;
+  const { stdout, stderr } = spawnSync("unshare", ["--net", process.execPath, "--import", "tsx", "--input-type=module", "-e", script], { encoding: "utf8", timeout: 20_000 });
+  assert.deepEqual([stdout, stderr], ["false\nfollowed\n", ""]);
+});
