@@ -87,8 +87,8 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
     return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
   }
   if (options.dumpConfig) {
-    const { formatDump } = await import("../config/dump.ts");
-    print(formatDump(loaded, access.stanzas, asctime));
+    const { dumpConfig } = await import("../config/dump.ts");
+    print(dumpConfig(loaded.texts, access.stanzas, asctime));
     return 0;
   }
   if (hasErrors(all)) throw new ServerError("The access configuration has errors");
