@@ -90,6 +90,7 @@ export interface ClientOptions {
   rcFile?: string;
   noRcFile?: true;
   noHomeDir?: true;
+  insecurePermissions?: true;
   saveRcStanza?: true;
   forceStanza?: true;
   stanzaList?: true;
@@ -367,7 +368,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
 
   keyGen: { long: "key-gen", short: "k", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
   keyGenFile: {
-    long: "key-gen-file", short: "K", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a new file that only we can read.",
+    long: "key-gen-file", short: "K", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a file that only we can read.",
   },
   keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength("key"), group: "keygen", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
   hmacKeyLen: {
@@ -379,6 +380,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   rcFile: { long: "rc-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
   noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E or --no-save-args." },
+  insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file or key file although other users can write to it." },
   saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
   forceStanza: { long: "force-stanza", value: flag, group: "files", doc: "Overwrite keys of a saved stanza without a question." },
   stanzaList: { long: "stanza-list", value: flag, group: "files", doc: "List the stanzas of the rc file and exit." },

@@ -144,7 +144,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   fwDelIp: { long: "fw-del-ip", added: true, value: /* @__PURE__ */ custom("ADDRESS", address), group: "control", doc: "Remove the rules that let an address in, and exit." },
 
   keyGen: { long: "key-gen", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
-  keyGenFile: { long: "key-gen-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a new file that only we can read." },
+  keyGenFile: { long: "key-gen-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a file that only we can read." },
   keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength("key"), group: "keygen", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
   hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ keyLength("hmac key"), group: "keygen", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), group: "keygen", doc: "Digest that the HMAC key is for: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },

@@ -182,7 +182,7 @@ export interface SendTarget {
  *
  * @param settings checked settings
  * @param facts random ports for `-r` and for the source of hand-made packets; our version for the user agent
- * @returns the target
+ * @returns the target; a proxy's password in it is a copy, which the caller wipes
  */
 export function planSending(
   settings: ClientSettings, facts: { readonly randomPort: number; readonly randomSourcePort: number; readonly version: string },
@@ -226,7 +226,7 @@ function parseProxy(settings: ClientSettings): Parsed<HttpProxy> {
   }
   const colon = credentials?.indexOf(":") ?? -1;
   const user = settings.httpProxyUser ?? (colon < 0 ? credentials : credentials!.slice(0, colon));
-  const password = settings.httpProxyPassword ?? (colon < 0 ? undefined : utf8Bytes(credentials!.slice(colon + 1)));
+  const password = settings.httpProxyPassword?.slice() ?? (colon < 0 ? undefined : utf8Bytes(credentials!.slice(colon + 1)));
   return {
     ok: true,
     value: { host, ...(port !== undefined && { port }), ...(user !== undefined && { user }), ...(password !== undefined && { password }) },

@@ -12,7 +12,7 @@ import { commandText } from "../command-text.ts";
 import { printableText } from "../foreign-text.ts";
 import type { ClientHost } from "./client-host.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
-import { readOwnFile } from "./files.ts";
+import { readSecretFile } from "./client-files.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
 /** The keys of one run; wiped by whoever got them. */
@@ -88,7 +88,7 @@ async function obtainCipherKey(settings: ClientSettings, host: ClientHost, outpu
 }
 
 async function obtainKey(source: KeySource, settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<Bytes> {
-  const key = await findKey(source, settings, host);
+  const key = await findKey(source, settings, host, output);
   if (source.kind === "HMAC" && key.length > MAX_KEY_LENGTH) {
     output.warning(`HMAC key: only the first ${MAX_KEY_LENGTH} of ${key.length} bytes are used`);
     return shortened(key, MAX_KEY_LENGTH);
@@ -104,10 +104,10 @@ function shortened(key: Bytes, length: number): Bytes {
   return short;
 }
 
-async function findKey(source: KeySource, settings: ClientSettings, host: ClientHost): Promise<Bytes> {
+async function findKey(source: KeySource, settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<Bytes> {
   if (source.plain !== undefined) return source.plain.slice();
   if (source.base64 !== undefined) return decoded(source.base64, source.kind);
-  if (source.file !== undefined) return keyFromFile(source.file, settings.destination ?? "");
+  if (source.file !== undefined) return keyFromFile(source.file, settings, output);
   if (source.command !== undefined) return keyFromCommand(source.command, host);
   if (source.lastPlain !== undefined) return source.lastPlain.slice();
   if (source.lastBase64 !== undefined) return decoded(source.lastBase64, source.kind);
@@ -123,10 +123,9 @@ function decoded(base64: Uint8Array, kind: KeyKind): Bytes {
   return key.value;
 }
 
-const MAX_KEY_FILE_BYTES = 1 << 20;
-
-function keyFromFile(path: string, destination: string): Bytes {
-  const { bytes } = readOwnFile(path, { maxBytes: MAX_KEY_FILE_BYTES, kind: "config" });
+function keyFromFile(path: string, settings: ClientSettings, output: ClientOutput): Bytes {
+  const destination = settings.destination ?? "";
+  const bytes = readSecretFile(path, "config", settings, output);
   const key = findKeyInFile(bytes, utf8Bytes(destination));
   wipe(bytes);
   if (key === undefined) {

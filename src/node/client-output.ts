@@ -9,11 +9,13 @@ import type { ClientHost } from "./client-host.ts";
 export class ClientError extends Error {
   /** More about it, in lines of their own. */
   readonly hint: string | undefined;
+  readonly exitStatus: number;
 
-  constructor(message: string, options: { readonly hint?: string; readonly cause?: unknown } = {}) {
+  constructor(message: string, options: { readonly hint?: string; readonly cause?: unknown; readonly exitStatus?: number } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "ClientError";
     this.hint = options.hint;
+    this.exitStatus = options.exitStatus ?? 1;
   }
 }
 
@@ -54,6 +56,11 @@ export class ClientOutput {
   /** With `-vv`. */
   debug(text: string): void {
     if (this.verbosity >= 2) this.#say(text);
+  }
+
+  /** A question, without a line end behind it. */
+  ask(text: string): void {
+    this.#host.write(this.isStdoutTaken ? 2 : 1, text);
   }
 
   #say(text: string): void {

@@ -4,26 +4,26 @@
  * @module
  */
 import { wipe } from "../bytes.ts";
-import { CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
-import { applyOccurrences, scanArguments } from "../cli/getopt.ts";
+import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
+import { applyOccurrences, type ScannedArguments, scanArguments } from "../cli/getopt.ts";
 import type { Parsed } from "../cli/options.ts";
 import { checkSettings } from "../client/checks.ts";
-import { type ListedPacket, formatPacketListing, formatSendListing } from "../client/listing.ts";
-import { randomDigits } from "../client/random-digits.ts";
-import { buildRequest, planSending, randomPort, type SendTarget } from "../client/request.ts";
-import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, mergeSettings } from "../client/settings.ts";
+import { splitHostPort } from "../client/destination.ts";
+import { findCommandForHost, formatCommandLine, parseCommandLine } from "../client/last-command.ts";
+import { type ClientSettings, mergeSettings } from "../client/settings.ts";
 import { FkoError } from "../fko-error.ts";
-import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../fko.ts";
-import { HmacKey } from "../hmac.ts";
-import { utf8Bytes } from "../bytes.ts";
+import { printableText } from "../foreign-text.ts";
+import { readStanza, stanzaNames } from "../config/fwknoprc.ts";
+import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf, saveRcStanza } from "./client-files.ts";
 import { type ClientHost, systemHost } from "./client-host.ts";
-import { type ClientKeys, obtainKeys } from "./client-keys.ts";
 import { ClientError, ClientOutput } from "./client-output.ts";
 import { FileError } from "./files.ts";
+import { knock } from "./knock.ts";
 import { packageVersion } from "./version.ts";
 
 /** Exit status after Ctrl-C at a prompt, as a shell reports it. */
 const INTERRUPTED_STATUS = 130;
+const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
 
 /**
  * Runs the client program.
@@ -37,117 +37,126 @@ export async function runClient(argv: readonly string[], host: ClientHost = syst
   try {
     return await run(argv, host, output);
   } catch (error) {
-    if (error instanceof FkoError) {
-      output.error(`fwknop: ${error.message}`); // as the C program prefixes it
-    } else if (error instanceof ClientError || error instanceof FileError) {
-      output.error(`fwknop: error: ${error.message}`);
-      if (error instanceof ClientError && error.hint !== undefined) output.error(`hint: ${error.hint}`);
-    } else if (error instanceof Error && error.name === "PromptError") {
-      output.error(`fwknop: error: ${error.message}`);
-      if ("code" in error && error.code === "INTERRUPTED") return INTERRUPTED_STATUS;
-    } else {
-      throw error;
-    }
+    return tellFailure(error, output);
+  }
+}
+
+/** One line about what ended the run; anything that nobody foresaw goes on as it is. */
+function tellFailure(error: unknown, output: ClientOutput): number {
+  if (error instanceof FkoError) {
+    output.error(`fwknop: ${error.message}`); // as the C program prefixes it
     return 1;
   }
+  if (error instanceof ClientError) {
+    output.error(`fwknop: error: ${error.message}`);
+    if (error.hint !== undefined) output.error(`hint: ${error.hint}`);
+    return error.exitStatus;
+  }
+  if (error instanceof FileError || (error instanceof Error && error.name === "PromptError")) {
+    output.error(`fwknop: error: ${error.message}`);
+    return "code" in error && error.code === "INTERRUPTED" ? INTERRUPTED_STATUS : 1;
+  }
+  throw error;
 }
 
 /** Takes a value out of what a pure function answered. */
-function accept<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new ClientError(parsed.message);
+function accept<T>(parsed: Parsed<T>, hint?: string): T {
+  if (!parsed.ok) throw new ClientError(parsed.message, hint === undefined ? {} : { hint });
   return parsed.value;
 }
 
+const HELP_HINT = "'fwknop --help' lists the options";
+
 async function run(argv: readonly string[], host: ClientHost, output: ClientOutput): Promise<number> {
-  const scanned = scanArguments(CLIENT_OPTIONS, argv);
-  if (!scanned.ok) throw new ClientError(scanned.message, { hint: "'fwknop --help' lists the options" });
-  const given: ClientOptions = accept(applyOccurrences(CLIENT_OPTIONS, scanned.value.occurrences, {}));
-  const settings = mergeSettings(given);
-  output.verbosity = settings.quiet ? -1 : settings.verbose ?? 0;
-  if (settings.version) {
-    output.result(`fwknop client ${packageVersion()}, FKO protocol version 3.0.0`);
+  const scanned = accept(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
+  if (scanned.occurrences.some(({ key }) => key === "help")) {
+    const { renderUsage } = await import("../cli/usage.ts");
+    output.result(renderUsage(CLIENT, packageVersion()));
     return 0;
   }
-  const problem = checkSettings(settings);
-  if (problem !== undefined) throw new ClientError(problem);
-  return knock(settings, host, output);
+  const given = accept(applyOccurrences(CLIENT_OPTIONS, scanned.occurrences, {}), HELP_HINT);
+  if (given.completion !== undefined) {
+    const { renderCompletion } = await import("../cli/completion.ts");
+    output.result(renderCompletion(CLIENT, given.completion));
+    return 0;
+  }
+  applyOutputOptions(given, output);
+  const kept = keptCommandLine(given, host);
+  if (kept === undefined) return runScanned(scanned, given, host, output);
+  const line = kept.text;
+  if (!given.lastCmd && given.lastHost === undefined) {
+    output.result(`Last fwknop client command line: ${line}`);
+    return 0;
+  }
+  // What is said now wins over what was said then: keys, for instance, have to be.
+  const both = { occurrences: [...kept.scanned.occurrences, ...scanned.occurrences], operands: kept.scanned.operands };
+  output.info(`Executing: ${line}`);
+  return runScanned(both, { ...accept(applyOccurrences(CLIENT_OPTIONS, both.occurrences, {}), HELP_HINT), noSaveArgs: true }, host, output);
 }
 
-async function knock(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<number> {
-  const target = accept(planSending(settings, { randomPort: randomPort(random32(host)), randomSourcePort: randomPort(random32(host)), version: packageVersion() }));
-  const allowIp = isAddressResolved(settings) ? undefined : settings.allowIp;
-  const { message, notice } = accept(buildRequest(settings, {
-    random: randomDigits(host.randomBytes),
-    now: Math.floor(host.now() / 1000),
-    username: loginName(host),
-    allowIp,
-    natRandomPort: randomPort(random32(host)),
-  }));
-  if (notice !== undefined) output.notice(notice);
-  const keys = await obtainKeys(settings, host, output);
+function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void {
+  output.verbosity = settings.quiet ? -1 : settings.verbose ?? 0;
+  output.isStdoutTaken = settings.json === true || settings.then !== undefined;
+}
+
+/** The command line that is to be shown or run again; undefined when none is asked for. */
+function keptCommandLine(given: ClientOptions, host: ClientHost): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
+  const wantedHost = given.lastHost ?? given.showHostCmd;
+  if (!given.lastCmd && !given.showLast && wantedHost === undefined) return undefined;
+  const files = argumentFiles(given, host);
+  const path = wantedHost === undefined ? files.last : files.hosts;
+  if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
+  const file = readCommandLines(path);
+  const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
+  if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
+  const scanned = accept(parseCommandLine(line));
+  // One that the C program kept may hold keys.
+  return { text: formatCommandLine(scanned).text, scanned };
+}
+
+async function runScanned(scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<number> {
+  applyOutputOptions(given, output);
+  const rcPath = rcPathOf(given, host);
+  const rc = rcPath === undefined ? undefined : openRcFile(rcPath, given, output);
   try {
-    const listed = seal(message, settings, keys, host);
-    if (settings.test || output.verbosity > 0) output.notice(formatPacketListing(listed));
-    await transmit(target, listed.packet, settings, output);
-    if (settings.test) decodeAgain(listed, keys, output);
+    if (given.stanzaList && rc !== undefined) {
+      output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
+      return 0;
+    }
+    const settings = mergeSettings(...rcLayers(rc, given, output), given);
+    applyOutputOptions(settings, output);
+    if (settings.version) {
+      output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
+      return 0;
+    }
+    const problem = checkSettings(settings);
+    if (problem !== undefined) throw new ClientError(problem);
+    if (settings.keyGen || settings.keyGenFile !== undefined) {
+      const { makeKeys } = await import("./client-key-gen.ts");
+      makeKeys(settings, given, rc, host, output);
+      return 0;
+    }
+    if (settings.saveRcStanza && rc !== undefined) saveRcStanza(rc, given, host, output);
+    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, output);
+    return await knock(settings, host, output);
   } finally {
-    wipe(keys.cipher, ...(keys.hmac ? [keys.hmac] : []));
-  }
-  return 0;
-}
-
-function random32(host: ClientHost): number {
-  return new DataView(host.randomBytes(4).buffer).getUint32(0);
-}
-
-const MAX_USERNAME = 48;
-
-/** The name inside the packet, as the C program finds it; longer than 48 bytes no server takes. */
-function loginName(host: ClientHost): string {
-  const { env } = host;
-  return (env["SPOOF_USER"] || env["LOGNAME"] || host.loginName() || env["USER"] || "NO_USER").slice(0, MAX_USERNAME);
-}
-
-function seal(message: Message, settings: ClientSettings, keys: ClientKeys, host: ClientHost): ListedPacket {
-  const { encoded, digest, plaintext } = encodeMessage(message);
-  const mode = encryptionModeOf(settings);
-  const hmacType = hmacTypeOf(settings);
-  const hmac = hmacType === undefined ? undefined : new HmacKey(DIGESTS[hmacType].hash, keys.hmac!);
-  try {
-    const packet = sealMessage(plaintext, {
-      mode, key: keys.cipher, salt: host.randomBytes(8), ...(hmac && { hmac }),
-      ...(settings.includeSalted && { keepPrefix: true }), ...(settings.includeEquals && { keepPadding: true }),
-    });
-    const hmacText = hmacType === undefined ? undefined : { type: hmacType, text: packet.slice(-DIGESTS[hmacType].wireLength) };
-    return { message, encoded, digest, ...(hmacText && { hmac: hmacText }), mode, packet };
-  } catch (error) {
-    if (error instanceof FkoError) throw new FkoError(error.code, "fko_spa_data_final");
-    throw error;
-  } finally {
-    hmac?.wipe();
+    if (rc !== undefined) wipe(rc.bytes);
   }
 }
 
-async function transmit(target: SendTarget, packet: string, settings: ClientSettings, output: ClientOutput): Promise<void> {
-  output.info(formatSendListing(target));
-  if (settings.test) {
-    output.notice(`${target.transport === "http" ? "T" : "t"}est mode enabled, SPA packet not actually sent.`);
-    output.info("send_spa_packet: bytes sent: 0");
-    return;
-  }
-  const { sendPacket } = await import("./send.ts");
-  const sent = await sendPacket({ ...target, packet });
-  if (!sent.ok) throw new ClientError(sent.message);
-  output.info(`send_spa_packet: bytes sent: ${sent.bytesSent}`);
-}
-
-function decodeAgain(listed: ListedPacket, keys: ClientKeys, output: ClientOutput): void {
-  const hmac = listed.hmac && new HmacKey(DIGESTS[listed.hmac.type].hash, keys.hmac!);
-  const opened = openPacket(utf8Bytes(listed.packet), { mode: listed.mode, key: keys.cipher, ...(hmac && { hmac }) });
-  hmac?.wipe();
-  if (!opened.ok) throw new FkoError(opened.code, "fko_decrypt_spa_data");
-  output.info("\nDump of the Decoded Data");
-  const { message, encoded, digest } = opened;
-  const packet = listed.packet.slice(0, listed.packet.length - (listed.hmac?.text.length ?? 0));
-  output.info(formatPacketListing({ ...listed, message, encoded, digest, packet }));
+/** [default], and over it the stanza of `-n`, unless that is about to be written. */
+function rcLayers(rc: RcFile | undefined, given: ClientOptions, output: ClientOutput): readonly ClientSettings[] {
+  if (rc === undefined) return [];
+  const names = ["default", ...(given.namedConfig !== undefined && !given.saveRcStanza ? [given.namedConfig] : [])];
+  return names.map((name) => {
+    output.debug(`process_rc_section() : Parsing section '${name}' ...`);
+    const stanza = readStanza(rc.lines, name, rc.path);
+    if (!stanza.isFound && name === given.namedConfig) {
+      throw new ClientError(`Named configuration stanza: [${printableText(name)}] was not found.`, { hint: `'fwknop --stanza-list' lists the stanzas of ${rc.path}` });
+    }
+    const [first, ...others] = stanza.problems;
+    if (first === undefined) return stanza.settings;
+    for (const problem of [first, ...others].slice(0, -1)) output.error(`fwknop: error: ${problem}`);
+    throw new ClientError(stanza.problems.at(-1)!);
+  });
 }

@@ -1,0 +1,252 @@
+/**
+ * The client program's files: `.fwknoprc` and the kept command lines.
+ *
+ * @module
+ */
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { type Bytes, utf8Bytes, utf8Text, wipe } from "../bytes.ts";
+import type { ClientOptions } from "../cli/client-options.ts";
+import type { ScannedArguments } from "../cli/getopt.ts";
+import { formatCommandLine, rememberForHost } from "../client/last-command.ts";
+import { destinationOf } from "../client/request.ts";
+import type { ClientSettings } from "../client/settings.ts";
+import { criticalLines, rcTemplate, saveStanza } from "../config/fwknoprc-edit.ts";
+import { isSameStanza, type RcLine, readRcLines } from "../config/fwknoprc.ts";
+import { assignmentsOf } from "../config/fwknoprc-variables.ts";
+import { printableText } from "../foreign-text.ts";
+import type { ClientHost } from "./client-host.ts";
+import { ClientError, type ClientOutput } from "./client-output.ts";
+import { FileError, readOwnFile, writeFileAtomically } from "./files.ts";
+import { codeOf, reasonOf } from "./system-error.ts";
+
+/** A file that holds keys may have so many bytes. */
+const MAX_FILE_BYTES = 1 << 20;
+
+/** An rc file in memory. */
+export interface RcFile {
+  readonly path: string;
+  /** Holds keys; wiped when the run is over. */
+  readonly bytes: Bytes;
+  readonly lines: readonly RcLine[];
+}
+
+function homeFolder(host: ClientHost): string {
+  const home = host.env["HOME"];
+  if (home === undefined || home === "") throw new ClientError("Unable to determine HOME directory", { hint: "set HOME, or use --rc-file or --no-rc-file, and -E" });
+  return home;
+}
+
+/**
+ * Where the rc file is.
+ *
+ * @returns its path, or undefined when none is to be used
+ * @throws ClientError when options about it contradict each other
+ */
+export function rcPathOf(options: ClientOptions, host: ClientHost): string | undefined {
+  if (options.noRcFile) {
+    const conflicts = [
+      [options.namedConfig, "Cannot set stanza name in --no-rc-file mode."],
+      [options.saveRcStanza, "Cannot save an rc stanza in --no-rc-file mode."],
+      [options.stanzaList, "Cannot list stanzas in --no-rc-file mode."],
+    ] as const;
+    const conflict = conflicts.find(([given]) => given !== undefined);
+    if (conflict !== undefined) throw new ClientError(conflict[1]);
+  } else if (options.noHomeDir && options.rcFile === undefined) {
+    throw new ClientError("Warning: in --no-home-dir mode, must set --rc-file path.");
+  }
+  if (options.noHomeDir && options.saveArgsFile === undefined) throw new ClientError("In --no-home-dir mode must set the args save file path with -E");
+  return options.noRcFile ? undefined : options.rcFile ?? join(homeFolder(host), ".fwknoprc");
+}
+
+/**
+ * Reads the rc file; makes one of comments when there is none.
+ *
+ * @param path where it is
+ * @param options whether the user named it, and whether others may write to it
+ * @param output for warnings
+ * @returns the file
+ * @throws ClientError or FileError when it cannot be read, or others can write to it
+ */
+export function openRcFile(path: string, options: ClientOptions, output: ClientOutput): RcFile {
+  let bytes: Bytes;
+  try {
+    bytes = readSecretFile(path, "rc", options, output);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    if (error.code === "NOT_REGULAR" && options.rcFile !== undefined) {
+      bytes = readStream(path, output); // /dev/null, or the pipe of a shell's <(...)
+    } else if (error.code === "ENOENT") {
+      bytes = createRcFile(path, output);
+    } else {
+      throw new ClientError(`Unable to stat() or read rc file ${printableText(path, 200)}: ${error.message}`, { cause: error });
+    }
+  }
+  return { path, bytes, lines: readRcLines(bytes) };
+}
+
+/**
+ * Reads a file with keys.
+ *
+ * @throws ClientError when others can write to it and that is not allowed; FileError when it cannot be read
+ */
+export function readSecretFile(path: string, kind: string, options: ClientOptions, output: ClientOutput): Bytes {
+  const { bytes, problems } = readOwnFile(path, { maxBytes: MAX_FILE_BYTES, kind });
+  const isWritable = problems.some((problem) => problem.kind === "writable");
+  for (const { message } of problems) output.error(message);
+  if (isWritable && !options.insecurePermissions) {
+    wipe(bytes);
+    throw new ClientError(`${path}: other users can change this file, so it is not used`, { hint: "chmod 600 it, or use --insecure-permissions" });
+  }
+  return bytes;
+}
+
+function readStream(path: string, output: ClientOutput): Bytes {
+  if (statSync(path).isDirectory()) throw new ClientError(`${printableText(path, 200)}: expected an rc file, got a folder`);
+  output.warning(`file: ${path} is not a regular file`);
+  return new Uint8Array(readFileSync(path));
+}
+
+function createRcFile(path: string, output: ClientOutput): Bytes {
+  const template = utf8Bytes(rcTemplate());
+  try {
+    writeFileAtomically(path, template, 0o600);
+    output.notice(`[*] Creating initial rc file: ${path}.`);
+  } catch (error) {
+    output.warning(`Unable to create initial rc file: ${path}: ${error instanceof FileError ? reasonOf(error.cause) : reasonOf(error)}`);
+  }
+  return template;
+}
+
+/**
+ * Saves what was given on the command line as a stanza.
+ *
+ * @param rc the file
+ * @param given options, and keys that were made
+ * @param host for questions
+ * @param output for what is done
+ * @returns names of the variables that the user did not let us overwrite
+ * @throws ClientError or FileError when it cannot be saved; the file is as it was then
+ */
+export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost, output: ClientOutput): readonly string[] {
+  const { host: server, port } = destinationOf(given);
+  const stanza = given.namedConfig ?? server;
+  if (stanza === "") throw new ClientError("Must use --destination unless --test mode is used: --save-rc-stanza names the stanza after it, or by -n");
+  if (/[\]\r\n\0]/.test(stanza)) throw new ClientError(`--named-config: expected a name without ']' and line ends, got '${printableText(stanza)}'`);
+  const assignments = assignmentsOf({ ...given, ...(server !== "" && { destination: server }), ...(given.serverPort === undefined && port !== undefined && { serverPort: port }) });
+  if (!assignments.ok) throw new ClientError(assignments.message);
+  const kept = given.forceStanza ? [] : askToKeep(rc, stanza, host, output);
+  output.debug(rc.lines.some((line) => isSameStanza(line.stanza, stanza)) ? `update_rc() : Updating ${stanza} stanza` : `update_rc() : Inserting new ${stanza} stanza`);
+  for (const { variable, value } of assignments.value) {
+    output.debug(`add_single_var_to_rc() : Updating param ${variable.name} to ${variable.secret ? "(hidden)" : printableText(utf8Text(value) ?? value)}`);
+  }
+  const content = saveStanza(rc.bytes, { stanza, assignments: assignments.value, keptLines: new Set(kept.map(({ number }) => number)) });
+  try {
+    writeFileAtomically(rc.path, content, 0o600);
+  } finally {
+    wipe(content, ...assignments.value.map(({ value }) => value));
+  }
+  return kept.map(({ variable }) => variable);
+}
+
+/** Asks for each line with a key; the end of the input means no to all that are left. */
+function askToKeep(rc: RcFile, stanza: string, host: ClientHost, output: ClientOutput): readonly { readonly number: number; readonly variable: string }[] {
+  let isInputOver = false;
+  return criticalLines(rc.lines, stanza).filter(({ variable }) => {
+    if (isInputOver) return true;
+    output.ask(`Variable '${variable}' found in stanza '${stanza}'. Overwrite [N/y] ? `);
+    const answer = host.readLine(0);
+    isInputOver = answer === undefined;
+    if (isInputOver) output.ask("\n");
+    return answer?.[0] !== 0x79;
+  });
+}
+
+/** Where command lines are kept. */
+export interface ArgumentFiles {
+  readonly last: string;
+  /** One line a server; only in the home folder. */
+  readonly hosts?: string;
+}
+
+/**
+ * Says where command lines are kept.
+ *
+ * @throws ClientError when there is no home folder to keep them in
+ */
+export function argumentFiles(options: ClientOptions, host: ClientHost): ArgumentFiles {
+  if (options.saveArgsFile !== undefined) return { last: options.saveArgsFile };
+  if (!host.env["HOME"]) throw new ClientError("Unable to determine args save file, HOME is not set", { hint: "use -E or --no-save-args" });
+  return { last: join(host.env["HOME"], ".fwknop.run"), hosts: join(host.env["HOME"], ".fwknop.hosts") };
+}
+
+/**
+ * Keeps a command line without its secrets. Not being able to is no reason not to knock.
+ *
+ * @param files where
+ * @param scanned the options
+ * @param output for warnings
+ */
+export function keepCommandLine(files: ArgumentFiles, scanned: ScannedArguments<ClientOptions>, output: ClientOutput): void {
+  const { text, left } = formatCommandLine(scanned);
+  if (left.length > 0) output.info(`[-] Not kept for --last-cmd, because of their secrets: ${left.join(" ")}`);
+  try {
+    writePrivately(files.last, `${text}\n`);
+    const others = files.hosts === undefined ? undefined : rememberForHost(readKept(files.hosts) ?? "", scanned);
+    if (others !== undefined) writePrivately(files.hosts!, others);
+  } catch (error) {
+    output.warning(`Unable to save command line arguments: ${reasonOf(error)} (${printableText(files.last, 200)})`);
+  }
+}
+
+/**
+ * Reads kept command lines.
+ *
+ * @param path the file
+ * @returns its text
+ * @throws ClientError when there is none
+ */
+export function readCommandLines(path: string): string {
+  const text = readKept(path);
+  if (text === undefined) throw new ClientError(`Could not open args file: ${printableText(path, 200)}`);
+  return text;
+}
+
+function readKept(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw new ClientError(`Could not open args file: ${printableText(path, 200)}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Without a sync to the disk, which would take longer than all the rest: a lost command line is no loss. */
+function writePrivately(path: string, text: string): void {
+  const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK, 0o600);
+  try {
+    if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600); // not what -E /dev/null names
+    writeSync(descriptor, text);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Writes a packet to a file, readable by us alone: one that was not sent opens ports for whoever has it.
+ *
+ * @param path the file; it is made anew, a link is not followed to another regular file
+ * @param packet the packet
+ * @param isAppended whether it goes behind what the file holds
+ */
+export function savePacket(path: string, packet: string, isAppended: boolean): void {
+  const isDevice = statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  if (!isAppended && !isDevice && lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path);
+  const flags = isDevice ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | (isAppended ? constants.O_APPEND : constants.O_EXCL);
+  const descriptor = openSync(path, flags, 0o600);
+  try {
+    writeSync(descriptor, `${packet}\n`);
+  } finally {
+    closeSync(descriptor);
+  }
+}

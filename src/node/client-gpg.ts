@@ -1,0 +1,127 @@
+/**
+ * The client program's packets with GnuPG.
+ *
+ * @module
+ */
+import { type Bytes, utf8Bytes, wipe } from "../bytes.ts";
+import { DIGESTS } from "../fko.ts";
+import type { ListedGpg, ListedPacket } from "../client/listing.ts";
+import { type ClientSettings, hmacTypeOf } from "../client/settings.ts";
+import { checkHmac, type EncodedMessage, type Message, openPgpMessage, openPgpPrefix, openPlaintext, sealOpenPgp, normalisePacket } from "../fko.ts";
+import { FkoError } from "../fko-error.ts";
+import { HmacKey } from "../hmac.ts";
+import type { ClientKeys } from "./client-keys.ts";
+import { ClientError } from "./client-output.ts";
+import { findProgram } from "./find-program.ts";
+import { decrypt, encryptAndSign, type GpgFailure, type GpgSettings, type GpgSignature } from "./gpg.ts";
+
+function gpgSettings(settings: ClientSettings, keys: ClientKeys): GpgSettings {
+  return {
+    ...(settings.gpgExe !== undefined && { exe: settings.gpgExe }),
+    ...(settings.gpgHomeDir !== undefined && { home: settings.gpgHomeDir }),
+    passphrase: keys.cipher,
+    ...(settings.gpgAgent && { useAgent: true }),
+  };
+}
+
+function listedGpg(settings: ClientSettings): Pick<ListedGpg, "exe" | "home"> {
+  return {
+    exe: settings.gpgExe ?? findProgram("gpg") ?? "gpg",
+    ...(settings.gpgHomeDir !== undefined && { home: settings.gpgHomeDir }),
+  };
+}
+
+/** libfko's number for each way in which gpg fails to encrypt, and the function that says so. */
+function encryptError(reason: GpgFailure["reason"]): FkoError {
+  switch (reason) {
+    case "no-public-key":
+      return new FkoError(130, "fko_set_gpg_recipient");
+    case "no-secret-key":
+      return new FkoError(125, "fko_set_gpg_signer");
+    default:
+      return new FkoError(122, "fko_spa_data_final");
+  }
+}
+
+/**
+ * Encrypts a message to the server's key.
+ *
+ * @param message the fields
+ * @param encoded the same as text
+ * @param settings the keys' names
+ * @param keys passphrase and HMAC key
+ * @returns the packet
+ * @throws ClientError with gpg's reason
+ */
+export async function sealWithGpg(message: Message, encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
+  const recipient = settings.gpgRecipientKey!;
+  const signer = settings.gpgSignerKey;
+  const plaintext = utf8Bytes(encoded.plaintext);
+  const encrypted = await encryptAndSign({ ...gpgSettings(settings, keys), plaintext, recipient, ...(signer !== undefined && { signer }) });
+  wipe(plaintext);
+  if (!encrypted.ok) throw new ClientError(`${encryptError(encrypted.reason).message}; GPG ERR: ${encrypted.message}`);
+  const type = hmacTypeOf(settings);
+  const hmac = type === undefined ? undefined : new HmacKey(DIGESTS[type].hash, keys.hmac!);
+  const packet = sealOpenPgp(encrypted.ciphertext, {
+    ...(hmac && { hmac }), ...(settings.includeGpgPrefix && { keepPrefix: true }), ...(settings.includeEquals && { keepPadding: true }),
+  });
+  hmac?.wipe();
+  return {
+    message, encoded: encoded.encoded, digest: encoded.digest, mode: "asymmetric", packet,
+    ...(type !== undefined && { hmac: { type, text: packet.slice(-DIGESTS[type].wireLength) } }),
+    gpg: { ...listedGpg(settings), recipient, ...(signer !== undefined && { signer }), summary: -1, status: -1 },
+  };
+}
+
+/**
+ * Opens a packet of our own, if the server's secret key is here, too.
+ *
+ * @param listed the packet
+ * @param settings which gpg
+ * @param keys passphrase and HMAC key
+ * @returns what was in it, without the HMAC in the packet's text
+ * @throws ClientError when it cannot be decrypted or bears no good signature
+ */
+export async function openWithGpg(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
+  const normal = normalisePacket(utf8Bytes(listed.packet));
+  if (!normal.ok) throw new FkoError(normal.code, "fko_decrypt_spa_data");
+  const prefix = openPgpPrefix(normal.packet);
+  const body = cutHmac(normal.packet, prefix, listed, keys);
+  const inner = openPgpMessage(body, prefix);
+  if (!inner.ok) throw new FkoError(inner.code, "fko_decrypt_spa_data");
+  const decrypted = await decrypt({ ...gpgSettings(settings, keys), ciphertext: inner.message });
+  if (!decrypted.ok) throw decryptError(132, decrypted.message);
+  const signature = goodSignature(decrypted.signatures);
+  const opened = openPlaintext(decrypted.plaintext, true);
+  wipe(decrypted.plaintext);
+  if (!opened.ok) throw new FkoError(opened.code, "fko_decrypt_spa_data");
+  const fingerprint = signature.fingerprint ?? signature.keyId;
+  return {
+    ...listed, message: opened.message, encoded: opened.encoded, digest: opened.digest,
+    packet: listed.packet.slice(0, listed.packet.length - (listed.hmac?.text.length ?? 0)),
+    // gpgme's summary: 1 is valid, 2 is green.
+    gpg: { ...listedGpg(settings), signatureId: fingerprint.slice(-8), fingerprint, summary: signature.validity === "marginal" ? 0 : 3, status: 0 },
+  };
+}
+
+function cutHmac(packet: Uint8Array, prefix: string, listed: ListedPacket, keys: ClientKeys): Uint8Array {
+  if (listed.hmac === undefined) return packet;
+  const hmac = new HmacKey(DIGESTS[listed.hmac.type].hash, keys.hmac!);
+  const checked = checkHmac(packet, hmac, prefix);
+  hmac.wipe();
+  if (!checked.ok) throw new FkoError(checked.code, "fko_verify_hmac");
+  return checked.body as Bytes;
+}
+
+/** The first signature counts, from a key that is believed at least marginally. */
+function goodSignature(signatures: readonly GpgSignature[]): GpgSignature {
+  const [first] = signatures;
+  if (first === undefined) throw decryptError(137, "no signature");
+  const isTrusted = first.validity === "marginal" || first.validity === "full" || first.validity === "ultimate";
+  if (first.status !== "good" || !isTrusted) throw decryptError(138, `signature is ${first.status}, validity of its key ${first.validity}`);
+  return first;
+}
+
+function decryptError(code: number, words: string): ClientError {
+  return new ClientError(`${new FkoError(code, "fko_decrypt_spa_data").message}; GPG ERR: ${words}`, { hint: "No access to recipient private key?" });
+}
