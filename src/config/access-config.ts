@@ -13,8 +13,6 @@ import type { Dialect } from "./entries.ts";
 import type { PortList } from "./port-list.ts";
 import type { ConfigProblem } from "./variable.ts";
 
-export { type AddressList, matchesAddressList } from "./address-list.ts";
-export { allowsPort, type PortList, type PortRange } from "./port-list.ts";
 export { parseAccessConfig, wipeStanzas } from "./_access-parser.ts";
 
 /** A user of this host. */

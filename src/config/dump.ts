@@ -12,6 +12,8 @@ import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
 import { type ConfigProblem, formatProblem } from "./variable.ts";
 
 const NOT_SET = "<not set>";
+/** As many bytes of a key count in the mode of old. */
+const LEGACY_KEY_LENGTH = 16;
 const HIDDEN = "<see the access.conf file>";
 
 /**
@@ -53,7 +55,7 @@ const STANZA_LINES: readonly Line[] = [
   /* @__PURE__ */ textLine("RESTRICT_PORTS"),
   /* @__PURE__ */ hiddenLine("KEY", ({ KEY }) => KEY !== undefined),
   /* @__PURE__ */ hiddenLine("KEY_BASE64", ({ given }) => given.has("KEY_BASE64")),
-  /* @__PURE__ */ numberLine("KEY_LEN", ({ KEY }) => KEY?.length),
+  /* @__PURE__ */ numberLine("KEY_LEN", ({ KEY, ENCRYPTION_MODE }) => (KEY && ENCRYPTION_MODE === "legacy" ? Math.min(KEY.length, LEGACY_KEY_LENGTH) : KEY?.length)),
   /* @__PURE__ */ hiddenLine("HMAC_KEY", ({ HMAC_KEY }) => HMAC_KEY !== undefined),
   /* @__PURE__ */ hiddenLine("HMAC_KEY_BASE64", ({ given }) => given.has("HMAC_KEY_BASE64")),
   /* @__PURE__ */ numberLine("HMAC_KEY_LEN", ({ HMAC_KEY }) => HMAC_KEY?.length),
@@ -83,7 +85,7 @@ const STANZA_LINES: readonly Line[] = [
   ["GPG_HOME_DIR", ({ ENABLE_GPG, GPG_HOME_DIR, given }) => (ENABLE_GPG || given.has("GPG_HOME_DIR") ? GPG_HOME_DIR : undefined)],
   ["GPG_EXE", ({ GPG_EXE, given }) => (given.has("GPG_EXE") || given.has("GPG_PATH") ? GPG_EXE : undefined)],
   /* @__PURE__ */ textLine("GPG_DECRYPT_ID"),
-  /* @__PURE__ */ hiddenLine("GPG_DECRYPT_PW", ({ GPG_DECRYPT_PW }) => GPG_DECRYPT_PW !== undefined),
+  /* @__PURE__ */ hiddenLine("GPG_DECRYPT_PW", ({ ENABLE_GPG }) => ENABLE_GPG),
   ["GPG_REQUIRE_SIG", ({ ENABLE_GPG, GPG_REQUIRE_SIG }) => (ENABLE_GPG && GPG_REQUIRE_SIG ? "Yes" : "No")],
   /* @__PURE__ */ flagLine("GPG_IGNORE_SIG_VERIFY_ERROR"),
   /* @__PURE__ */ textLine("GPG_REMOTE_ID"),

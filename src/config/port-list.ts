@@ -58,9 +58,9 @@ export function parsePortList(text: string): ParsedValue<PortList> {
 
 /** A range, undefined for one of icmp, or the complaint. */
 function parsePortRange(item: string): PortRange | undefined | string {
+  if (/^icmp(\/0?)?$/i.test(item)) return undefined;
   const [protocol, ports, ...rest] = item.toLowerCase().split("/");
   if (ports === undefined || rest.length > 0) return "Parse error on access port entry";
-  if (protocol === "icmp") return /^0?$/.test(ports) ? undefined : "Invalid port in access port entry, icmp has only 0";
   if (protocol !== "tcp" && protocol !== "udp") return "Invalid protocol in access port entry, expected tcp or udp";
   const [, from, to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(ports) ?? [];
   const [first, last] = [Number(from), Number(to)];
