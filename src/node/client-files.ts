@@ -125,10 +125,10 @@ function createRcFile(path: string, output: ClientOutput): Bytes {
  * @param given options, and keys that were made
  * @param host for questions
  * @param output for what is done
- * @returns names of the variables that the user did not let us overwrite
+ * @param mustGo variables that make saving useless when the user wants to keep them
  * @throws ClientError or FileError when it cannot be saved; the file is as it was then
  */
-export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost, output: ClientOutput): readonly string[] {
+export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost, output: ClientOutput, mustGo: readonly string[] = []): void {
   const { host: server, port } = destinationOf(given);
   const stanza = given.namedConfig ?? server;
   if (stanza === "") throw new ClientError("Must use --destination unless --test mode is used: --save-rc-stanza names the stanza after it, or by -n");
@@ -136,6 +136,8 @@ export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost
   const assignments = assignmentsOf({ ...given, ...(server !== "" && { destination: server }), ...(given.serverPort === undefined && port !== undefined && { serverPort: port }) });
   if (!assignments.ok) throw new ClientError(assignments.message);
   const kept = given.forceStanza ? [] : askToKeep(rc, stanza, host, output);
+  const [obstacle] = kept.filter(({ variable }) => mustGo.includes(variable));
+  if (obstacle !== undefined) throw new ClientError(`Stanza was not saved: ${obstacle.variable} stays in ${rc.path}, line ${obstacle.number}`);
   output.debug(rc.lines.some((line) => isSameStanza(line.stanza, stanza)) ? `update_rc() : Updating ${stanza} stanza` : `update_rc() : Inserting new ${stanza} stanza`);
   for (const { variable, value } of assignments.value) {
     output.debug(`add_single_var_to_rc() : Updating param ${variable.name} to ${variable.secret ? "(hidden)" : printableText(utf8Text(value) ?? value)}`);
@@ -146,7 +148,6 @@ export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost
   } finally {
     wipe(content, ...assignments.value.map(({ value }) => value));
   }
-  return kept.map(({ variable }) => variable);
 }
 
 /** Asks for each line with a key; the end of the input means no to all that are left. */

@@ -9,7 +9,7 @@ import { formatKeys, generateKeys, type KeyGenOptions } from "../client/key-gene
 import type { ClientSettings } from "../client/settings.ts";
 import { type RcFile, saveRcStanza } from "./client-files.ts";
 import type { ClientHost } from "./client-host.ts";
-import { ClientError, type ClientOutput } from "./client-output.ts";
+import type { ClientOutput } from "./client-output.ts";
 import { writeFileAtomically } from "./files.ts";
 
 /** The options about keys, as both programs have them. */
@@ -52,6 +52,9 @@ export function generateKeyFile(settings: KeyGenSettings, randomBytes: (length: 
   }
 }
 
+/** While one of these stays, the keys that were made would not be used. */
+const OLD_KEYS = ["KEY", "KEY_BASE64", "HMAC_KEY", "HMAC_KEY_BASE64"];
+
 /**
  * Makes keys for the client: printed, written to a file, or saved in a stanza with the other options.
  *
@@ -68,9 +71,8 @@ export function makeKeys(settings: ClientSettings, given: ClientOptions, rc: RcF
   }
   const keys = generateKeys(host.randomBytes, keyGenOptions(settings));
   try {
-    const kept = saveRcStanza(rc, { ...given, keyBase64Rijndael: keys.keyBase64, keyBase64Hmac: keys.hmacKeyBase64, useHmac: true }, host, output);
-    const lost = kept.filter((name) => name === "KEY_BASE64" || name === "HMAC_KEY_BASE64");
-    if (lost.length > 0) throw new ClientError(`Keys were not saved: the old ${lost.join(" and ")} stayed in ${rc.path}`);
+    const saved = { ...given, keyBase64Rijndael: keys.keyBase64, keyBase64Hmac: keys.hmacKeyBase64, useHmac: true as const };
+    saveRcStanza(rc, saved, host, output, OLD_KEYS);
     output.notice(`[+] Wrote Rijndael and HMAC keys to rc file: ${rc.path}`);
   } finally {
     wipe(keys.keyBase64, keys.hmacKeyBase64);
