@@ -17,8 +17,10 @@ export type CaptureEvent =
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
   /** tcpdump ended; it is started again after `restartInMs`, or never when that is undefined. */
   | { readonly kind: "end"; readonly reason: CaptureEnd; readonly restartInMs: number | undefined }
-  /** The interface was set down, lost its carrier or is gone (EXIT_AT_INTF_DOWN is the caller's to obey). */
-  | { readonly kind: "down"; readonly cause: "gone" | "down" | "no-carrier"; readonly text: string }
+  /** The interface was set down or is gone (EXIT_AT_INTF_DOWN is the caller's to obey). */
+  | { readonly kind: "down"; readonly cause: "gone" | "down"; readonly text: string }
+  /** A cable was pulled: nothing to be done but to say so. */
+  | { readonly kind: "no-carrier"; readonly text: string }
   /** It can be heard on again. */
   | { readonly kind: "up"; readonly text: string }
   /** Another device has the name now, or its counters went back; tcpdump is restarted. */
@@ -185,8 +187,10 @@ export class Capture implements AsyncIterable<CaptureEvent> {
       switch (kind) {
         case "gone":
         case "down":
-        case "no-carrier":
           this.#channel.put({ kind: "down", cause: kind, text });
+          break;
+        case "no-carrier":
+          this.#channel.put({ kind, text });
           break;
         case "up":
           this.#channel.put({ kind: "up", text });
