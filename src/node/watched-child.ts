@@ -103,7 +103,9 @@ export class WatchedChild {
    * @returns how it ended; SIGKILL when it did not obey
    */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
-    if (!this.#ended) this.#child.kill(signal);
+    // Not by `child.kill`: after that Deno reports the signal for the end, whatever the child made of it.
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
     try {
       return await this.exit;
