@@ -227,7 +227,9 @@ test("Firewall.open() does not count as open what the firewall refused, and tell
       assert.deepEqual([result.error.argv[0], result.error.stdin.startsWith("*filter\n-A FWKNOP_INPUT")], ["/sbin/iptables-restore", true]);
       assert.equal(result.error.status, { denied: 4, locked: 4, missing: undefined, hanging: undefined }[fault]);
       assert.equal(result.error.code, { denied: "STATUS", locked: "STATUS", missing: "ENOENT", hanging: "TIMEOUT" }[fault]);
-      assert.match(result.reason, /^create_rule\(\) Error .* from cmd:'\/sbin\/iptables-restore .*10\.0\.0\.1.*': .+/s);
+      assert.match(result.error.message, /^create_rule\(\) Error .* from cmd:'\/sbin\/iptables-restore .*10\.0\.0\.1.*': .+/);
+      assert.match(result.reason, /^create_rule\(\) Error (?:4|ENOENT|TIMEOUT): .+/);
+      assert.ok(setup.said.includes(`error: ${result.error.message}`));
     }
     assert.deepEqual(setup.firewall.rules, []);
     assert.equal(setup.said.filter((line) => line.startsWith("error")).length, 1, "one failure, one line");

@@ -165,6 +165,8 @@ export class FirewallError extends Error {
   /** Undefined when it did not exit by itself. */
   readonly status: number | undefined;
   readonly stderr: string;
+  /** The message without the command, which may hold a thousand rules. */
+  readonly summary: string;
 
   /**
    * @param command what was run
@@ -172,7 +174,9 @@ export class FirewallError extends Error {
    */
   constructor(command: Command, result: CommandResult) {
     const said = printableText((result.stderr || result.stdout).trim().replace(/\s*\n\s*/g, "; "), 400);
-    super(`${command.purpose}() Error ${result.failure ?? result.status} from cmd:'${commandText(command.argv, command.stdin)}': ${said}`);
+    const what = `${command.purpose}() Error ${result.failure ?? result.status}`;
+    super(`${what} from cmd:'${commandText(command.argv, command.stdin)}': ${said}`);
+    this.summary = `${what}: ${said}`;
     this.name = "FirewallError";
     this.code = result.failure ?? "STATUS";
     this.argv = command.argv;

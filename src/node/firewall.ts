@@ -75,7 +75,7 @@ export type OpenResult =
   }
   | {
     readonly ok: false;
-    /** One line: the backend's refusal, or the command with its status and stderr. */
+    /** One line: the backend's refusal, or what the firewall's program said. The whole command is in the log, once, and in `error`. */
     readonly reason: string;
     readonly error?: FirewallError;
   };
@@ -366,7 +366,7 @@ export class Firewall {
         return;
       }
       log.error(failure.message);
-      for (const { resolve } of opening) resolve({ ok: false, reason: failure.message, error: failure });
+      for (const { resolve } of opening) resolve({ ok: false, reason: failure.summary, error: failure });
       return;
     }
 

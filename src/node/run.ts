@@ -6,6 +6,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
+import { concatBytes } from "../bytes.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
 /** What a program gets and may cost. */
@@ -160,7 +161,7 @@ class Output {
   }
 
   text(): string {
-    return Buffer.concat(this.#chunks).toString("utf8");
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(concatBytes(...this.#chunks));
   }
 }
 

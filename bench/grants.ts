@@ -1,0 +1,127 @@
+/**
+ * What grants cost with the real iptables, in a network of its own. See README.md.
+ *
+ *     node --import tsx bench/grants.ts
+ *
+ * @module
+ */
+
+import { performance } from "node:perf_hooks";
+
+import type { Grant } from "../src/firewall/grant.ts";
+import { createIptables, DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
+import { ipFromBytes } from "../src/ip.ts";
+import { Firewall, type FirewallLog } from "../src/node/firewall.ts";
+import { NamespaceHost } from "../src/node/namespaces.ts";
+import { run } from "../src/node/run.ts";
+
+const GRANTS = 1000;
+/** Beside so many live grants one more is opened. */
+const LIVE = [0, 1000, 10_000];
+const ROUNDS = 7;
+
+const silent: FirewallLog = { error: (message) => console.error(message), warning() {}, info() {}, debug() {} };
+
+function grant(number: number, expiresAt: number): Grant {
+  return { source: ipFromBytes(Uint8Array.of(10, number >> 16, number >> 8, number)), ports: [{ protocol: "tcp", port: 22 }], expiresAt };
+}
+
+/** A firewall in a host of its own, and a count of the programs that it starts. */
+async function openFirewall(log: FirewallLog = silent): Promise<{ firewall: Firewall; host: NamespaceHost; started: () => number }> {
+  const host = await NamespaceHost.open("bench");
+  let started = 0;
+  const firewall = new Firewall({
+    backend: createIptables({
+      program: host.argv(["iptables"]), chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true,
+    }),
+    log, clearAtStart: true, clearAtStop: true, sweepSeconds: 300,
+    run: (argv, options) => {
+      started++;
+      return run(argv, options);
+    },
+  });
+  await firewall.start();
+  return { firewall, host, started: () => started };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[values.length >> 1]!;
+}
+
+async function measure(work: () => Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return performance.now() - begin;
+}
+
+/** A thousand grants at once against a thousand commands. */
+async function compareBatch(): Promise<void> {
+  const { firewall, host } = await openFirewall();
+  const far = Math.floor(Date.now() / 1000) + 3600;
+  const batch = await measure(() => Promise.all(Array.from({ length: GRANTS }, (_, at) => firewall.open(grant(at + 1, far)))));
+  const single = 100;
+  const commands = await measure(async () => {
+    for (let at = 1; at <= single; at++) {
+      await host.run(["iptables", "-w", "5", "-t", "filter", "-A", "FWKNOP_INPUT", "-p", "6", "-s", `10.200.0.${at}`, "--dport", "22", "-m", "comment", "--comment", `_exp_${far}`, "-j", "ACCEPT"]);
+    }
+  });
+  console.log(`${GRANTS} grants at once, one -A command for each = 1: ${(batch / (commands * GRANTS / single)).toFixed(3)}`);
+  await firewall.stop();
+  await host.close();
+}
+
+/** One more grant beside many. */
+async function compareSizes(): Promise<void> {
+  const costs: number[] = [];
+  const programs: number[] = [];
+  for (const live of LIVE) {
+    const { firewall, host, started } = await openFirewall();
+    const far = Math.floor(Date.now() / 1000) + 3600;
+    for (let first = 0; first < live; first += 5000) {
+      await Promise.all(Array.from({ length: Math.min(5000, live - first) }, (_, at) => firewall.open(grant(first + at + 1, far))));
+    }
+    const times: number[] = [];
+    const before = started();
+    for (let round = 0; round < ROUNDS; round++) times.push(await measure(() => firewall.open(grant(0x200000 + round, far))));
+    costs.push(median(times));
+    programs.push((started() - before) / ROUNDS);
+    await firewall.stop();
+    await host.close();
+  }
+  for (const [at, live] of LIVE.entries()) {
+    console.log(`one grant beside ${live}, beside none = 1: ${(costs[at]! / costs[0]!).toFixed(2)} (${programs[at]} programs)`);
+  }
+}
+
+/** A thousand knocks in a row, each closed how long after its time; then an idle firewall. */
+async function watchEnds(): Promise<void> {
+  const late: number[] = [];
+  const { firewall, host, started } = await openFirewall({
+    ...silent,
+    info: (message) => {
+      const end = /^Removed rule .* expire time of (\d+)$/.exec(message)?.[1];
+      if (end !== undefined) late.push(Date.now() - 1000 * Number(end));
+    },
+  });
+  const opened: Promise<unknown>[] = [];
+  const before = started();
+  for (let at = 0; at < GRANTS; at++) {
+    opened.push(firewall.open(grant(at + 1, Math.floor(Date.now() / 1000) + 3)));
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+  await Promise.all(opened);
+  while (late.length < GRANTS) await new Promise((resolve) => setTimeout(resolve, 50));
+  console.log(`${GRANTS} knocks in a row: closed ${Math.min(...late)} to ${Math.max(...late)} ms after their time, median ${median(late)}; `
+    + `${((started() - before) / GRANTS).toFixed(2)} programs for each`);
+
+  await firewall.open(grant(1, Math.floor(Date.now() / 1000) + 60));
+  const idle = started();
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  console.log(`5 s idle with a live grant: ${started() - idle} programs`);
+  await firewall.stop();
+  await host.close();
+}
+
+await compareBatch();
+await compareSizes();
+await watchEnds();
