@@ -112,7 +112,14 @@ export interface ClientOptions {
   completion?: "bash" | "zsh" | "fish";
   version?: true;
   help?: true;
+  serverMode?: "pcap";
+  gpgAgentInfo?: string;
+  gpgVerbose?: true;
+  gpgUseOptions?: true;
+  gpgNoOptions?: true;
+  maxPacketSize?: string;
   maxResolveHttpSize?: string;
+  libDir?: string;
   locale?: string;
   noLocale?: true;
   noFkoModule?: true;
@@ -156,6 +163,9 @@ const serverAuth = (): ValueType<Bytes> => ({
 });
 
 const withoutCredentials = (url: string): string => url.replace(/^((?:http:\/\/)?)[^@]*@/, "$1");
+
+/** What older programs needed an option for. */
+const WITHOUT_EFFECT = "Without effect.";
 
 /** The table. Order within a group is the order in usage. */
 export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
@@ -424,10 +434,21 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     group: "perl", minor: true, doc: "As '-P udpraw', '-P tcpraw' or '-P icmp'.",
   },
   wgetCmd: { long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "Without effect: -R needs no wget." },
-  maxResolveHttpSize: { long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ text("BYTES"), group: "perl", minor: true, doc: "Without effect." },
-  locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: "Without effect." },
-  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: "Without effect." },
-  noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: "Without effect." },
+  serverMode: {
+    long: "Server-mode", added: true,
+    value: /* @__PURE__ */ choice("pcap", ["pcap"], (shown) => `expected 'pcap', got '${shown}': port knocking is not done any more`),
+    group: "perl", minor: true, doc: "Only pcap, what is done anyway.",
+  },
+  gpgAgentInfo: { long: "gpg-agent-info", added: true, value: /* @__PURE__ */ text("TEXT"), implies: { gpgEncryption: true, gpgAgent: true }, group: "perl", minor: true, doc: "As --gpg-agent." },
+  gpgVerbose: { long: "gpg-verbose", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  gpgUseOptions: { long: "gpg-use-options", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  gpgNoOptions: { long: "gpg-no-options", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  maxPacketSize: { long: "Max-packet-size", added: true, value: /* @__PURE__ */ text("BYTES"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  maxResolveHttpSize: { long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ text("BYTES"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  libDir: { long: "Lib-dir", added: true, value: /* @__PURE__ */ text("FOLDER"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
 };
 
 /** The program. */
@@ -446,5 +467,4 @@ export const CLIENT: Program<ClientOptions> = {
     output: "Output and what comes after",
     perl: "Options of older programs",
   },
-  sections: [],
 };

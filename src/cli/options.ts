@@ -66,8 +66,6 @@ export interface Program<Values> {
   readonly options: OptionTable<Values>;
   /** Headings in their order. */
   readonly groups: Readonly<Record<string, string>>;
-  /** Further sections of the manual page: heading, then paragraphs (see man-page.ts for their marks). */
-  readonly sections: readonly (readonly [heading: string, ...paragraphs: string[]])[];
 }
 
 /** A key of an option table. */

@@ -172,7 +172,6 @@ export const SERVER: Program<ServerOptions> = {
     keygen: "Making keys",
     other: "Other",
   },
-  sections: [],
 };
 
 /** The commands of which only one can be meant. */

@@ -1,0 +1,145 @@
+/**
+ * The manual pages of both programs.
+ *
+ * @module
+ */
+
+import { accessVariables } from "../config/access-variables.ts";
+import { daemonVariables } from "../config/daemon-variables.ts";
+import { rcVariables } from "../config/fwknoprc-variables.ts";
+import type { Variable } from "../config/variable.ts";
+import { CLIENT, CLIENT_OPTIONS } from "./client-options.ts";
+import { type Definition, type Manual, renderManPage } from "./man-page.ts";
+import { SERVER } from "./server-options.ts";
+
+/**
+ * Makes all manual pages.
+ *
+ * @param version of the package
+ * @returns their texts by the names of their files
+ */
+export function renderManuals(version: string): Readonly<Record<string, string>> {
+  return {
+    "fwknop.8": renderManPage(CLIENT, clientManual(), version),
+    "fwknopd.8": renderManPage(SERVER, serverManual(), version),
+  };
+}
+
+function clientManual(): Manual {
+  return {
+    description: [
+      "Sends one encrypted packet to a host that answers nobody. The server, fwknopd(8) of this package or of the C program, reads it from the wire and opens the ports that it asks for, for the address that it names, for a short time. To everybody else the ports stay closed.",
+      "The packet holds a random value, so that no two are alike; the time, so that an old one is worthless; and an HMAC, so that the server need not decrypt what strangers send.",
+    ],
+    sections: [
+      {
+        heading: "EXAMPLES",
+        body: [
+          "Make keys once, for the client's stanza and for the server's access.conf:",
+          "$ fwknop -A tcp/22 -R -D spa.example.com --key-gen --use-hmac --save-rc-stanza",
+          "Then open the port, and log in:",
+          "$ fwknop -n spa.example.com && ssh spa.example.com",
+          "The same at each ssh, by lines of ~/.ssh/config. Keys come from the stanza, the program behind --then carries the connection:",
+          "$ cat ~/.ssh/config\nHost spa.example.com\n  ProxyCommand fwknop -n %h --verify tcp/%p --retry 2 --then nc %h %p",
+          "Reach a host behind the server, by a random port of the server that is printed:",
+          "$ fwknop -n spa.example.com -N 192.168.10.5:22 --nat-rand-port",
+          "Keys from a password manager instead of the file, by lines of the stanza:",
+          "$ grep CMD ~/.fwknoprc\nKEY_CMD             pass show fwknop/key\nHMAC_KEY_CMD        pass show fwknop/hmac",
+          "See what would be sent:",
+          "$ fwknop -n spa.example.com -T -v",
+        ],
+      },
+      {
+        heading: "RC FILE",
+        body: [
+          "~/.fwknoprc holds stanzas. Each begins with a line [NAME]; lines 'VARIABLE value' follow. A value ends at the first blank, ';' or '#', except for commands, which take the whole line. Lines that begin with '#' or ';' are comments. [default] is always read; the stanza of -n wins over it, and the command line over both.",
+          "Where both KEY and KEY_BASE64 are set, KEY is used; then come KEY_FILE, KEY_CMD, standard input, the terminal. The same holds for the HMAC key.",
+          ...rcVariables().map(({ name, describe, option }): Definition => ({
+            term: name, text: `${describe}${describe === "" ? "" : ". "}${option === undefined ? "" : `As --${CLIENT_OPTIONS[option].long}.`}`.trim(),
+          })),
+        ],
+      },
+      {
+        heading: "FILES",
+        body: [
+          { term: "~/.fwknoprc", text: "Stanzas. It must not be writable by others." },
+          { term: "~/.fwknop.run", text: "The last command line, without keys, for --last-cmd." },
+          { term: "~/.fwknop.hosts", text: "The last command line for each server, without keys, for --last-host." },
+        ],
+      },
+      {
+        heading: "ENVIRONMENT",
+        body: [
+          { term: "SPOOF_USER, LOGNAME, USER", text: "The first that is set gives the user name inside the packet; between LOGNAME and USER the login name is tried." },
+          { term: "HOME", text: "Where the files are." },
+        ],
+      },
+      {
+        heading: "EXIT STATUS",
+        body: [
+          { term: "0", text: "The packet was sent; with --verify, the port is open." },
+          { term: "1", text: "It was not: standard error says why, in one line." },
+          { term: "130", text: "Ctrl-C was pressed while a key was asked for." },
+          { term: "other", text: "With --then, the exit status of the program: 126 and 127 when it could not be started, 128 and the number of a signal that ended it." },
+        ],
+      },
+      { heading: "SEE ALSO", body: ["fwknopd(8), fko-tool --help"] },
+    ],
+  };
+}
+
+function serverManual(): Manual {
+  const noHost = { findUser: () => undefined, findGroup: () => undefined, startOfDay: () => 0 };
+  return {
+    description: [
+      "Reads network traffic for encrypted packets of fwknop(8). One that the right key made, that is new, and that asks for no more than access.conf allows opens ports of the firewall for one address and a short time.",
+      "Packets come from tcpdump, which the daemon starts itself, or from a pipe, a capture file or a UDP socket. It runs in the background unless -f is given.",
+    ],
+    sections: [
+      {
+        heading: "EXAMPLES",
+        body: [
+          "Look for mistakes, then start:",
+          "$ fwknopd --check && fwknopd",
+          "Capture with a program of your own:",
+          "$ tcpdump -i eth0 -U -w - 'udp port 62201' | fwknopd --stdin -f",
+        ],
+      },
+      {
+        heading: "FWKNOPD.CONF",
+        body: ["Lines 'VARIABLE value;'. A value may begin with $NAME, a variable that was set before.", ...variableList(daemonVariables())],
+      },
+      {
+        heading: "ACCESS.CONF",
+        body: ["Stanzas of lines 'VARIABLE value'; each begins with SOURCE.", ...variableList(accessVariables(noHost))],
+      },
+      {
+        heading: "SIGNALS",
+        body: [
+          { term: "HUP", text: "Read the files again; a broken file leaves all as it was." },
+          { term: "INT, TERM", text: "Close what is open, remove the chains, end." },
+        ],
+      },
+      {
+        heading: "EXIT STATUS",
+        body: [
+          { term: "0", text: "Success." },
+          { term: "1", text: "A fatal error, told in one line; or, for --status and --kill, no daemon runs." },
+        ],
+      },
+      { heading: "SEE ALSO", body: ["fwknop(8), tcpdump(8), iptables(8)"] },
+    ],
+  };
+}
+
+function variableList(table: object): Definition[] {
+  return (Object.entries(table) as [string, Variable<unknown>][]).map(([name, variable]) => {
+    const synonyms = Object.keys(variable.synonyms ?? {});
+    const parts = [
+      variable.doc,
+      variable.obsolete === undefined ? "" : `Without effect: ${variable.obsolete}`,
+      `Values: ${variable.kind.describe}${variable.default === undefined ? "" : `; ${variable.default} unless set`}.`,
+    ];
+    return { term: [name, ...synonyms].join(", "), text: parts.filter((part) => part !== "").join(" ") };
+  });
+}
