@@ -8,25 +8,15 @@
  * @module
  */
 
-import {
-  type Command, type CommandResult, type Family, FirewallError, type FirewallBackend, type Plan, type Rule,
-} from "../firewall/backend.ts";
-import { commandText } from "../command-text.ts";
+import { type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
 import type { Grant } from "../firewall/grant.ts";
 import type { IpAddress } from "../ip.ts";
 import { Ledger, type Moment } from "../server/expiry.ts";
 import { Alarm, readClocks } from "./clock.ts";
-import { run, type RunResult } from "./run.ts";
+import { performPlan, type PerformOptions } from "./perform-plan.ts";
 
 export { FirewallError } from "../firewall/backend.ts";
-
-/** Where the firewall says what it did; the daemon's log is one. */
-export interface FirewallLog {
-  error(message: string): void;
-  warning(message: string): void;
-  info(message: string): void;
-  debug(message: string): void;
-}
+export type { FirewallLog } from "./perform-plan.ts";
 
 /** The clocks and the timer, as the daemon or a test has them. */
 export interface FirewallClock {
@@ -36,19 +26,12 @@ export interface FirewallClock {
 }
 
 /** How commands are run and how grants are kept. */
-export interface FirewallOptions {
+export interface FirewallOptions extends PerformOptions {
   readonly backend: FirewallBackend;
-  readonly log: FirewallLog;
   /** Remove rules that are there at the start instead of adopting them (FLUSH_IPT_AT_INIT). */
   readonly clearAtStart: boolean;
   /** Leave nothing behind at the end (FLUSH_IPT_AT_EXIT). */
   readonly clearAtStop: boolean;
-  /** How often a failing command is run (IPT_EXEC_TRIES), 1 when absent. */
-  readonly tries?: number;
-  /** Pause between two tries, seconds (IPT_EXEC_SLEEP), 0 when absent. */
-  readonly pauseSeconds?: number;
-  /** Limit for one command, seconds (IPT_CMD_ALARM), 30 when absent. */
-  readonly timeoutSeconds?: number;
   /** How long a grant waits for others to share its transaction, milliseconds, 5 when absent. */
   readonly gatherMs?: number;
   /**
@@ -56,8 +39,6 @@ export interface FirewallOptions {
    * never. See {@link sweepSeconds}.
    */
   readonly sweepSeconds?: number;
-  /** Replaces the runner in tests. */
-  readonly run?: typeof run;
   /** Replaces the clocks in tests. */
   readonly clock?: FirewallClock;
 }
@@ -86,17 +67,11 @@ const MAX_WAITING = 10_000;
 /** Grants of one transaction: keeps it below a second on a slow machine. */
 const MAX_BATCH = 1000;
 
-/** Listings are read whole: 10,000 rules are about 1.2 MB. */
-const MAX_OUTPUT_BYTES = 64 << 20;
-
 /** When something was closed anyway, a look for rules of others is taken after this time already. */
 const SWEEP_AFTER_CLOSING_MS = 2000;
 
 /** The longest pause between two tries to close something. */
 const MAX_POSTPONE_MS = 60_000;
-
-/** What a dry run or a plan without commands is told. */
-const NOTHING: CommandResult = { status: 0, stdout: "", stderr: "" };
 
 /**
  * Turns RULES_CHECK_THRESHOLD, which counted turns of a polling loop, into a time: 15 seconds for
@@ -492,38 +467,9 @@ export class Firewall {
     }
   }
 
-  async #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
-    let result = NOTHING;
-    for (;;) {
-      const step = plan.next(result);
-      if (step.done) return step.value;
-      if (step.value.kind === "note") this.#options.log[step.value.level](step.value.message);
-      else result = await this.#runCommand(step.value);
-    }
+  #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
+    return performPlan(plan, this.#options);
   }
-
-  async #runCommand(command: Command): Promise<CommandResult> {
-    const { log, tries = 1, pauseSeconds = 0, timeoutSeconds = 30 } = this.#options;
-    for (let attempt = 1; ; attempt++) {
-      const result = resultOf(await (this.#options.run ?? run)(command.argv, {
-        ...(command.stdin === undefined ? {} : { input: command.stdin }),
-        timeoutMs: 1000 * timeoutSeconds,
-        maxOutputBytes: MAX_OUTPUT_BYTES,
-      }));
-      log.debug(`${command.purpose}() CMD: '${commandText(command.argv, command.stdin)}' `
-        + `(res: ${result.failure ?? result.status}, err: ${result.stderr.trim()})`);
-      const answered = result.failure === undefined && (command.answers ?? [0]).includes(result.status ?? -1);
-      if (answered || attempt >= tries || result.failure === "ENOENT") return result;
-      if (pauseSeconds > 0) await new Promise((resolve) => setTimeout(resolve, 1000 * pauseSeconds));
-    }
-  }
-}
-
-function resultOf({ status, signal, timedOut, truncated, startError, stdout, stderr, durationMs }: RunResult): CommandResult {
-  const failure = startError?.code ?? (timedOut ? "TIMEOUT" : signal !== undefined ? "SIGNAL" : truncated ? "TRUNCATED" : undefined);
-  if (failure === undefined) return { status, stdout, stderr };
-  const said = startError?.message ?? (timedOut ? `killed after ${Math.round(durationMs)} ms` : signal !== undefined ? `ended by ${signal}` : "its output is too long");
-  return { status, stdout, stderr: stderr.trim() === "" ? said : `${said}: ${stderr}`, failure };
 }
 
 function placeOf(rule: Rule): string {
