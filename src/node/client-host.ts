@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { userInfo } from "node:os";
 import { type Bytes, wipe } from "../bytes.ts";
 import { codeOf } from "./system-error.ts";
@@ -35,11 +35,30 @@ export function systemHost(): ClientHost {
     env: process.env,
     write: writeWhole,
     now: Date.now,
-    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    randomBytes,
     loginName,
     readLine,
     close: closeSync,
   };
+}
+
+/** From the kernel itself: node:crypto and WebCrypto would take a tenth of the client's start to load (measured). */
+function randomBytes(length: number): Bytes {
+  const bytes = new Uint8Array(length);
+  let descriptor: number;
+  try {
+    descriptor = openSync("/dev/urandom", "r");
+  } catch { // no such device: not a Unix, or a bare chroot
+    return crypto.getRandomValues(bytes);
+  }
+  let count = 0;
+  while (count < length) {
+    const more = readSync(descriptor, bytes, count, length - count, null);
+    if (more === 0) throw new Error("Cannot read /dev/urandom: it has ended");
+    count += more;
+  }
+  closeSync(descriptor);
+  return bytes;
 }
 
 function loginName(): string | undefined {

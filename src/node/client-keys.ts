@@ -3,12 +3,9 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
-import { type Bytes, concatBytes, constantTimeEqual, utf8Bytes, wipe } from "../bytes.ts";
+import { type Bytes, constantTimeEqual, utf8Bytes, wipe } from "../bytes.ts";
 import { checkKeyLength, decodeKey, findKeyInFile, type KeyKind, MAX_KEY_LENGTH } from "../client/key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf } from "../client/settings.ts";
-import { splitWords } from "../client/words.ts";
-import { commandText } from "../command-text.ts";
 import { printableText } from "../foreign-text.ts";
 import type { ClientHost } from "./client-host.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
@@ -108,7 +105,10 @@ async function findKey(source: KeySource, settings: ClientSettings, host: Client
   if (source.plain !== undefined) return source.plain.slice();
   if (source.base64 !== undefined) return decoded(source.base64, source.kind);
   if (source.file !== undefined) return keyFromFile(source.file, settings, output);
-  if (source.command !== undefined) return keyFromCommand(source.command, host);
+  if (source.command !== undefined) {
+    const { keyFromCommand } = await import("./client-key-command.ts");
+    return keyFromCommand(source.command, host.env);
+  }
   if (source.lastPlain !== undefined) return source.lastPlain.slice();
   if (source.lastBase64 !== undefined) return decoded(source.lastBase64, source.kind);
   const descriptor = settings.stdin ? 0 : settings.fd;
@@ -151,39 +151,4 @@ function closeDescriptor(settings: ClientSettings, host: ClientHost): void {
   try {
     host.close(settings.fd);
   } catch { /* it was never open, and no key was needed from it */ }
-}
-
-const COMMAND_TIMEOUT_MS = 120_000;
-const MAX_COMMAND_OUTPUT_BYTES = 1 << 16;
-
-/** The first line that a command prints. It has our terminal and environment: a password manager may have to ask. */
-function keyFromCommand(command: string, host: ClientHost): Promise<Bytes> {
-  const [program, ...args] = splitWords(command) ?? [];
-  if (program === undefined) throw new ClientError(`Key command: expected a program and its arguments, quotes in pairs, got '${printableText(command)}'`);
-  const shown = printableText(commandText([program, ...args]), 200);
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], env: { ...host.env }, timeout: COMMAND_TIMEOUT_MS });
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    child.stdout.on("data", (chunk: Uint8Array) => {
-      length += chunk.length;
-      if (length > MAX_COMMAND_OUTPUT_BYTES) child.kill();
-      else chunks.push(chunk);
-    });
-    child.on("error", (cause) => reject(new ClientError(`Key command ${shown} cannot be started: ${reasonOf(cause)}`, { cause })));
-    child.on("close", (status, signal) => {
-      const output = concatBytes(...chunks);
-      wipe(...chunks);
-      const end = output.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-      const line = output.slice(0, end < 0 ? output.length : end);
-      wipe(output);
-      if (status === 0 && line.length > 0) {
-        resolve(line);
-        return;
-      }
-      wipe(line);
-      const how = status === 0 ? "printed nothing" : signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
-      reject(new ClientError(`Key command ${shown} ${how}, expected the key on its first line`));
-    });
-  });
 }

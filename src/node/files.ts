@@ -5,13 +5,12 @@
  * @module
  */
 
-import { randomBytes } from "node:crypto";
 import {
   closeSync, constants, fchmodSync, fchownSync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readSync,
   realpathSync, renameSync, statSync, unlinkSync, writeSync, type Stats,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, hexText } from "../bytes.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
 /** A file or folder could not be used. `code` is the system's (`ENOENT`, `EACCES` …) or one of `NOT_REGULAR`, `TOO_LARGE`, `NOT_A_FOLDER`. */
@@ -155,7 +154,7 @@ export function judgeFile(path: string, stats: Pick<Stats, "mode" | "uid">, ownU
 export function writeFileAtomically(path: string, bytes: Uint8Array, mode: number): void {
   const target = resolveTarget(path);
   const folder = dirname(target);
-  const temporary = join(folder, `.${basename(target)}.${randomBytes(8).toString("hex")}`);
+  const temporary = join(folder, `.${basename(target)}.${hexText(crypto.getRandomValues(new Uint8Array(8)))}`);
   const old = statOrUndefined(target);
   if (old !== undefined && !old.isFile()) throw notRegular(path);
   let descriptor: number | undefined;
