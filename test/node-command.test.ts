@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { runCommand, wrapCommand } from "../src/node/command.ts";
-import { findProgram } from "../src/node/find-program.ts";
 import { identifyProcess } from "../src/node/process-identity.ts";
 import { findGroup, findUser } from "../src/node/users.ts";
+import { requirePeers, requireRoot } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-command-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -56,9 +56,8 @@ test("runCommand() says why a program cannot be started", async () => {
   assert.deepEqual([result.exitStatus, result.startError], [undefined, "No such file or directory"]);
 });
 
-const cannotChange = process.getuid?.() !== 0 ? "not root" : findProgram("setpriv") === undefined ? "setpriv is not installed (package util-linux)" : findUser("nobody") === undefined ? "no user nobody" : false;
-
-test("runCommand() runs as the user, with his groups and none of ours", { skip: cannotChange }, async () => {
+test("runCommand() runs as the user, with his groups and none of ours", async (t) => {
+  if (!(requireRoot(t) && requirePeers(t, "setpriv"))) return;
   const nobody = findUser("nobody")!;
   const ids = await runCommand(["sh", "-c", "id -u; id -g; id -G; echo $HOME $USER"], { ...self, identity: { kind: "user", user: nobody } });
   assert.deepEqual(ids.output.split("\n"), [String(nobody.uid), String(nobody.gid), String(nobody.gid), `${nobody.home} nobody`]);
@@ -67,7 +66,8 @@ test("runCommand() runs as the user, with his groups and none of ours", { skip: 
   assert.equal(other.output, String(group.gid));
 });
 
-test("runCommand() names the program that somebody else could not start", { skip: cannotChange }, async () => {
+test("runCommand() names the program that somebody else could not start", async (t) => {
+  if (!(requireRoot(t) && requirePeers(t, "setpriv"))) return;
   const result = await runCommand(["/no/such/program"], { ...self, identity: { kind: "user", user: findUser("nobody")! } });
   assert.equal(result.startError, "failed to execute /no/such/program: No such file or directory");
 });

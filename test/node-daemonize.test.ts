@@ -83,9 +83,10 @@ test("startDaemon() names the signal that ended the daemon", () => {
 test("startDaemon() passes on the signal that ends the wait", async () => {
   const { argv } = argvFor("wait");
   const parent = spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "pipe"] });
+  let daemon = 0;
   try {
     const ended = once(parent, "close");
-    const daemon = await new Promise<number>((resolve) => {
+    daemon = await new Promise<number>((resolve) => {
       const timer = setInterval(() => {
         const pid = Number(readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8").split(" ").find((each) => each !== ""));
         if (pid > 0 && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("daemon-fixture")) {
@@ -101,5 +102,6 @@ test("startDaemon() passes on the signal that ends the wait", async () => {
     await until(() => identifyProcess(daemon) === undefined);
   } finally {
     parent.kill("SIGKILL");
+    if (daemon !== 0 && identifyProcess(daemon) !== undefined) process.kill(daemon, "SIGKILL");
   }
 });

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ensurePrivateFolder, FileError, judgeFile, kindOfPath, readOwnFile, writeFileAtomically } from "../src/node/files.ts";
+import { requireRoot } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-files-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,7 +22,6 @@ function place(content: string | Uint8Array = "x", mode = 0o600): string {
 }
 
 const options = { maxBytes: 1000, kind: "access" } as const;
-const isRoot = process.geteuid?.() === 0;
 
 test("readOwnFile() returns the content of a private file without a problem", () => {
   const read = readOwnFile(place("KEY x\n"), options);
@@ -43,7 +43,8 @@ test("readOwnFile() refuses what is one byte too long", () => {
   assert.throws(() => readOwnFile(place("y".repeat(1001)), options), (error) => error instanceof FileError && error.code === "TOO_LARGE");
 });
 
-test("readOwnFile() gives the two phrases of the C daemon for mode and owner", { skip: !isRoot && "not root" }, () => {
+test("readOwnFile() gives the two phrases of the C daemon for mode and owner", (t) => {
+  if (!requireRoot(t)) return;
   const path = place("x", 0o644);
   chownSync(path, 12345, 12345);
   const messages = readOwnFile(path, options).problems.map((problem) => problem.message);
@@ -96,7 +97,8 @@ test("writeFileAtomically() makes a file with the mode that was asked for, whate
   assert.equal(statSync(path).mode & 0o7777, 0o644);
 });
 
-test("writeFileAtomically() keeps the owner and never widens the mode", { skip: !isRoot && "not root" }, () => {
+test("writeFileAtomically() keeps the owner and never widens the mode", (t) => {
+  if (!requireRoot(t)) return;
   const path = place("old", 0o440);
   chownSync(path, 1234, 4321);
   writeFileAtomically(path, new TextEncoder().encode("new"), 0o600);

@@ -11,6 +11,7 @@ import { findProgram } from "../src/node/find-program.ts";
 import { Log } from "../src/node/log.ts";
 import { FACILITIES, isJournalStream, loggerArgv, openJournal, openLogger, openStderr, type LogSink } from "../src/node/syslog.ts";
 import type { LogLevel } from "../src/server/log-record.ts";
+import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-log-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -221,7 +222,8 @@ test("openLogger() starts a killed logger again", async () => {
 
 const logger = findProgram("logger");
 
-test("loggerArgv() is understood by the logger of this system", { skip: logger === undefined && "logger is not installed (package bsdutils)" }, () => {
+test("loggerArgv() is understood by the logger of this system", (t) => {
+  if (!requirePeers(t, "logger")) return;
   const [program, ...args] = loggerArgv(logger!, who, "prefix", "info");
   const run = spawnSync(program, [...args, "-s", "--no-act", "--socket-errors=off"], { input: "<155>bad\n<159>detail\n", encoding: "utf8", timeout: 10_000 });
   assert.equal(run.status, 0);

@@ -9,6 +9,7 @@ import { killDaemon, reportStatus, restartDaemon } from "../src/node/daemon-cont
 import { findProgram } from "../src/node/find-program.ts";
 import { daemonStatus, lockPidFile, type PidFileLock } from "../src/node/pid-file.ts";
 import { identifyByPs, identifyProcess } from "../src/node/process-identity.ts";
+import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-pid-"));
 const children: ChildProcess[] = [];
@@ -47,7 +48,8 @@ test("lockPidFile() gives the lock to one, and tells the others whose it is", ()
   lock(path).close();
 });
 
-test("lockPidFile() takes the lock in a way that lockf() sees", { skip: findProgram("python3") === undefined && "python3 is not installed" }, () => {
+test("lockPidFile() takes the lock in a way that lockf() sees", (t) => {
+  if (!requirePeers(t, "python3")) return;
   const path = fresh();
   const mine = lock(path);
   const attempt = (): number | null => spawnSync("python3", ["-c", "import fcntl,sys;fcntl.lockf(open(sys.argv[1],'r+'),fcntl.LOCK_EX|fcntl.LOCK_NB)", path], { stdio: "ignore" }).status;
@@ -57,7 +59,8 @@ test("lockPidFile() takes the lock in a way that lockf() sees", { skip: findProg
   assert.equal(attempt(), 0);
 });
 
-test("lockPidFile() leaves a file alone that another holds with lockf()", { skip: findProgram("python3") === undefined && "python3 is not installed" }, async () => {
+test("lockPidFile() leaves a file alone that another holds with lockf()", async (t) => {
+  if (!requirePeers(t, "python3")) return;
   const path = fresh();
   writeFileSync(path, "4242\n");
   await waiter("python3", "-c", "import fcntl,sys,time;f=open(sys.argv[1],'r+');fcntl.lockf(f,fcntl.LOCK_EX);print('locked',flush=True);time.sleep(60)", path);
@@ -191,7 +194,8 @@ test("identifyProcess() gives a living process one identity, and a zombie none",
   assert.equal(process.kill(zombie, 0), true);
 });
 
-test("identifyByPs() agrees that a process lives, where there is no /proc", { skip: findProgram("ps") === undefined && "ps is not installed (package procps)" }, async () => {
+test("identifyByPs() agrees that a process lives, where there is no /proc", async (t) => {
+  if (!requirePeers(t, "ps")) return;
   const child = await sleeper();
   const identity = identifyByPs(child.pid);
   assert.equal(identity?.name, "sh");

@@ -10,6 +10,7 @@ import { readableSource } from "../src/node/byte-source.ts";
 import { kindOfDescriptor, openStdin } from "../src/node/stdin-source.ts";
 import { Readable } from "node:stream";
 import { generator } from "./support/gen.ts";
+import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-stdin-"));
 const children: ChildProcess[] = [];
@@ -93,14 +94,16 @@ test("kindOfDescriptor() calls a terminal a terminal whatever else it is", () =>
   closeSync(descriptor);
 });
 
-test("openStdin() refuses a terminal", { skip: spawnSync("script", ["--version"]).error !== undefined && "script(1) is not installed (package bsdutils)" }, () => {
+test("openStdin() refuses a terminal", (t) => {
+  if (!requirePeers(t, "script")) return;
   const run = spawnSync("script", ["-qec", reader.map((word) => `'${word}'`).join(" "), "/dev/null"], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8", timeout: 20_000 });
   assert.equal(run.stdout.trim(), "TERMINAL");
 });
 
 const DATAGRAM = "import socket,subprocess,sys\na,b=socket.socketpair(socket.AF_UNIX,socket.SOCK_DGRAM)\nsys.exit(subprocess.call(sys.argv[1:],stdin=a))";
 
-test("openStdin() refuses a datagram socket", { skip: spawnSync("python3", ["--version"]).error !== undefined && "python3 is not installed" }, () => {
+test("openStdin() refuses a datagram socket", (t) => {
+  if (!requirePeers(t, "python3")) return;
   const run = spawnSync("python3", ["-c", DATAGRAM, ...reader], { encoding: "utf8", timeout: 20_000 });
   assert.equal(run.stdout.trim(), "DATAGRAM");
 });

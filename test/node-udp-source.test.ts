@@ -4,10 +4,10 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { after, test } from "node:test";
-import { findProgram } from "../src/node/find-program.ts";
 import { formatIp } from "../src/ip.ts";
 import { openUdpSource, type DatagramSource, type UdpSourceOptions } from "../src/node/udp-source.ts";
 import type { Datagram } from "../src/packet.ts";
+import { requirePeers, requireRoot } from "./support/require-peer.ts";
 
 const opened: DatagramSource[] = [];
 after(() => Promise.all(opened.map((source) => source.close())));
@@ -108,7 +108,8 @@ test("closing ends the iteration and frees the port", async () => {
 
 const ACTIVATE = "import os,socket,sys\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind(('127.0.0.1',0))\ns.fileno()!=3 and os.dup2(s.fileno(),3)\nos.set_inheritable(3,True)\nprint(s.getsockname()[1],flush=True)\nos.environ['LISTEN_FDS']='1'\nos.environ['LISTEN_PID']=str(os.getpid())\nos.execvp(sys.argv[1],sys.argv[1:])";
 
-test("openUdpSource() takes a socket that was opened for us", { skip: findProgram("python3") === undefined && "python3 is not installed" }, async () => {
+test("openUdpSource() takes a socket that was opened for us", async (t) => {
+  if (!requirePeers(t, "python3")) return;
   const script = `
     import { takeActivatedSockets } from "./src/node/activated-sockets.ts";
     import { openUdpSource } from "./src/node/udp-source.ts";
@@ -133,7 +134,8 @@ test("openUdpSource() takes a socket that was opened for us", { skip: findProgra
   }
 });
 
-test("openUdpSource() follows addresses that come and go", { skip: (process.getuid?.() !== 0 || findProgram("unshare") === undefined || findProgram("ip") === undefined) && "needs root, unshare and ip" }, () => {
+test("openUdpSource() follows addresses that come and go", (t) => {
+  if (!(requireRoot(t) && requirePeers(t, "unshare", "ip"))) return;
   const script = `
     import { execFileSync } from "node:child_process";
     import { openUdpSource } from "./src/node/udp-source.ts";

@@ -50,7 +50,15 @@ export function startDaemon(options: DaemonizeOptions): Promise<DaemonizeResult>
   const { main, args, lock } = options;
   const [program, ...words] = programArgv(main, ...args);
   return new Promise((resolve) => {
-    let child: ChildProcess;
+    let child: ChildProcess | undefined;
+    const passOn = (signal: NodeJS.Signals): void => void child?.kill(signal);
+    const signals = ["SIGINT", "SIGTERM"] as const;
+    const settle = (result: DaemonizeResult): void => {
+      for (const signal of signals) process.off(signal, passOn);
+      resolve(result);
+    };
+    // Before there is a child: a signal that comes while it is made is dealt with after that.
+    for (const signal of signals) process.on(signal, passOn);
     try {
       child = spawn(program, words, {
         detached: true,
@@ -59,32 +67,26 @@ export function startDaemon(options: DaemonizeOptions): Promise<DaemonizeResult>
         stdio: ["ignore", "ignore", "ignore", "pipe", lock?.descriptor ?? "ignore"],
       });
     } catch (error) {
-      resolve({ exitStatus: 1, text: `Cannot start the daemon: ${reasonOf(error)}\n` });
+      settle({ exitStatus: 1, text: `Cannot start the daemon: ${reasonOf(error)}\n` });
       return;
     }
-    const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
-    const signals = ["SIGINT", "SIGTERM"] as const;
-    for (const signal of signals) process.on(signal, passOn);
-    const settle = (result: DaemonizeResult): void => {
-      for (const signal of signals) process.off(signal, passOn);
-      resolve(result);
-    };
+    const started = child;
 
     let text = "";
-    const pipe = child.stdio[READY_DESCRIPTOR] as Readable;
+    const pipe = started.stdio[READY_DESCRIPTOR] as Readable;
     pipe.on("error", () => {}); // a reset when it dies; "close" tells
     pipe.on("data", (chunk: Uint8Array) => {
       if (text.length < MAX_TEXT) text += String(chunk);
       const mark = text.indexOf(READY_MARK);
       if (mark < 0) return;
       pipe.destroy();
-      child.unref();
+      started.unref();
       settle({ exitStatus: 0, text: text.slice(0, mark) });
     });
-    child.on("error", (error) => {
-      if (child.pid === undefined) settle({ exitStatus: 1, text: `Cannot start the daemon: ${reasonOf(error)}\n` });
+    started.on("error", (error) => {
+      if (started.pid === undefined) settle({ exitStatus: 1, text: `Cannot start the daemon: ${reasonOf(error)}\n` });
     });
-    child.on("close", (status, signal) => {
+    started.on("close", (status, signal) => {
       const end = signal === null ? "" : `The daemon died of ${signal} before it was ready\n`;
       settle({ exitStatus: status || (signal === null ? 1 : 128 + constants.signals[signal]), text: text + end });
     });
