@@ -186,15 +186,19 @@ export function argumentFiles(options: ClientOptions, host: ClientHost): Argumen
  *
  * @param files where
  * @param scanned the options
+ * @param options whether it is kept as the last one for its server, too
  * @param output for warnings
  */
-export function keepCommandLine(files: ArgumentFiles, scanned: ScannedArguments<ClientOptions>, output: ClientOutput): void {
+export function keepCommandLine(
+  files: ArgumentFiles, scanned: ScannedArguments<ClientOptions>, options: { readonly ofHost: boolean }, output: ClientOutput,
+): void {
   const { text, left } = formatCommandLine(scanned);
   if (left.length > 0) output.info(`[-] Not kept for --last-cmd, because of their secrets: ${left.join(" ")}`);
   try {
     writePrivately(files.last, `${text}\n`);
-    const others = files.hosts === undefined ? undefined : rememberForHost(readKept(files.hosts) ?? "", scanned);
-    if (others !== undefined) writePrivately(files.hosts!, others);
+    if (!options.ofHost || files.hosts === undefined) return;
+    const others = rememberForHost(readKept(files.hosts) ?? "", scanned);
+    if (others !== undefined) writePrivately(files.hosts, others);
   } catch (error) {
     output.warning(`Unable to save command line arguments: ${reasonOf(error)} (${printableText(files.last, 200)})`);
   }

@@ -137,7 +137,7 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
       return 0;
     }
     if (settings.saveRcStanza && rc !== undefined) saveRcStanza(rc, given, host, output);
-    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, output);
+    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test }, output);
     return await knock(settings, host, output);
   } finally {
     if (rc !== undefined) wipe(rc.bytes);

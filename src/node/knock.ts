@@ -39,7 +39,8 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   try {
     const { listed, target, outcome } = await knockUntilOpen(settings, facts, keys, host, output);
     if (settings.json) output.result(formatJsonReport(listed, target, outcome));
-    if (settings.test) await showDecoded(listed, settings, keys, output);
+    // What we make opens with the same keys; only GnuPG may lack the one to open it with.
+    if (settings.test && (output.verbosity > 0 || listed.mode === "asymmetric")) await showDecoded(listed, settings, keys, output);
     if (outcome.verify !== undefined && outcome.verify.state !== "open") return 1;
   } finally {
     wipe(keys.cipher, ...(keys.hmac ? [keys.hmac] : []));
