@@ -155,15 +155,8 @@ export class Settings {
    * C leaves all of them and 1.x has no others.
    */
   #expand(text: string, lookUp: (name: string) => string | undefined, place: Place): string | undefined {
-    let unknown: string | undefined;
-    const expanded = text.replace(/\$(\w+)/g, (whole, name: string, at: number) => {
-      const [, capitals, rest] = /^([A-Z_]*)(.*)$/.exec(name)!;
-      const value = lookUp(name) ?? (rest === "" ? undefined : lookUp(capitals!)?.concat(rest!));
-      if (value === undefined && at === 0) unknown = name;
-      return value ?? whole;
-    });
+    const { text: expanded, unknown } = replaceNames(text, lookUp);
     const complain = (message: string): void => void this.problems.push({ severity: "warning", ...place, message });
-    if (text === "$" || (text.startsWith("$") && !/^\$\w/.test(text))) unknown = "";
     if (unknown !== undefined) {
       complain(withSuggestion(`Invalid embedded variable in: ${shown(text)}. Ignoring unknown configuration parameter: ${shown(unknown)}`, unknown, this.#index.keys()));
       return undefined;
@@ -182,8 +175,8 @@ export class Settings {
     this.#resolved.set(name, undefined);
     const member = (this.#index.get(name)?.member ?? name) as DaemonVariableName;
     const raw = commandLine[member] ?? this.#lastLine(name, member)?.text ?? this.#defaultText(member);
-    const text = raw?.replace(/\$(\w+)/g, (whole, inner: string) => this.#laterText(inner, commandLine) ?? whole);
-    if (text !== undefined && text.length <= MAX_VALUE) this.#resolved.set(name, text);
+    const expanded = raw === undefined ? undefined : replaceNames(raw, (inner) => this.#laterText(inner, commandLine));
+    if (expanded !== undefined && expanded.unknown === undefined && expanded.text.length <= MAX_VALUE) this.#resolved.set(name, expanded.text);
     return this.#resolved.get(name);
   }
 
@@ -199,6 +192,19 @@ export class Settings {
   #expandDefault(text: string): string {
     return text.replace(/\$([A-Z_]+)/g, (whole, name: DaemonVariableName) => this.#settings.get(name)?.text ?? this.#defaultText(name) ?? whole);
   }
+}
+
+/** Replaces each `$NAME` that is known; gives the name at the beginning when it is not. */
+function replaceNames(text: string, lookUp: (name: string) => string | undefined): { readonly text: string; readonly unknown: string | undefined } {
+  let unknown = /^\$(?!\w)/.test(text) ? "" : undefined;
+  const replaced = text.replace(/\$(\w+)/g, (whole, name: string, at: number) => {
+    // C ends a name at the first character that is no capital.
+    const [, capitals, rest] = /^([A-Z_]*)(.*)$/.exec(name)!;
+    const value = lookUp(name) ?? (rest === "" ? undefined : lookUp(capitals!)?.concat(rest!));
+    if (value === undefined && at === 0) unknown = name;
+    return value ?? whole;
+  });
+  return { text: replaced, unknown };
 }
 
 /** Stands in for the row of a name that has none. */
