@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
 import { type Bytes, hexText, utf8Bytes } from "../src/bytes.ts";
-import type { HashFunction } from "../src/hash.ts";
+import type { Hash, HashFunction } from "../src/hash.ts";
 import { HmacKey } from "../src/hmac.ts";
 import { md5 } from "../src/md5.ts";
 import { sha1, sha256, sha384, sha512 } from "../src/sha.ts";
@@ -236,6 +236,34 @@ describe("HmacKey", () => {
       seen.add(hexText(hmac.sign(changed)));
     }
     assert.equal(seen.size, 8 * message.length + 1);
+  });
+
+  it("HmacKey wipes the padded key and the inner digest after use", () => {
+    const given: Uint8Array[] = [];
+    // Remembers the arrays themselves, to look at what is left in them.
+    const watching: HashFunction = {
+      ...sha256,
+      create() {
+        const hash = sha256.create();
+        const watched: Hash = {
+          update(data) {
+            given.push(data);
+            hash.update(data);
+            return watched;
+          },
+          digest: () => hash.digest(),
+          digestInto: (target) => hash.digestInto(target),
+          copyFrom: () => watched,
+          wipe: () => hash.wipe(),
+        };
+        return watched;
+      },
+    };
+    const hmac = new HmacKey(watching, repeated(100, 0x55));
+    assert.equal(given.length, 3, "the long key, and two padded blocks");
+    assert.deepEqual(given.slice(1), [new Uint8Array(64), new Uint8Array(64)]);
+    hmac.sign(repeated(5, 1));
+    assert.deepEqual(given[4], new Uint8Array(32), "the inner digest");
   });
 
   it("HmacKey.sign() throws after wipe() rather than sign under no key", () => {

@@ -209,6 +209,28 @@ describe("encryptRijndael() and decryptRijndael() against node:crypto", () => {
   });
 });
 
+describe("encryptRijndael() and decryptRijndael() with secrets", () => {
+  it("encryptRijndael() and decryptRijndael() wipe their round keys", (context) => {
+    const schedules: Int32Array[] = [];
+    for (const cipher of [aesEncryption(), aesDecryption()]) {
+      const { expandKey } = cipher;
+      context.mock.method(cipher, "expandKey", (key: Uint8Array) => {
+        const words = expandKey(key);
+        schedules.push(words);
+        return words;
+      });
+    }
+    for (const mode of MODES) {
+      const options = { mode, key: new Uint8Array(32).fill(1), iv: new Uint8Array(16).fill(2) };
+      encryptRijndael(new Uint8Array(48), options);
+      decryptRijndael(new Uint8Array(48), options);
+    }
+    // One for each call, and for the inverse cipher of ECB and CBC the forward one that it is made from.
+    assert.equal(schedules.length, 2 * MODES.length + 2);
+    for (const words of schedules) assert.deepEqual(words, new Int32Array(60));
+  });
+});
+
 describe("encryptRijndael() and decryptRijndael() with wrong sizes", () => {
   const block = new Uint8Array(16);
   const directions = [["encryptRijndael()", encryptRijndael, "encrypt"], ["decryptRijndael()", decryptRijndael, "decrypt"]] as const;
