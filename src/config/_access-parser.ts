@@ -141,7 +141,7 @@ class Reader {
       "%include_folder": (folder) => this.#includeFolder(folder, parents, entry),
       "%include_keys": (file) => {
         if (draft === undefined) say("warning", "%include_keys before the first SOURCE is ignored");
-        else this.#includeKeys(file, draft, say);
+        else this.#includeKeys(file, draft, (severity, message) => say(severity, message, entry.restColumn));
       },
     };
     const directive = Object.hasOwn(directives, name) ? directives[name] : undefined;
@@ -208,7 +208,10 @@ class Reader {
       return undefined;
     }
     if (value === undefined) {
-      if (current !== undefined) current.broken = true;
+      if (current !== undefined) {
+        current.broken = true;
+        current.given.add(name);
+      }
       say("error", `Invalid access file entry: ${name} has no value`);
       return undefined;
     }
