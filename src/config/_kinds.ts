@@ -104,7 +104,7 @@ export const addresses: TextKind<AddressList> = {
   describe: "address list",
   parse(text, name) {
     const parsed = parseAddressList(text);
-    return parsed.ok ? parsed : { ...parsed, message: `${parsed.message}: Fatal invalid ${name}` };
+    return parsed.ok ? parsed : { ...parsed, message: `${parsed.message.replace(/\.$/, "")}: Fatal invalid ${name}` };
   },
 };
 
