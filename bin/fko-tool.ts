@@ -1,4 +1,6 @@
 #!/usr/bin/env node
 import { runTool } from "../src/node/fko-tool.ts";
 
-process.exitCode = await runTool(process.argv.slice(2));
+void runTool(process.argv.slice(2)).then((status) => {
+  process.exitCode = status;
+});

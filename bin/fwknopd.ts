@@ -1,4 +1,6 @@
 #!/usr/bin/env node
 import { runServer } from "../src/node/fwknopd.ts";
 
-process.exitCode = await runServer(process.argv.slice(2));
+void runServer(process.argv.slice(2)).then((status) => {
+  process.exitCode = status;
+});

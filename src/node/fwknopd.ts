@@ -178,7 +178,7 @@ async function runDaemonProgram(
   const isForeground = options.foreground || options.stdin || options.exitParseDigestCache;
   const lock = readiness?.lock ? adoptPidFile(config.FWKNOP_PID_FILE, readiness.lock.descriptor, readiness.lock.guard) : takeLock(config);
   if (!isForeground && readiness === undefined) {
-    const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: absolutePaths(argv, options), lock });
+    const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: [...process.argv.slice(2, process.argv.length - argv.length), ...absolutePaths(argv, options)], lock });
     writeSync(2, text);
     return exitStatus;
   }

@@ -29,7 +29,6 @@ export const DECODE: Program<DecodeOptions> = {
   synopsis: ["[OPTION...] [PACKET|-]"],
   options: OPTIONS,
   groups: { keys: "Keys", output: "Output" },
-  sections: [],
 };
 
 /**

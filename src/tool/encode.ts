@@ -73,7 +73,6 @@ export const ENCODE: Program<EncodeOptions> = {
   synopsis: ["[OPTION...] ADDRESS,PROTO/PORT[,PROTO/PORT...]"],
   options: OPTIONS,
   groups: { keys: "Keys", fields: "Fields", output: "Output" },
-  sections: [],
 };
 
 /** What the world gives to a packet. */

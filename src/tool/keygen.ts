@@ -47,5 +47,4 @@ export const KEYGEN: Program<KeygenOptions> = {
   synopsis: ["[OPTION]..."],
   options: OPTIONS,
   groups: { keys: "Keys", output: "Output" },
-  sections: [],
 };

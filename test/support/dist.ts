@@ -57,7 +57,7 @@ async function lock(): Promise<void> {
 }
 
 function isStale(): boolean {
-  const built = modified(join(ROOT, "dist", "fwknopd.js")); // the last to be written and made executable
+  const built = modified(join(ROOT, "dist", "fko-tool.js")); // the last to be written and made executable
   return built === undefined || SOURCES.some((source) => newest(join(ROOT, source)) > built);
 }
 
