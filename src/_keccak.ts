@@ -2,7 +2,7 @@
  * The permutation Keccak-f[1600] (FIPS 202 §3).
  *
  * The 25 lanes of 64 bits are pairs of words, low first: lane (x, y) is at 2·(x + 5·y). A round reads one array and
- * writes the other, row by row, with the rotations of §3.2.2 and the walk of §3.2.3 written out (measured: 3 times as
+ * writes the other, row by row, with the rotations of §3.2.2 and the walk of §3.2.3 written out (measured: 2.5 times as
  * fast as loops over tables, and faster than 100 local variables, which no processor has registers for).
  *
  * @module
