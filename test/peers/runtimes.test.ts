@@ -37,7 +37,7 @@ describe("runtimes", { concurrency: 2 }, () => {
 
   for (const { name, binaries, run = [] } of RUNTIMES) {
     const require = (t: TestContext): string | undefined =>
-      requirePeer(t, `${name}: npm ci --prefix test/runtimes --ignore-scripts`, () => binaries.map((binary) => join(ROOT, "test/runtimes/node_modules", binary)).find(existsSync));
+      requirePeer(t, `${name}: run npm ci --ignore-scripts in test/runtimes`, () => binaries.map((binary) => join(ROOT, "test/runtimes/node_modules", binary)).find(existsSync));
     const start = (runtime: string, program: string, args: readonly string[], stdin: "ignore" | "pipe" = "ignore"): WatchedChild =>
       new WatchedChild(`${name}, ${program}`, spawn(runtime, [...run, program, ...args], {
         cwd: folder,
