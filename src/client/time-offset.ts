@@ -18,10 +18,10 @@ const MAX_COUNT = 65536;
  * @returns seconds, at least 0
  */
 export function parseTimeOffset(text: string): Parsed<number> {
-  const [, digits, unit] = /^\s*(\d{1,8})\s*([smhd]?)[a-z]*\s*$/i.exec(text) ?? [];
+  const [, digits, unit] = /^\s*(\d{1,8})\s*(?:([smhd])[a-z]*)?\s*$/i.exec(text) ?? [];
   const count = Number(digits);
   if (digits === undefined || count > MAX_COUNT) {
     return { ok: false, message: `Invalid time offset: '${printableText(text)}', expected 0..${MAX_COUNT} and s, m, h or d` };
   }
-  return { ok: true, value: count * SECONDS[unit!.toLowerCase()]! };
+  return { ok: true, value: count * SECONDS[(unit ?? "").toLowerCase()]! };
 }
