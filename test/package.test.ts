@@ -13,8 +13,8 @@ const PROGRAMS = ["fko-tool", "fwknop", "fwknopd"] as const;
 const ALLOWED = [
   /^package\.json$/,
   /^(LICENSE|README\.md|CHANGELOG\.md|SECURITY\.md)$/,
-  /^dist\/(fko-tool|fwknop|fwknopd)\.js$/,
-  /^dist\/chunks\/[\w.-]+\.js$/,
+  /^dist\/[a-z-]+\.js$/,
+  /^dist\/package\.json$/,
   /^man\/[\w.-]+\.[1-8]$/,
   /^docs\/[\w./-]+\.md$/,
 ];
