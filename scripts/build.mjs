@@ -1,31 +1,21 @@
 // Bundles the programs into dist/: files that run without node_modules, on Node, Deno and Bun.
 //
-// Starting must be cheap, so each program is one CommonJS file (a graph of ES modules costs tens of milliseconds more),
-// and the client's holds the client alone. The package must be small, so no module is shipped twice: the server takes
-// what it shares with the client out of fwknop.js, and fko-tool takes both out of theirs.
+// Starting must be cheap, so a program is one CommonJS file (a graph of ES modules costs tens of milliseconds more), and
+// what the client imports lazily waits in a file of its own. The package must be small, so no module is shipped twice:
+// a file takes what another one owns out of that one's `shared`.
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
-/** The file that ships a module, by the module's path. */
-const owners = new Map();
-
-/** Takes modules out of the bundle that ships them. */
-const takeFromOwner = {
-  name: "take-from-owner",
-  setup({ onLoad, onResolve }) {
-    onResolve({ filter: /^\.\/fwknopd?\.js$/ }, ({ path }) => ({ path, external: true }));
-    onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, resolveDir }) => {
-      const name = relative(".", resolve(resolveDir, path)).replaceAll("\\", "/");
-      return owners.has(name) ? { path: name, namespace: "owned" } : undefined;
-    });
-    onLoad({ filter: /.*/, namespace: "owned" }, ({ path }) => ({
-      contents: `module.exports = require("${owners.get(path)}").shared[${JSON.stringify(path)}];`,
-    }));
-  },
-};
+/** The files of dist/ in the order in which they take ownership of modules. */
+const files = [
+  { name: "fwknop.js", entry: "bin/fwknop.ts", lazy: false, isProgram: true },
+  { name: "fwknop-lazy.js", entry: "bin/fwknop.ts", lazy: true, isProgram: false },
+  { name: "fwknopd.js", entry: "bin/fwknopd.ts", lazy: true, isProgram: true },
+  { name: "fko-tool.js", entry: "bin/fko-tool.ts", lazy: true, isProgram: true },
+];
 
 /** Leaves out texts that only the manual is made from. */
 const withoutDocs = {
@@ -45,19 +35,55 @@ const options = {
   target: "node20",
   define: { __VERSION__: JSON.stringify(version), "import.meta.url": "undefined" },
   minify: true,
-  plugins: [takeFromOwner, withoutDocs],
   logLevel: "warning",
 };
+
+const entryPoints = files.filter(({ isProgram }) => isProgram).map(({ entry }) => entry);
+const { inputs } = (await build({ ...options, entryPoints, outdir: "dist", write: false, metafile: true })).metafile;
+
+/** The modules that an entry needs, without or with those that it imports lazily. */
+function modulesOf(entry, lazy, found = new Set([entry])) {
+  for (const { path, kind } of inputs[entry]?.imports ?? []) {
+    if (path in inputs && !found.has(path) && (lazy || kind !== "dynamic-import")) modulesOf(path, lazy, found.add(path));
+  }
+  return found;
+}
+
+/** The file of dist/ that holds a module. */
+const owners = new Map();
+for (const { name, entry, lazy } of files) {
+  for (const module of modulesOf(entry, lazy)) if (!owners.has(module)) owners.set(module, name);
+}
+
+/** Takes the modules of other files out of them. */
+const takeFromOthers = (name) => ({
+  name: "take-from-others",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^\.\/[a-z-]+\.js$/ }, ({ path }) => ({ path, external: true }));
+    onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) => {
+      const module = relative(".", resolve(resolveDir, path)).replaceAll("\\", "/");
+      return owners.get(module) === name ? undefined : { path: module, namespace: "owned" };
+    });
+    onLoad({ filter: /.*/, namespace: "owned" }, ({ path }) => ({
+      contents: `module.exports = require("./${owners.get(path)}").shared[${JSON.stringify(path)}];`,
+    }));
+  },
+});
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
-for (const name of ["fwknop", "fwknopd", "fko-tool"]) {
-  const { metafile } = await build({ ...options, entryPoints: [`bin/${name}.ts`], write: false, metafile: true });
-  const modules = Object.keys(metafile.inputs).filter((path) => path.startsWith("src/"));
-  const getters = modules.map((path) => `get ${JSON.stringify(path)}() { return require("./${path}"); }`);
-  const contents = `if (require.main === module) require("./bin/${name}.ts");\nexports.shared = {\n${getters.join(",\n")}\n};`;
-  await build({ ...options, stdin: { contents, resolveDir: ".", sourcefile: `${name}.js` }, banner: { js: "#!/usr/bin/env node" }, outfile: `dist/${name}.js` });
-  for (const path of modules) owners.set(path, `./${name}.js`);
-  chmodSync(`dist/${name}.js`, 0o755);
+for (const { name, entry, isProgram } of files) {
+  const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== name && inputs[other].imports.some(({ path }) => path === module));
+  const shared = [...owners.keys()].filter((module) => owners.get(module) === name && isTaken(module));
+  const getters = shared.map((module) => `get ${JSON.stringify(module)}() { return require("./${module}"); }`);
+  const start = isProgram ? `if (require.main === module) require("./${entry}");\n` : "";
+  await build({
+    ...options,
+    stdin: { contents: `${start}exports.shared = {\n${getters.join(",\n")}\n};`, resolveDir: ".", sourcefile: name },
+    plugins: [takeFromOthers(name), withoutDocs],
+    ...(isProgram && { banner: { js: "#!/usr/bin/env node" } }),
+    outfile: `dist/${name}`,
+  });
+  if (isProgram) chmodSync(`dist/${name}`, 0o755);
 }
