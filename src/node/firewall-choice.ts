@@ -36,7 +36,7 @@ export function chooseFirewall(config: DaemonConfig, options: { readonly checkSu
     checkComment: config.ENABLE_IPT_COMMENT_CHECK,
     checkSupport: options.checkSupport,
   });
-  return config.FIREWALL_TYPE === "print" ? createPrint(iptables, (text) => writeSync(1, text)) : iptables;
+  return config.FIREWALL_TYPE === "print" ? createPrint(iptables, (text) => writeSync(1, `${text}\n`)) : iptables;
 }
 
 function splitProgram(text: string): readonly [string, ...string[]] {
