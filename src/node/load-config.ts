@@ -97,7 +97,7 @@ export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
       files.push({ path, bytes: reader.read(path, "config") });
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      reader.problems.push({ severity: "error", file: path, line: 0, column: 0, message: `[*] Could not open config file: ${path}: ${error.message}` });
+      reader.problems.push({ severity: "error", file: path, line: 0, column: 0, message: `[*] ${error.message}` });
     }
   }
   const parsed = parseDaemonConfig(files, { commandLine: textsOf(options), defaults: hostDefaults() });
