@@ -4,6 +4,8 @@
  * @module
  */
 
+import { encodeBase64 } from "../base64.ts";
+import { utf8Bytes } from "../bytes.ts";
 import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, MESSAGE_TYPES, type Message } from "../fko.ts";
 import type { SendTarget } from "./request.ts";
 
@@ -57,20 +59,29 @@ export function formatPacketListing(listed: ListedPacket): string {
     ["Message Type", `${message.type} (${MESSAGE_TYPES[message.type].label})`],
     ["Message String", message.message],
     ["Nat Access", message.natAccess],
-    ["Server Auth", message.serverAuth?.replace(/,.*/s, ",(hidden)")],
+    ["Server Auth", message.serverAuth?.replace(/,.*/s, HIDDEN_PASSWORD)],
     ["Client Timeout", message.clientTimeout ?? 0],
     ["Digest Type", `${digest.number} (${digest.label})`],
     ["HMAC Type", hmacRow === undefined ? "0 (None)" : `${hmacRow.number} (${hmacRow.label})`],
     ["Encryption Type", listed.mode === "asymmetric" ? "2 (GPG)" : "1 (Rijndael)"],
     ["Encryption Mode", `${mode.number} (${mode.label})`],
     ...(gpg === undefined ? [] : gpgRows(gpg)),
-    ["Encoded Data", listed.encoded],
+    ["Encoded Data", withoutPassword(listed.encoded, message.serverAuth)],
     ["SPA Data Digest", listed.digest],
     ["HMAC", hmac?.text],
     ["Final SPA Data", listed.packet],
   ];
   const lines = rows.map(([label, value]) => `${label.padStart(LABEL_WIDTH)}: ${value ?? UNSET}`);
   return ["SPA Field Values:", "=================", ...lines, ""].join("\n");
+}
+
+const HIDDEN_PASSWORD = ",(hidden)";
+
+/** The one field that holds a password in plain text. */
+function withoutPassword(encoded: string, serverAuth: string | undefined): string {
+  if (serverAuth === undefined) return encoded;
+  const field = encodeBase64(utf8Bytes(serverAuth));
+  return encoded.split(":").map((text) => (text === field ? "(hidden)" : text)).join(":");
 }
 
 function gpgRows(gpg: ListedGpg): (readonly [string, string | number | undefined])[] {

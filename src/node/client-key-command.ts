@@ -28,7 +28,9 @@ export function keyFromCommand(command: string, env: Readonly<Record<string, str
   if (program === undefined) throw new ClientError(`Key command: expected a program and its arguments, quotes in pairs, got '${printableText(command)}'`);
   const shown = printableText(commandText([program, ...args]), 200);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], env: { ...env }, timeout: COMMAND_TIMEOUT_MS });
+    const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], env: { ...env } });
+    // Not spawn's own limit: its timer lives on when the program is not there.
+    const timer = setTimeout(() => child.kill(), COMMAND_TIMEOUT_MS);
     const chunks: Uint8Array[] = [];
     let length = 0;
     child.stdout.on("data", (chunk: Uint8Array) => {
@@ -36,8 +38,12 @@ export function keyFromCommand(command: string, env: Readonly<Record<string, str
       if (length > MAX_COMMAND_OUTPUT_BYTES) child.kill();
       else chunks.push(chunk);
     });
-    child.on("error", (cause) => reject(new ClientError(`Key command ${shown} cannot be started: ${reasonOf(cause)}`, { cause })));
+    child.on("error", (cause) => {
+      clearTimeout(timer);
+      reject(new ClientError(`Key command ${shown} cannot be started: ${reasonOf(cause)}`, { cause }));
+    });
     child.on("close", (status, signal) => {
+      clearTimeout(timer);
       const output = concatBytes(...chunks);
       wipe(...chunks);
       const end = output.findIndex((byte) => byte === 0x0a || byte === 0x0d);

@@ -35,6 +35,7 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   const facts = await factsOf(settings, host, output);
   // Before any key is asked for: nobody should type one for a request that cannot be made.
   accept(buildRequest(settings, facts));
+  accept(planSending(settings, sendingFacts(host))).http?.proxy?.password?.fill(0);
   const keys = await obtainKeys(settings, host, output);
   try {
     const { listed, target, outcome } = await knockUntilOpen(settings, facts, keys, host, output);
@@ -74,6 +75,10 @@ async function factsOf(settings: ClientSettings, host: ClientHost, output: Clien
 /** What differs from packet to packet. */
 function freshFacts(host: ClientHost): Pick<RequestFacts, "random" | "now" | "natRandomPort"> {
   return { random: randomDigits(host.randomBytes), now: Math.floor(host.now() / 1000), natRandomPort: randomPort(random32(host)) };
+}
+
+function sendingFacts(host: ClientHost): Parameters<typeof planSending>[1] {
+  return { randomPort: randomPort(random32(host)), randomSourcePort: randomPort(random32(host)), version: packageVersion() };
 }
 
 function random32(host: ClientHost): number {
@@ -170,7 +175,7 @@ async function knockUntilOpen(settings: ClientSettings, facts: RequestFacts, key
 }
 
 async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<Knocked> {
-  const target = accept(planSending(settings, { randomPort: randomPort(random32(host)), randomSourcePort: randomPort(random32(host)), version: packageVersion() }));
+  const target = accept(planSending(settings, sendingFacts(host)));
   const { message, notice } = accept(buildRequest(settings, facts));
   if (notice !== undefined) output.notice(notice);
   const listed = await seal(message, settings, keys, host);

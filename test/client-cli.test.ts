@@ -1,0 +1,562 @@
+/** The client program, from its command line to its exit status, output and files. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { utf8Bytes } from "../src/bytes.ts";
+import { DIGESTS, openPacket } from "../src/fko.ts";
+import { HmacKey } from "../src/hmac.ts";
+import { type ClientBench, type ClientRun, openClientBench } from "./support/client-host.ts";
+
+const KEYS = ["--key-rijndael", "testkey", "--key-hmac", "testhmac"];
+const REQUEST = ["-A", "tcp/22", "-a", "203.0.113.5", "-D", "127.0.0.1"];
+const QUIET = ["--no-rc-file", "--no-save-args"];
+
+const bench = (t: TestContext): ClientBench => openClientBench(t, t.name);
+
+function messageIn(stdout: string): string | undefined {
+  return /^ Message String: (.*)$/m.exec(stdout)?.[1];
+}
+
+/** The fields of a packet that was made with {@link KEYS}, or with others; an empty HMAC key stands for none. */
+function open(packet: string, key = "testkey", hmacKey = "testhmac"): ReturnType<typeof openPacket> {
+  return openPacket(utf8Bytes(packet.trim()), { mode: "cbc", key: utf8Bytes(key), ...(hmacKey !== "" && { hmac: new HmacKey(DIGESTS.sha256.hash, utf8Bytes(hmacKey)) }) });
+}
+
+/** A failed run: one line on standard error that starts like all of ours, perhaps a hint, nothing else. */
+function assertRefused(run: ClientRun, words: RegExp, status = 1): void {
+  assert.equal(run.status, status, run.stdout + run.stderr);
+  const [line, ...others] = run.stderr.trimEnd().split("\n").filter((text) => !text.startsWith("[-] file:"));
+  assert.match(line!, words);
+  assert.match(line!, /^fwknop: (error: )?[\w*-]/);
+  assert.ok(others.every((other) => other.startsWith("hint: ")), run.stderr);
+}
+
+describe("fwknop: what is asked for", () => {
+  test("fwknop -T makes a packet that opens with its keys, and sends nothing", async (t) => {
+    const { run, home } = bench(t);
+    const packet = join(home, "packet");
+    const { status, stdout, stderr } = await run("-T", ...REQUEST, ...KEYS, ...QUIET, "-B", packet);
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+    assert.match(stdout, /^test mode enabled, SPA packet not actually sent\.$/m);
+    const opened = open(readFileSync(packet, "latin1"));
+    assert.ok(opened.ok);
+    assert.deepEqual(
+      { ...opened.message, random: "" },
+      { random: "", username: "alice", timestamp: 1795344073, version: "3.0.0", type: 1, message: "203.0.113.5,tcp/22", digestType: "sha256" },
+    );
+  });
+
+  test("fwknop sends a datagram without a word", async (t) => {
+    const { run } = bench(t);
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    t.after(() => socket.close());
+    await once(socket, "listening");
+    const heard = once(socket, "message") as Promise<[Buffer, { port: number }]>;
+    assert.deepEqual(await run(...REQUEST, ...KEYS, ...QUIET, "-p", String(socket.address().port)), { status: 0, stdout: "", stderr: "" });
+    assert.ok(open((await heard)[0].toString("latin1")).ok);
+  });
+
+  test("fwknop -D HOST:PORT sends there", async (t) => {
+    const { run } = bench(t);
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    t.after(() => socket.close());
+    await once(socket, "listening");
+    const heard = once(socket, "message") as Promise<[Buffer]>;
+    await run("-A", "tcp/22", "-s", "-D", `127.0.0.1:${socket.address().port}`, ...KEYS, ...QUIET);
+    const opened = open((await heard)[0].toString("latin1"));
+    assert.ok(opened.ok && opened.message.message === "0.0.0.0,tcp/22");
+  });
+
+  test("fwknop --close asks for one second", async (t) => {
+    assert.match((await bench(t).run("-T", ...REQUEST, ...KEYS, ...QUIET, "-f", "60", "--close")).stdout, /^ Client Timeout: 1$/m);
+  });
+
+  test("fwknop -a takes IPv6, and says that C servers do not", async (t) => {
+    const { stdout, stderr } = await bench(t).run("-T", "-A", "tcp/22", "-a", "2001:DB8::0:1", ...KEYS, ...QUIET);
+    assert.equal(messageIn(stdout), "2001:db8::1,tcp/22");
+    assert.match(stderr, /^fwknop: warning: --allow-ip: an IPv6 address is understood by fko-tool's server only.*\n$/);
+  });
+
+  test("fwknop -s warns with -v, and not in test mode", async (t) => {
+    const { run } = bench(t);
+    const knock = ["-A", "tcp/22", "-s", "-D", "127.0.0.1", "-v", ...KEYS, ...QUIET];
+    assert.match((await run(...knock)).stderr, /\[-\] WARNING: Should use -a or -R to harden SPA against potential MITM attacks/);
+    assert.equal((await run(...knock, "-T")).stderr, "");
+  });
+
+  test("fwknop finds the user's name where the C program does", async (t) => {
+    const { run, env } = bench(t);
+    const name = async (): Promise<string> => /Username: (.*)/.exec((await run("-T", ...REQUEST, ...KEYS, ...QUIET)).stdout)![1]!;
+    assert.equal(await name(), "alice");
+    env["SPOOF_USER"] = "spoofed";
+    assert.equal(await name(), "spoofed");
+    delete env["SPOOF_USER"];
+    delete env["LOGNAME"];
+    env["USER"] = "last";
+    assert.equal(await name(), "login");
+    env["LOGNAME"] = "x".repeat(60);
+    assert.equal(await name(), "x".repeat(48));
+  });
+
+  test("fwknop --server-auth puts the password into the packet and shows it nowhere", async (t) => {
+    const { run, home } = bench(t);
+    const file = join(home, "p");
+    const { stdout } = await run("-T", "-v", ...REQUEST, ...KEYS, ...QUIET, "--server-auth", "crypt,s3cret", "-B", file);
+    assert.match(stdout, /^ {4}Server Auth: crypt,\(hidden\)$/m);
+    assert.ok(!stdout.includes("s3cret") && !stdout.includes(Buffer.from("crypt,s3cret").toString("base64").replace(/=+$/, "")), stdout);
+    const opened = open(readFileSync(file, "latin1"));
+    assert.ok(opened.ok && opened.message.serverAuth === "crypt,s3cret");
+  });
+
+  test("fwknop --json prints one object without keys, and talks on standard error", async (t) => {
+    const { run } = bench(t);
+    const { stdout, stderr } = await run("-T", "-v", ...REQUEST, ...KEYS, ...QUIET, "--json", "-f", "9", "-N", "h:1");
+    const { packet, random, ...report } = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual(report, {
+      sent: false, bytesSent: 0, protocol: "udp", server: "127.0.0.1", address: null, port: 62201, sourcePort: null, username: "alice", timestamp: 1795344073, version: "3.0.0",
+      messageType: 4, messageTypeName: "Client timeout NAT access msg", message: "203.0.113.5,tcp/22", natAccess: "h,1", clientTimeout: 9, digestType: "sha256", hmacType: "sha256",
+      encryptionMode: "cbc", verify: null,
+    });
+    assert.match(String(random), /^\d{16}$/);
+    assert.ok(open(String(packet)).ok);
+    assert.match(stderr, /SPA Field Values:/);
+    assert.ok(!/testkey|testhmac/.test(stdout + stderr));
+  });
+});
+
+describe("fwknop: what is refused", () => {
+  const REFUSED: readonly (readonly [name: string, argv: readonly string[], words: RegExp])[] = [
+    ["no destination", ["-A", "tcp/22", "-s"], /error: Must use --destination unless --test mode is used/],
+    ["no address", ["-A", "tcp/22", "-D", "h"], /error: Must use one of \[-s\|-R\|-a\] to specify IP for SPA access/],
+    ["a command without an address", ["-C", "x", "-D", "h"], /Must use one of \[-s\|-a\]/],
+    ["a bad address", ["-T", "-A", "tcp/22", "-a", "256.1.1.1"], /Invalid allow IP specified for SPA access: --allow-ip expects/],
+    ["an address with octal digits", ["-T", "-A", "tcp/22", "-a", "0.0.0.00"], /Invalid allow IP/],
+    ["an address that is too long", ["-T", "-A", "tcp/22", "-a", "123.123.123.1234"], /Invalid allow IP/],
+    ["-T without an address", ["-T", "-A", "tcp/22"], /fko_set_spa_message: Error 100 - /],
+    ["-T -C without an address", ["-T", "-C", "x"], /fko_set_spa_message: Error 101 - /],
+    ["no ports", ["-T", "-s"], /Invalid SPA access message format: no ports to open, use -A/],
+    ["none/0", ["-T", "-s", "-A", "none/0"], /Error 102 - Invalid SPA access message format: --access expects/],
+    ["a bad spoofed source", ["-T", ...REQUEST, "-P", "icmp", "-Q", "3.3.3"], /Invalid spoof IP: --spoof-source/],
+    ["a spoofed source over a socket", ["-T", ...REQUEST, "-Q", "3.3.3.3"], /Must set -P <udpraw\|tcpraw\|icmp> with a spoofed source IP/],
+    ["a proxy without HTTP", ["-T", ...REQUEST, "-H", "p", "-P", "udp"], /Cannot set --http-proxy with a non-HTTP protocol/],
+    ["a proxy's port", ["-T", ...REQUEST, "-H", "p:0"], /--http-proxy: proxy port value is invalid, must be in \[1-65535\].*packet not sent/],
+    ["GnuPG without a recipient", ["-T", ...REQUEST, "-g"], /Must specify --gpg-recipient-key when GPG is used/],
+    ["asymmetric mode without GnuPG", ["-T", ...REQUEST, "-M", "Asymmetric"], /Must specify GPG recipient/],
+    ["legacy mode with an HMAC", ["-T", ...REQUEST, "-M", "legacy", ...KEYS], /Legacy encryption mode is incompatible with HMAC usage/],
+    ["the same key twice", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-hmac", "x"], /The encryption passphrase and HMAC key should not be identical, no SPA packet sent/],
+    ["the same key twice, once in base64", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-base64-hmac", "eA=="], /should not be identical/],
+    ["a key of 33 bytes", ["-T", ...REQUEST, "--key-rijndael", "x".repeat(33)], /^fwknop: fko_spa_data_final: Error 95 - Invalid key length$/],
+    ["a key that is no base64", ["-T", ...REQUEST, "--key-base64-rijndael", "a!"], /Base64 encoded Rijndael argument doesn't look like base64-encoded data/],
+    ["an HMAC key that is no base64", ["-T", ...REQUEST, "--key-base64-hmac", "a!"], /Base64 encoded HMAC argument doesn't look like base64-encoded data/],
+    ["an HMAC key of no bytes", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-base64-hmac", ""], /Invalid decoded key length: '0', must be in \[1,128\]/],
+    ["a command with NAT", ["-T", "-a", "1.1.1.1", "-C", "x", "-N", "h:1", ...KEYS], /--server-cmd: cannot be combined with --nat-access.*Args contain invalid data/],
+    ["server authentication with NAT", ["-T", ...REQUEST, "-N", "h:1", "--server-auth", "crypt,x"], /--server-auth: cannot be combined/],
+    ["both families", ["-T", ...REQUEST, "-4", "-6"], /--ipv6: cannot be combined/],
+    ["a bad port to verify", [...REQUEST, "--verify", "icmp/1"], /--verify: expected tcp\/PORT or udp\/PORT/],
+    ["a message of 256 characters", ["-T", "-a", "203.0.113.5", "-C", "x".repeat(244), ...KEYS], /fko_set_spa_message: Error 94 - /],
+    ["an option that does not exist", ["--nosuch"], /unrecognized option '--nosuch'/],
+    ["a bad user name from the environment", ["-T", ...REQUEST, "-U", "a:b", ...KEYS], /fko_set_username: Error 91 - /],
+  ];
+  for (const [name, argv, words] of REFUSED) {
+    test(`fwknop refuses ${name} in one line`, async (t) => assertRefused(await bench(t).run(...argv, ...QUIET), words));
+  }
+
+  test("fwknop takes what lies just inside: keys of 32 and 128 bytes, a message of 255 characters", async (t) => {
+    const { run } = bench(t);
+    for (const argv of [
+      ["-T", ...REQUEST, "--key-rijndael", "x".repeat(32), "--key-hmac", "y".repeat(128)],
+      ["-T", "-a", "203.0.113.5", "-C", "x".repeat(243), ...KEYS],
+      ["-T", ...REQUEST, "-M", "legacy", "--key-rijndael", "x".repeat(16)],
+    ]) assert.deepEqual({ ...(await run(...argv, ...QUIET)), stdout: "" }, { status: 0, stdout: "", stderr: "" });
+  });
+
+  test("fwknop says when it cuts a key as older programs do", async (t) => {
+    const { run } = bench(t);
+    assert.match((await run("-T", ...REQUEST, "-M", "legacy", "--key-rijndael", "x".repeat(17), ...QUIET)).stderr, /Encryption key in '-M legacy' mode must be <= 16 bytes long/);
+    assert.match((await run("-T", ...REQUEST, "--key-rijndael", "x", "--key-hmac", "y".repeat(129), ...QUIET)).stderr, /only the first 128 of 129 bytes/);
+  });
+
+  test("fwknop tells network failures apart", async (t) => {
+    const { run } = bench(t);
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    server.close();
+    await once(server, "close");
+    assertRefused(await run(...REQUEST, ...KEYS, ...QUIET, "-P", "tcp", "-p", String(port)), /packet not sent\. .*Could not create socket: Connection refused/);
+    assertRefused(await run("-A", "tcp/22", "-s", "-D", "no.such.host.invalid", ...KEYS, ...QUIET), /packet not sent\. error in getaddrinfo: /);
+    assertRefused(await run("-A", "tcp/22", "-s", "-D", "no.such.host.invalid", "-P", "icmp", "-T", ...KEYS, ...QUIET), /resolve_dst_addr\(\) : .*Unable to resolve no\.such\.host\.invalid as an ip address/);
+  });
+});
+
+describe("fwknop: keys", () => {
+  const opensWith = async (t: TestContext, lab: ClientBench, argv: readonly string[], key: string, hmacKey: string): Promise<void> => {
+    const file = join(lab.home, "packet");
+    const run = await lab.run("-T", ...REQUEST, ...QUIET, "-B", file, ...argv);
+    assert.equal(run.status, 0, run.stderr);
+    assert.ok(open(readFileSync(file, "latin1"), key, hmacKey).ok, t.name);
+  };
+
+  test("fwknop --stdin reads two keys, a line each, and ends at the end of the file", async (t) => {
+    const lab = bench(t);
+    lab.input = ["first key", "second"];
+    await opensWith(t, lab, ["--stdin", "--use-hmac"], "first key", "second");
+    lab.input = ["only"];
+    await opensWith(t, lab, ["--stdin", "--key-hmac", "h"], "only", "h");
+    lab.input = ["only"];
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--stdin", "--use-hmac"), /HMAC key: expected a line on file descriptor 0, got the end of the file/);
+    lab.input = [""];
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--stdin"), /Invalid key length: '0'/);
+  });
+
+  test("fwknop --fd names a descriptor that is not open", async (t) => {
+    assertRefused(await bench(t).run("-T", ...REQUEST, ...QUIET, "--fd", "987"), /Unable to create a stream from the file descriptor 987: Bad file descriptor/);
+  });
+
+  test("fwknop -G takes the key of the destination from a file", async (t) => {
+    const lab = bench(t);
+    const file = join(lab.home, "keys");
+    writeFileSync(file, "127.0.0.1: a key; # with all\nh: x\n", { mode: 0o600 });
+    await opensWith(t, lab, ["-G", file], "a key; # with all", "");
+    await opensWith(t, lab, ["-G", file, "--get-hmac-key", file, "--key-rijndael", "k"], "k", "a key; # with all");
+    assertRefused(await lab.run("-T", "-D", "other", "-A", "tcp/22", "-s", ...QUIET, "-G", file), /Could not get key for IP: other from: .*key for it not found/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "-G", `${file}.none`), /Could not open config file: .*\.none/);
+    chmodSync(file, 0o622);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "-G", file), /other users can change this file, so it is not used/);
+    assert.equal((await lab.run("-T", ...REQUEST, ...QUIET, "-G", file, "--insecure-permissions")).status, 0);
+  });
+
+  test("fwknop --key-cmd takes the first line of a command, which no shell sees", async (t) => {
+    const lab = bench(t);
+    await opensWith(t, lab, ["--key-cmd", `printf 'a key\\nuser: x\\n'`, "--hmac-key-cmd", `printf %s "$HOME"`], "a key", "$HOME");
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "false"), /Key command false ended with status 1, expected the key on its first line/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "true"), /Key command true printed nothing/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "/no/such"), /Key command \/no\/such cannot be started: No such file or directory/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "a 'b"), /quotes in pairs/);
+  });
+
+  test("fwknop prefers KEY over KEY_BASE64, wherever they come from", async (t) => {
+    const lab = bench(t);
+    const rc = join(lab.home, "rc");
+    writeFileSync(rc, "[default]\nKEY stanza\nHMAC_KEY h\n", { mode: 0o600 });
+    const file = join(lab.home, "packet");
+    assert.equal((await lab.run("-T", ...REQUEST, "--no-save-args", "--rc-file", rc, "--key-base64-rijndael", "AAAA", "-B", file)).status, 0);
+    assert.ok(open(readFileSync(file, "latin1"), "stanza", "h").ok);
+  });
+
+  test("fwknop -k prints keys, -K writes them for us alone, also over a link and an older file", async (t) => {
+    const { run, home } = bench(t);
+    assert.match((await run("-k", ...QUIET)).stdout, /^KEY_BASE64: \S{44}\nHMAC_KEY_BASE64: \S{88}\n$/);
+    assert.match((await run("-k", ...QUIET, "--key-len", "16", "--hmac-digest-type", "md5")).stdout, /^KEY_BASE64: \S{24}\nHMAC_KEY_BASE64: \S{24}\n$/);
+    const file = join(home, "keys");
+    const link = join(home, "link");
+    writeFileSync(file, "old", { mode: 0o644 });
+    symlinkSync(file, link);
+    assert.deepEqual(await run("-K", link, ...QUIET), { status: 0, stdout: `[+] Wrote Rijndael and HMAC keys to: ${link}\n`, stderr: "" });
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.match(readFileSync(file, "latin1"), /^KEY_BASE64: /);
+    assertRefused(await run("-k", ...QUIET, "--key-len", "33"), /^fwknop: fko_key_gen: Error 68 - /);
+    assertRefused(await run("-K", "/no/such/folder/file", ...QUIET), /Could not write file: \/no\/such\/folder\/file: No such file or directory/);
+  });
+
+  test("fwknop without a key and without a terminal says what to do", async (t) => {
+    // A session of its own has no terminal.
+    const child = spawn(process.execPath, [...IMPORT, PROGRAM, "-T", ...REQUEST, ...QUIET], { detached: true, stdio: ["ignore", "ignore", "pipe"], env: bench(t).env });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    assert.deepEqual(await once(child, "close"), [1, null]);
+    assert.match(stderr, /^fwknop: error: getpasswd\(\) key error\. There is no terminal.*\n$/);
+  });
+});
+
+describe("fwknop: the rc file", () => {
+  test("fwknop makes one of comments for who has none, readable by them alone", async (t) => {
+    const { run, home } = bench(t);
+    const path = join(home, ".fwknoprc");
+    const first = await run("-T", ...REQUEST, ...KEYS, "--no-save-args");
+    assert.ok(first.stdout.startsWith(`[*] Creating initial rc file: ${path}.\n`));
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.match(readFileSync(path, "latin1"), /^\[default\]$/m);
+    assert.ok(!(await run("-T", ...REQUEST, ...KEYS, "--no-save-args")).stdout.includes("Creating"));
+  });
+
+  test("fwknop goes on when it cannot make one", async (t) => {
+    const { run } = bench(t);
+    const { status, stderr } = await run("-T", ...REQUEST, ...KEYS, "--no-save-args", "--rc-file", "/no/such/rc");
+    assert.equal(status, 0);
+    assert.match(stderr, /^fwknop: warning: Unable to create initial rc file: \/no\/such\/rc: No such file or directory\n$/);
+  });
+
+  test("fwknop reads [default], the named stanza over it, the command line over both", async (t) => {
+    const { run, home } = bench(t);
+    writeFileSync(join(home, ".fwknoprc"), "[default]\nSPA_SERVER a\nACCESS tcp/1\nALLOW_IP 1.1.1.1\nKEY k\n[n]\nACCESS tcp/2\n[r]\nALLOW_IP source\nFW_TIMEOUT 8\n", { mode: 0o600 });
+    const message = async (...argv: string[]): Promise<string | undefined> => messageIn((await run("-T", "--no-save-args", ...argv)).stdout);
+    assert.equal(await message(), "1.1.1.1,tcp/1");
+    assert.equal(await message("-n", "N"), "1.1.1.1,tcp/2");
+    assert.equal(await message("-n", "n", "-A", "tcp/3"), "1.1.1.1,tcp/3");
+    assert.equal(await message("-n", "r"), "0.0.0.0,tcp/1");
+    assert.equal(await message("-n", "r", "-a", "2.2.2.2"), "2.2.2.2,tcp/1");
+    assertRefused(await run("-T", "--no-save-args", "-n", "none"), /Named configuration stanza: \[none\] was not found\./);
+    assert.match((await run("-T", "-vv", "--no-save-args", "-n", "r")).stdout, /Parsing section 'default' \.\.\.\n.*Parsing section 'r'/);
+  });
+
+  test("fwknop tells each mistake of the stanzas that it uses, with file and line", async (t) => {
+    const { run, home } = bench(t);
+    const rc = join(home, "rc");
+    writeFileSync(rc, "[default]\n[n]\nFW_TIMEOUT x\nFOO bar\n[other]\nBAD\n", { mode: 0o600 });
+    const { status, stderr } = await run("-T", ...REQUEST, ...KEYS, "--rc-file", rc, "--no-save-args", "-n", "n");
+    assert.equal(status, 1);
+    assert.deepEqual(stderr.split("\n"), [
+      `fwknop: error: Parameter error in ${rc}, line 3: var=FW_TIMEOUT, val=x: --fw-timeout must be within [0-65536], got 'x'`,
+      `fwknop: error: Parameter error in ${rc}, line 4: var=FOO, val=bar: no such variable`,
+      "",
+    ]);
+    assert.equal((await run("-T", ...REQUEST, ...KEYS, "--rc-file", rc, "--no-save-args")).status, 0);
+  });
+
+  test("fwknop warns of an rc file that others can read, and refuses one that others can write", async (t) => {
+    const { run, home } = bench(t);
+    const rc = join(home, "rc");
+    writeFileSync(rc, "[default]\n");
+    chmodSync(rc, 0o644);
+    const readable = await run("-T", ...REQUEST, ...KEYS, "--rc-file", rc, "--no-save-args");
+    assert.equal(readable.status, 0);
+    assert.match(readable.stderr, /permissions should only be user read\/write \(0600, -rw-------\)/);
+    chmodSync(rc, 0o660);
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", rc, "--no-save-args"), /other users can change this file/);
+    assert.equal((await run("-T", ...REQUEST, ...KEYS, "--rc-file", rc, "--no-save-args", "--insecure-permissions")).status, 0);
+  });
+
+  test("fwknop takes /dev/null for an rc file when it is told to, no folder, and leaves the device alone", async (t) => {
+    const { run, home } = bench(t);
+    const mode = statSync("/dev/null").mode;
+    assert.equal((await run("-T", ...REQUEST, ...KEYS, "--rc-file", "/dev/null", "-E", "/dev/null")).status, 0);
+    assert.equal(statSync("/dev/null").mode, mode);
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", home, "--no-save-args"), /expected an rc file, got a folder/);
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", "/dev/null/x", "--no-save-args"), /Unable to stat\(\) or read rc file/);
+  });
+
+  test("fwknop refuses options that contradict each other about files", async (t) => {
+    const { run, env } = bench(t);
+    assertRefused(await run("--no-rc-file", "-n", "x"), /Cannot set stanza name in --no-rc-file mode/);
+    assertRefused(await run("--no-rc-file", "--save-rc-stanza"), /Cannot save an rc stanza in --no-rc-file mode/);
+    assertRefused(await run("--no-rc-file", "--stanza-list"), /Cannot list stanzas in --no-rc-file mode/);
+    assertRefused(await run("--no-home-dir", "-E", "x"), /in --no-home-dir mode, must set --rc-file path/);
+    assertRefused(await run("--no-home-dir", "--rc-file", "x"), /In --no-home-dir mode must set the args save file path with -E/);
+    assertRefused(await run("--no-home-dir", "--no-rc-file", "--no-save-args"), /must set the args save file path/);
+    delete env["HOME"];
+    assertRefused(await run("-T", ...REQUEST, ...KEYS), /Unable to determine HOME directory/);
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, "--no-rc-file"), /Unable to determine args save file/);
+  });
+
+  test("fwknop --stanza-list lists all but default", async (t) => {
+    const { run, home } = bench(t);
+    const rc = join(home, "rc");
+    writeFileSync(rc, "[default]\n[stanza_1]\njunk\n[stanza_2]\n[stanza_1]\n", { mode: 0o600 });
+    assert.deepEqual(await run("--rc-file", rc, "--stanza-list"), {
+      status: 0, stdout: `The following stanzas are configured in ${rc} :\n - stanza_1\n - stanza_2\n - stanza_1\n`, stderr: "",
+    });
+  });
+
+  test("fwknop --save-rc-stanza saves what was given, then goes on", async (t) => {
+    const { run, home } = bench(t);
+    const rc = join(home, "rc");
+    writeFileSync(rc, "# mine\n[default]\n", { mode: 0o600 });
+    const options = ["--rc-file", rc, "--no-save-args"];
+    const saved = await run("-T", ...REQUEST, ...KEYS, ...options, "--save-rc-stanza", "-m", "md5", "--time-offset-minus", "60");
+    assert.equal(messageIn(saved.stdout), "203.0.113.5,tcp/22");
+    const text = readFileSync(rc, "latin1");
+    assert.ok(text.startsWith("# mine\n[default]\n\n[127.0.0.1]\nDIGEST_TYPE                 MD5\n"), text);
+    const replayed = await run("-T", "-n", "127.0.0.1", "--no-save-args", "--rc-file", rc);
+    assert.equal(messageIn(replayed.stdout), "203.0.113.5,tcp/22");
+    assert.match(replayed.stdout, /Digest Type: 1 \(MD5\)/);
+    assertRefused(await run("-T", "-A", "tcp/22", ...options, "--save-rc-stanza"), /Must use --destination/);
+    assertRefused(await run("-T", ...REQUEST, ...options, "--save-rc-stanza", "-n", "a]b"), /--named-config: expected a name without '\]'/);
+    assertRefused(await run("-T", ...REQUEST, ...options, "--save-rc-stanza", "-u", "a b"), /Cannot save HTTP_USER_AGENT/);
+    assert.equal(readFileSync(rc, "latin1"), text);
+  });
+
+  test("fwknop --save-rc-stanza asks before it overwrites keys; the end of the input means no", async (t) => {
+    const lab = bench(t);
+    const rc = join(lab.home, "rc");
+    const before = "[n]\nKEY old\nGPG_SIGNER s\n";
+    const save = (...more: string[]): Promise<ClientRun> =>
+      lab.run("-T", "-n", "n", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza", ...more);
+    const after = async (input: readonly string[], ...more: string[]): Promise<string> => {
+      writeFileSync(rc, before, { mode: 0o600 });
+      lab.input = [...input];
+      const { status, stdout } = await save(...more);
+      assert.equal(status, 0);
+      assert.equal(stdout.includes("Variable 'KEY' found in stanza 'n'. Overwrite [N/y] ? "), !more.includes("--force-stanza"));
+      return readFileSync(rc, "latin1").split("\n").filter((line) => /KEY|SIGNER/.test(line)).map((line) => line.replace(/ +/, "=")).join(" ");
+    };
+    assert.equal(await after(["y", "n"]), "KEY=new GPG_SIGNER=s");
+    assert.equal(await after(["Y", "yes"]), "KEY=old");
+    assert.equal(await after([]), "KEY=old GPG_SIGNER=s");
+    assert.equal(await after([], "--force-stanza"), "KEY=new");
+  });
+
+  test("fwknop -k --save-rc-stanza saves the keys, or says that it could not", async (t) => {
+    const lab = bench(t);
+    const rc = join(lab.home, "rc");
+    writeFileSync(rc, "", { mode: 0o600 });
+    const made = await lab.run("-k", "-n", "n", "-A", "tcp/22", "-s", "-D", "h", "--rc-file", rc, "--save-rc-stanza");
+    assert.deepEqual(made, { status: 0, stdout: `[+] Wrote Rijndael and HMAC keys to rc file: ${rc}\n`, stderr: "" });
+    const text = readFileSync(rc, "latin1");
+    assert.match(text, /^KEY_BASE64 +\S{44}$/m);
+    assert.match(text, /^HMAC_KEY_BASE64 +\S{88}\nUSE_HMAC +Y$/m);
+    assert.equal((await lab.run("-T", "-n", "n", "--rc-file", rc, "--no-save-args")).status, 0);
+    assertRefused(await lab.run("-k", "-n", "n", "--rc-file", rc, "--save-rc-stanza"), /Stanza was not saved: KEY_BASE64 stays in .*rc, line \d+/);
+    assert.equal(readFileSync(rc, "latin1"), text);
+  });
+});
+
+describe("fwknop: the last command line", () => {
+  test("fwknop keeps its options without keys, and runs and shows them again", async (t) => {
+    const { run, home } = bench(t);
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-C", "");
+    const file = join(home, ".fwknop.run");
+    assert.equal(readFileSync(file, "latin1"), "fwknop -T -A tcp/22 -a 203.0.113.5 -D 127.0.0.1 --no-rc-file -C ''\n");
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal((await run("--show-last")).stdout, "Last fwknop client command line: fwknop -T -A tcp/22 -a 203.0.113.5 -D 127.0.0.1 --no-rc-file -C ''\n");
+    const again = await run("-l", "-v", ...KEYS);
+    assert.match(again.stdout, /^Executing: fwknop -T -A tcp\/22/);
+    assert.equal(messageIn(again.stdout), "203.0.113.5,tcp/22");
+    assert.equal(messageIn((await run("-l", "-A", "udp/53", ...KEYS)).stdout), "203.0.113.5,udp/53");
+    assert.equal(readFileSync(file, "latin1").split(" ")[1], "-T");
+  });
+
+  test("fwknop reads the C program's file, and shows no keys from it", async (t) => {
+    const { run, home } = bench(t);
+    const file = join(home, "args");
+    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --key-rijndael s3cret \n");
+    assert.equal((await run("-E", file, "--show-last")).stdout, "Last fwknop client command line: fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file\n");
+    assert.equal(messageIn((await run("-E", file, "-l")).stdout), "1.2.3.4,tcp/22");
+  });
+
+  test("fwknop says when there is no command line", async (t) => {
+    const { run, home } = bench(t);
+    assertRefused(await run("-l"), /Could not open args file: .*\.fwknop\.run/);
+    assertRefused(await run("--show-last", "-E", join(home, "x")), /Could not open args file: .*\/x/);
+    assertRefused(await run("--last-host", "h"), /Could not open args file: .*\.fwknop\.hosts/);
+  });
+
+  test("fwknop keeps the last command line of each server that it sent to", async (t) => {
+    const { run } = bench(t);
+    for (const [host, port] of [["127.0.0.1", "1"], ["127.0.0.2", "2"], ["127.0.0.1", "3"]]) await run("-A", `tcp/${port}`, "-s", "-D", host!, ...KEYS, "--no-rc-file");
+    assert.equal((await run("--show-host-cmd", "127.0.0.1")).stdout, "Last fwknop client command line: fwknop -A tcp/3 -s -D 127.0.0.1 --no-rc-file\n");
+    assert.equal(messageIn((await run("--Last-host", "127.0.0.2", "-T", ...KEYS)).stdout), "0.0.0.0,tcp/2");
+    assertRefused(await run("--last-host", "h"), /Could not find a command line for h/);
+  });
+
+  test("fwknop --no-save-args keeps nothing", async (t) => {
+    const { run, home } = bench(t);
+    await run("-T", ...REQUEST, ...KEYS, ...QUIET);
+    assert.ok(!existsSync(join(home, ".fwknop.run")) && !existsSync(join(home, ".fwknoprc")));
+  });
+});
+
+describe("fwknop: the packet's file", () => {
+  test("fwknop -B makes it anew, -b appends, a link is replaced and not followed", async (t) => {
+    const { run, home } = bench(t);
+    const [file, target] = [join(home, "packets"), join(home, "target")];
+    writeFileSync(target, "untouched");
+    symlinkSync(target, file);
+    const knock = ["-T", ...REQUEST, ...KEYS, ...QUIET, "-B", file];
+    await run(...knock);
+    assert.ok(lstatSync(file).isFile());
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    await run(...knock, "-b");
+    assert.equal(readFileSync(file, "latin1").trim().split("\n").filter((packet) => open(packet).ok).length, 2);
+    await run(...knock);
+    assert.equal(readFileSync(file, "latin1").trim().split("\n").length, 1);
+    assert.equal(readFileSync(target, "latin1"), "untouched");
+    mkdirSync(join(home, "folder"));
+    const failed = await run("-T", ...REQUEST, ...KEYS, ...QUIET, "-B", join(home, "folder"));
+    assert.equal(failed.status, 0);
+    assert.match(failed.stderr, /^fwknop: warning: --save-packet: could not write .*folder: Is a directory\n$/);
+  });
+});
+
+const PROGRAM = fileURLToPath(new URL("../bin/fwknop.ts", import.meta.url));
+const IMPORT = ["--import", "tsx"];
+
+describe("fwknop: what comes after", () => {
+  test("fwknop --verify knocks again until the port is open, and fails when it stays closed", async (t) => {
+    const lab = bench(t);
+    const gate = createServer((socket) => socket.end());
+    t.after(() => gate.close());
+    gate.listen(0, "127.0.0.1");
+    await once(gate, "listening");
+    const { port } = gate.address() as { port: number };
+    gate.close();
+    await once(gate, "close");
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    t.after(() => socket.close());
+    await once(socket, "listening");
+    const packets = new Set<string>();
+    socket.on("message", (packet) => {
+      packets.add(packet.toString("latin1"));
+      if (packets.size === 2) gate.listen(port, "127.0.0.1");
+    });
+    const knock = ["-A", "tcp/22", "-a", "127.0.0.1", "-D", "127.0.0.1", "-p", String(socket.address().port), ...KEYS, ...QUIET, "--verify", `tcp/${port}`];
+    assertRefused(await lab.run(...knock), /--verify: Port tcp\/\d+ on 127\.0\.0\.1 is closed .*, one knock/);
+    assert.equal(packets.size, 1);
+    const report = await lab.run(...knock, "--retry", "2", "--json");
+    assert.equal(report.status, 0, report.stderr);
+    assert.deepEqual((JSON.parse(report.stdout) as { verify: object }).verify, { port: `tcp/${port}`, state: "open", knocks: 1 });
+    assert.equal(packets.size, 2);
+  });
+
+  test("fwknop --then runs a command with our input and output, and gives back its exit status", async (t) => {
+    const { env } = bench(t);
+    const argv = [...IMPORT, PROGRAM, "-v", ...REQUEST, ...KEYS, ...QUIET, "--then", "sh", "-c", "read line; echo got $line; exit 7"];
+    const child = spawn(process.execPath, argv, { env, stdio: ["pipe", "pipe", "pipe"] });
+    child.stdin.end("hello\n");
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    assert.deepEqual(await once(child, "close"), [7, null]);
+    assert.equal(stdout, "got hello\n");
+    assert.match(stderr, /bytes sent: \d+/);
+  });
+
+  test("fwknop --then does not run after a failure or a test", async (t) => {
+    const { run, home } = bench(t);
+    const file = join(home, "ran");
+    await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--then", "touch", file);
+    assert.equal((await run(...REQUEST, ...KEYS, ...QUIET, "-P", "tcp", "-p", "1", "--then", "touch", file)).status, 1);
+    assert.ok(!existsSync(file));
+    assertRefused(await run(...REQUEST, ...KEYS, ...QUIET, "--then", "/no/such"), /--then: \/no\/such cannot be started: No such file or directory/, 127);
+  });
+
+  test("fwknop's program reads keys from a descriptor, and overwrites its arguments", async (t) => {
+    const { env, home } = bench(t);
+    const file = join(home, "packet");
+    const argv = [...IMPORT, PROGRAM, ...REQUEST, ...QUIET, "--fd", "3", "--key-hmac", "testhmac", "-B", file, "-T"];
+    const child = spawn(process.execPath, argv, { env, stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    let stderr = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    const listed = join("/proc", String(child.pid), "cmdline");
+    // It waits for its key now.
+    if (existsSync(listed)) while (readFileSync(listed, "latin1").includes("testhmac")) await sleep(20);
+    (child.stdio[3] as NodeJS.WritableStream).end("testkey\n");
+    assert.deepEqual(await once(child, "close"), [0, null], stderr);
+    assert.ok(open(readFileSync(file, "latin1")).ok);
+  });
+
+  test("fwknop -V, -h and --completion print and end", async (t) => {
+    const { run } = bench(t);
+    assert.match((await run("-V", "--no-rc-file")).stdout, /^fwknop client \d+\.\d+\.\d+, FKO protocol version 3\.0\.0\n$/);
+    assert.match((await run("--help", "-p", "x")).stdout, /^fwknop \d.*\n\nUsage: fwknop /);
+    assert.match((await run("--completion", "bash")).stdout, /complete -F _fwknop fwknop\n$/);
+    assertRefused(await run("-V", "--no-rc-file", "-p", "65536"), /-p: Value 65536 out of range/);
+  });
+});

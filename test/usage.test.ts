@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { CLIENT } from "../src/cli/client-options.ts";
+import { renderCompletion } from "../src/cli/completion.ts";
+import { renderManuals } from "../src/cli/manuals.ts";
+import { optionRows, type Program } from "../src/cli/options.ts";
+import { SERVER } from "../src/cli/server-options.ts";
+import { renderUsage, wrap } from "../src/cli/usage.ts";
+import { rcVariables } from "../src/config/fwknoprc-variables.ts";
+import { findProgram } from "../src/node/find-program.ts";
+import { packageVersion } from "../src/node/version.ts";
+import { requirePeer } from "./support/require-peer.ts";
+
+const PROGRAMS: readonly Program<never>[] = [CLIENT as Program<never>, SERVER as Program<never>];
+
+describe("texts made from the option tables", () => {
+  for (const program of PROGRAMS) {
+    const rows = optionRows(program.options).map(([, row]) => row);
+
+    test(`renderUsage() shows each option of ${program.name} in 80 columns`, () => {
+      const lines = renderUsage(program, "1.2.3").split("\n");
+      assert.match(lines[0]!, new RegExp(`^${program.name} 1\\.2\\.3: `));
+      for (const row of rows) {
+        const shown = lines.filter((line) => line.startsWith(` ${row.short ? `-${row.short}, ` : "    "}--${row.long}`) && !/^[\w-]/.test(line.slice(7 + row.long.length)));
+        assert.equal(shown.length, row.minor ? 0 : 1, row.long);
+      }
+      for (const line of lines) assert.ok(line.length < 80 && line.trimEnd() === line, line);
+    });
+
+    for (const shell of ["bash", "zsh", "fish"] as const) {
+      test(`renderCompletion() writes ${shell} for ${program.name}`, (t) => {
+        const script = renderCompletion(program, shell);
+        for (const row of rows) assert.equal(new RegExp(`${shell === "fish" ? "-l " : "--"}${row.long}(?![\\w-])`).test(script), !row.minor, row.long);
+        // Other shells are not everywhere: without one its script is only read by us.
+        if (findProgram(shell) === undefined) return t.diagnostic(`no ${shell} here to parse it`);
+        const parsed = spawnSync(shell, ["-n"], { input: script, encoding: "utf8" });
+        assert.equal(parsed.status, 0, parsed.stderr);
+      });
+    }
+  }
+
+  test("a completion script offers options and arguments in bash", (t) => {
+    if (requirePeer(t, "bash") === undefined) return;
+    const complete = (...words: string[]): string[] => {
+      const script = `${renderCompletion(CLIENT, "bash")}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _fwknop; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return spawnSync("bash", ["-c", script, "bash", "fwknop", ...words], { cwd: new URL("..", import.meta.url), encoding: "utf8" }).stdout.trim().split("\n");
+    };
+    assert.deepEqual(complete("--nat-"), ["--nat-access", "--nat-local", "--nat-port", "--nat-rand-port"]);
+    assert.deepEqual(complete("-P", "t"), ["tcp", "tcpraw"]);
+    assert.deepEqual(complete("--rc-file", "package.js"), ["package.json"]);
+  });
+
+  test("the manual pages are those that the tables make", () => {
+    const pages = renderManuals(packageVersion());
+    assert.deepEqual(Object.keys(pages), ["fwknop.8", "fwknopd.8"]);
+    for (const [name, text] of Object.entries(pages)) {
+      assert.ok(readFileSync(new URL(`../man/${name}`, import.meta.url), "utf8") === text, `man/${name} is out of date: node --import tsx scripts/make-docs.ts`);
+    }
+    for (const { name } of rcVariables()) assert.ok(pages["fwknop.8"]!.includes(`.B ${name}\n`), name);
+  });
+
+  test("the manual pages are good roff", (t) => {
+    if (findProgram("groff") === undefined) return t.skip("needs groff: apt-get install groff");
+    for (const [name, text] of Object.entries(renderManuals("1.2.3"))) {
+      const formatted = spawnSync("groff", ["-man", "-ww", "-Tutf8"], { input: text, encoding: "utf8" });
+      assert.equal(formatted.status, 0, name);
+      assert.equal(formatted.stderr, "", name);
+      assert.match(formatted.stdout.replaceAll(/.\x08/g, ""), /^EXIT STATUS$/m);
+    }
+  });
+});
+
+test("wrap() breaks at blanks, and never inside a word", () => {
+  assert.deepEqual(wrap("one two three", 7), ["one two", "three"]);
+  assert.deepEqual(wrap("one", 1), ["one"]);
+  assert.deepEqual(wrap("", 5), [""]);
+});
