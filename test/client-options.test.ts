@@ -96,6 +96,6 @@ test("CLIENT_OPTIONS knows what an option implies", () => {
   assert.deepEqual(read("-a", "1.1.1.1", "-s"), { sourceIp: true, allowIp: "0.0.0.0" });
   assert.deepEqual(read("--key-hmac", "k"), { keyHmac: utf8Bytes("k"), useHmac: true });
   assert.deepEqual(read("-P", "udp", "-H", "h"), { serverProto: "http", httpProxy: "h" });
-  assert.deepEqual(read("--resolve-url", "u"), { resolveUrl: "u", resolveIpHttps: true });
+  assert.deepEqual(read("--resolve-http-only"), { resolveHttpOnly: true, resolveIpHttps: true });
   assert.deepEqual(read("--gpg-home-dir", "d"), { gpgHomeDir: "d", gpgEncryption: true });
 });

@@ -48,7 +48,7 @@ test("readStanza() reads the values of each variable", () => {
     ["HMAC_KEY_FILE /h", { getHmacKey: "/h", useHmac: true }],
     ["KEY_CMD pass show 'a b' ; x # y  ", { keyCmd: "pass show 'a b' ; x # y" }],
     ["HMAC_KEY_CMD pass h\r", { hmacKeyCmd: "pass h", useHmac: true }],
-    ["RESOLVE_URL https://x/", { resolveUrl: "https://x/", resolveIpHttps: true }],
+    ["RESOLVE_URL https://x/", { resolveUrl: "https://x/" }],
     ["RESOLVE_HTTP_ONLY Y", { resolveHttpOnly: true, resolveIpHttps: true }],
     ["RESOLVE_IP_HTTP Y", { resolveIpHttps: true }],
     ["VERBOSE Y", { verbose: 1 }],

@@ -190,8 +190,8 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "As -R, over plain HTTP: anybody on the way can change the answer.",
   },
   resolveUrl: {
-    long: "resolve-url", synonyms: ["URL"], value: /* @__PURE__ */ text("URL[,URL...]"), implies: { resolveIpHttps: true }, group: "request",
-    doc: "Which web server -R asks. Several, separated by commas, must agree.",
+    long: "resolve-url", synonyms: ["URL"], value: /* @__PURE__ */ text("URL[,URL...]"), group: "request",
+    doc: "Which web server -R asks, and, unless -T is given, asks it. Several, separated by commas, must agree.",
   },
   serverCmd: {
     long: "server-cmd", short: "C", synonyms: ["Server-cmd"], value: /* @__PURE__ */ text("COMMAND"), group: "request",

@@ -8,7 +8,7 @@ import { parsePortSpec } from "../access-message.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
 import { decodeKey, type KeyKind } from "./key-text.ts";
-import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport, transportOf } from "./settings.ts";
+import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport, transportOf } from "./settings.ts";
 
 /** A rule: what is wrong when it is broken, or undefined. */
 type Check = (settings: ClientSettings) => string | undefined;
@@ -30,8 +30,8 @@ const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.tes
 const CHECKS: readonly Check[] = [
   (s) => when(!s.destination && !sendsNothing(s), "Must use --destination unless --test mode is used"),
   (s) => when(
-    s.allowIp === undefined && !s.resolveIpHttps && !sendsNothing(s),
-    s.serverCmd === undefined
+    s.allowIp === undefined && !isAddressResolved(s) && !sendsNothing(s),
+    !s.serverCmd
       ? "Must use one of [-s|-R|-a] to specify IP for SPA access."
       : "Must use one of [-s|-a] to specify IP for SPA access with --server-cmd.",
   ),

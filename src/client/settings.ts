@@ -58,5 +58,7 @@ export function hmacTypeOf(settings: ClientSettings): DigestType | undefined {
 
 /** @returns whether the web is asked for our address */
 export function isAddressResolved(settings: ClientSettings): boolean {
-  return settings.resolveIpHttps === true && settings.allowIp === undefined && settings.serverCmd === undefined;
+  // A URL alone is reason enough to ask it, but a test should not need the net for what was not asked for.
+  const isWanted = settings.resolveIpHttps === true || (settings.resolveUrl !== undefined && !settings.test);
+  return isWanted && settings.allowIp === undefined && !settings.serverCmd;
 }

@@ -136,7 +136,6 @@ function writeTimeOffset(given: ClientSettings): string | undefined {
 }
 
 const HMAC_ON: ClientSettings = { useHmac: true };
-const RESOLVE_ON: ClientSettings = { resolveIpHttps: true };
 const HMAC_SETTINGS = ["hmacDigestType", "keyHmac", "keyBase64Hmac", "hmacKeyCmd", "hmacKeyLen"] as const;
 
 /** Bytes at which a reader ends a value. */
@@ -206,7 +205,7 @@ function buildVariables(): readonly RcVariable[] {
     like("HMAC_KEY_CMD", "hmacKeyCmd", { wholeLine: true, critical: true, implies: HMAC_ON }),
     like("NAT_ACCESS", "natAccess"),
     like("HTTP_USER_AGENT", "userAgent"),
-    like("RESOLVE_URL", "resolveUrl", { implies: RESOLVE_ON }),
+    like("RESOLVE_URL", "resolveUrl"),
     yes("SERVER_RESOLVE_IPV4", "serverResolveIpv4"),
     yes("NAT_LOCAL", "natLocal"),
     yes("NAT_RAND_PORT", "natRandPort"),
@@ -217,7 +216,7 @@ function buildVariables(): readonly RcVariable[] {
     },
     yes("RESOLVE_IP_HTTPS", "resolveIpHttps", { write: (given) => (given.resolveIpHttps ? (given.allowIp === undefined ? "Y" : "N") : undefined) }),
     yes("RESOLVE_IP_HTTP", "resolveIpHttps", { write: () => undefined }),
-    yes("RESOLVE_HTTP_ONLY", "resolveHttpOnly", { implies: RESOLVE_ON }),
+    yes("RESOLVE_HTTP_ONLY", "resolveHttpOnly", { implies: { resolveIpHttps: true } }),
     like("WGET_CMD", "wgetCmd"),
     yes("NO_SAVE_ARGS", "noSaveArgs"),
   ];
