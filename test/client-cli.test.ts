@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
@@ -128,6 +129,37 @@ describe("fwknop: what is asked for", () => {
     assert.ok(open(String(packet)).ok);
     assert.match(stderr, /SPA Field Values:/);
     assert.ok(!/testkey|testhmac/.test(stdout + stderr));
+  });
+});
+
+describe("fwknop -R", () => {
+  test("fwknop asks all resolvers, wants them to agree, and tells how far the clock is off", async (t) => {
+    const lab = bench(t);
+    const answers: Record<string, string> = { "/a": " 198.51.100.7\r\n", "/b": "198.51.100.7", "/other": "198.51.100.8", "/junk": "<html>" };
+    const agents: (string | undefined)[] = [];
+    const server = createHttpServer((request, response) => {
+      agents.push(request.headers["user-agent"]);
+      response.setHeader("Date", new Date((lab.now - 300) * 1000).toUTCString());
+      response.end(answers[request.url!]);
+    }).listen(0, "127.0.0.1");
+    t.after(() => server.close());
+    await once(server, "listening");
+    const base = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+    const resolve = (paths: readonly string[], ...more: string[]): Promise<ClientRun> =>
+      lab.run("-T", "-v", "-A", "tcp/22", ...KEYS, ...QUIET, "--resolve-http-only", "--resolve-url", paths.map((path) => base + path).join(","), ...more);
+
+    const good = await resolve(["/a", "/b"]);
+    assert.equal(messageIn(good.stdout), "198.51.100.7,tcp/22");
+    assert.match(good.stdout, /^\[\+\] Resolved external IP \(via '.*\/a', '.*\/b'\) as: 198\.51\.100\.7$/m);
+    assert.match(good.stderr, /^fwknop: warning: our clock is (299|300) seconds fast, servers refuse packets .*; --time-offset-minus corrects it\n$/);
+    assert.match(agents[0]!, /^Fwknop\/\d/);
+    assertRefused(await resolve(["/a", "/other"]), /Could not resolve IP via: '.*\/other'/);
+    assertRefused(await resolve(["/junk"]), /Could not resolve IP via: .*Invalid IP/);
+    assert.equal(messageIn((await resolve(["/junk"], "-a", "1.1.1.1")).stdout), "1.1.1.1,tcp/22");
+    await resolve(["/a"], "--use-wget-user-agent");
+    assert.equal(agents.at(-1), undefined);
+    const insecure = await lab.run("-T", "-A", "tcp/22", ...KEYS, ...QUIET, "-R", "--resolve-url", `${base}/a`);
+    assert.match(insecure.stderr, /\[-\] Warning: IP resolution URL '.*' should begin with 'https:\/\/' in -R mode\./);
   });
 });
 
