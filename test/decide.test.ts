@@ -65,6 +65,11 @@ describe("decide() grants", () => {
     it(what, () => assert.equal(granted(decideNow(send(fields), { stanzas: [stanza(overrides)] })).lifetimeSeconds, seconds));
   }
 
+  it("an early end to who asks for one second, which is how fwknop --close says it", () => {
+    assert.equal(granted(decideNow(send({ type: 3, clientTimeout: 1 }))).endsEarlier, true);
+    assert.equal(granted(decideNow(send({ type: 3, clientTimeout: 2 }))).endsEarlier, undefined);
+  });
+
   it("by the second stanza what the first one refuses after opening it", () => {
     const first = stanza({ OPEN_PORTS: ports("tcp/80") });
     const second = stanza({ number: 2 });

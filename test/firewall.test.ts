@@ -165,6 +165,18 @@ test("Firewall.open() of the same twice at once opens it once, with the later en
   await setup.firewall.stop();
 });
 
+test("Firewall.open() shortens what is open when the grant asks to end earlier", async () => {
+  const setup = bench();
+  await setup.firewall.start();
+  assert.ok((await setup.firewall.open(grant("10.0.0.1", 30))).ok);
+  const closing = await setup.firewall.open(grant("10.0.0.1", 2, { endsEarlier: true }));
+  assert.ok(closing.ok && closing.expiresAt === NOW + 2);
+  const rules = openRules(setup.fake);
+  assert.equal(rules.length, 1);
+  assert.match(rules[0]!, new RegExp(`_exp_${NOW + 2}\\b`));
+  await setup.firewall.stop();
+});
+
 test("Firewall.open() renews of several ports those that are open, and opens the others", async () => {
   const setup = bench();
   await setup.firewall.start();

@@ -42,6 +42,8 @@ export interface Grant {
   readonly nat?: NatTarget;
   /** No rule for the answers, although the firewall has a place for them (ENABLE_OUTPUT_ACCESS). */
   readonly withoutOutput?: true;
+  /** Its holder wants it to end now: one that lasts longer is shortened to this end (`fwknop --close`). */
+  readonly endsEarlier?: true;
   /** Unix time, seconds, at which the grant ends. */
   readonly expiresAt: number;
 }

@@ -319,8 +319,8 @@ export class Firewall {
         const leftMs = planned === undefined || planned === live
           ? this.#ledger.leftMs(rule.key, now) ?? -Infinity
           : planned.expiresAt * 1000 - now.wallMs;
-        // The longer of two grants counts: nobody's access is shortened by another knock.
-        const stays = leftMs >= rule.expiresAt * 1000 - now.wallMs;
+        // The longer of two grants counts: nobody's access is shortened by another knock, unless that is what it asks for.
+        const stays = leftMs >= rule.expiresAt * 1000 - now.wallMs && waiting.grant.endsEarlier === undefined;
         if (stays) present.push(rule);
         if (live !== undefined) remove.set(rule.key, live);
         if (!stays) add.set(rule.key, rule);

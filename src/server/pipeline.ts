@@ -167,9 +167,9 @@ export class Pipeline {
 
   /** Puts an address in the place of a NAT target's name. */
   async #toGrant(verdict: Granted): Promise<Grant | undefined> {
-    const { source, ports, destination, withoutOutput, nat } = verdict;
+    const { source, ports, destination, withoutOutput, endsEarlier, nat } = verdict;
     const expiresAt = Math.floor(this.#effects.now()) + verdict.lifetimeSeconds;
-    const grant: Grant = { source, ports, expiresAt, ...(destination && { destination }), ...(withoutOutput && { withoutOutput }) };
+    const grant: Grant = { source, ports, expiresAt, ...(destination && { destination }), ...(withoutOutput && { withoutOutput }), ...(endsEarlier && { endsEarlier }) };
     if (nat === undefined) return grant;
     const { host, ...rest } = nat;
     const address = parseIp(host) ?? (await this.#effects.resolveHost(host, source.version));

@@ -152,11 +152,15 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     ports: natKind !== "none" && isPerlVersion(message.version) ? perlOutsidePort(message, ports) : ports,
     ...(config.ENABLE_DESTINATION_RULE && { destination: datagram.destination }),
     ...(stanza.ENABLE_OUTPUT_ACCESS === false && { withoutOutput: true }),
+    ...(clientSeconds === CLOSING_SECONDS && { endsEarlier: true }),
     ...(nat !== undefined && { nat }),
     lifetimeSeconds,
   };
   return granted;
 }
+
+/** A timeout that nobody can use for anything but the wish to be done: `fwknop --close` sends it. */
+const CLOSING_SECONDS = 1;
 
 const formatPort = (spec: PortSpec): string => `${spec.protocol}/${spec.port}`;
 

@@ -82,6 +82,8 @@ export interface Granted extends Accepted {
   readonly destination?: IpAddress;
   /** Answers are let out by other rules (ENABLE_OUTPUT_ACCESS N). */
   readonly withoutOutput?: true;
+  /** Shortens a grant that lasts longer. */
+  readonly endsEarlier?: true;
   readonly nat?: NatWish;
   readonly lifetimeSeconds: number;
 }
