@@ -9,8 +9,8 @@ import { optionRows, type Program } from "../src/cli/options.ts";
 import { SERVER } from "../src/cli/server-options.ts";
 import { renderUsage, wrap } from "../src/cli/usage.ts";
 import { rcVariables } from "../src/config/fwknoprc-variables.ts";
-import { findProgram } from "../src/node/find-program.ts";
 import { packageVersion } from "../src/node/version.ts";
+import { requirePeer } from "./support/require-peer.ts";
 import { requirePeer } from "./support/require-peer.ts";
 
 const PROGRAMS: readonly Program<never>[] = [CLIENT as Program<never>, SERVER as Program<never>];
@@ -62,7 +62,7 @@ describe("texts made from the option tables", () => {
   });
 
   test("the manual pages are good roff", (t) => {
-    if (findProgram("groff") === undefined) return t.skip("needs groff: apt-get install groff");
+    if (requirePeer(t, "groff") === undefined) return;
     for (const [name, text] of Object.entries(renderManuals("1.2.3"))) {
       const formatted = spawnSync("groff", ["-man", "-ww", "-Tutf8"], { input: text, encoding: "utf8" });
       assert.equal(formatted.status, 0, name);

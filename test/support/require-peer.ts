@@ -15,6 +15,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   fwknop: "fwknop-client",
   fwknopd: "fwknop-server",
   gpg: "gnupg",
+  groff: "groff-base",
   ip: "iproute2",
   ip6tables: "iptables",
   ipset: "ipset",
