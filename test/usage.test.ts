@@ -9,8 +9,8 @@ import { optionRows, type Program } from "../src/cli/options.ts";
 import { SERVER } from "../src/cli/server-options.ts";
 import { renderUsage, wrap } from "../src/cli/usage.ts";
 import { rcVariables } from "../src/config/fwknoprc-variables.ts";
+import { findProgram } from "../src/node/find-program.ts";
 import { packageVersion } from "../src/node/version.ts";
-import { requirePeer } from "./support/require-peer.ts";
 import { requirePeer } from "./support/require-peer.ts";
 
 const PROGRAMS: readonly Program<never>[] = [CLIENT as Program<never>, SERVER as Program<never>];
