@@ -125,6 +125,8 @@ function openedAccess(settings: ClientSettings, access: string, facts: RequestFa
 
 const expectingSpec = (access: string): string => `Expecting <proto>/<port> for -A arg, got '${printableText(access)}'`;
 
+const natError = (): string => new FkoError(4, "fko_set_nat_access_str").message;
+
 /** A label of a host name, as the C client takes it. */
 const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 const HOST_NAME = /* @__PURE__ */ new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`);
@@ -136,16 +138,16 @@ function natField(settings: ClientSettings): Parsed<string | undefined> {
   if (wanted === undefined && !settings.natLocal) return { ok: true, value: undefined };
   const first: PortSpec | undefined = parsePortSpec((settings.access ?? "").split(",")[0]!);
   if (wanted === undefined) {
-    if (first === undefined) return refuse(`${expectingSpec(settings.access ?? "")}; fko_set_nat_access_str: Error 4 - Args contain invalid data`);
+    if (first === undefined) return refuse(`${expectingSpec(settings.access ?? "")}; ${natError()}`);
     return { ok: true, value: `${destinationOf(settings).host},${first.port}` };
   }
   const target = splitNatTarget(wanted);
   const port = target.port === undefined ? first?.port : parsePort(target.port);
-  if (port === undefined) return refuse(`--nat-access: Invalid port value in -N arg, expected 1..65535, got '${printableText(wanted)}'`);
+  if (port === undefined) return refuse(`--nat-access: Invalid port value in -N arg, expected 1..65535, got '${printableText(wanted)}'; ${natError()}`);
   if (target.host.length > MAX_NAT_HOST) return fkoError(103, "fko_set_spa_nat_access");
   const address = parseIp(target.host);
   if (address === undefined && !HOST_NAME.test(target.host)) {
-    return refuse(`--nat-access: Invalid NAT destination '${printableText(target.host)}' for -N arg`);
+    return refuse(`--nat-access: Invalid NAT destination '${printableText(target.host)}' for -N arg; ${natError()}`);
   }
   return { ok: true, value: `${address === undefined ? target.host : formatIp(address)},${port}` };
 }

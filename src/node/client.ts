@@ -109,9 +109,10 @@ function keptCommandLine(given: ClientOptions, host: ClientHost): { readonly tex
   const file = readCommandLines(path);
   const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
   if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
-  const scanned = accept(parseCommandLine(line));
+  const scanned = parseCommandLine(line);
+  if (!scanned.ok) throw new ClientError(`Error parsing the command line kept in ${path}: ${scanned.message}`);
   // One that the C program kept may hold keys.
-  return { text: formatCommandLine(scanned).text, scanned };
+  return { text: formatCommandLine(scanned.value).text, scanned: scanned.value };
 }
 
 async function runScanned(scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<number> {

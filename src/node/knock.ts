@@ -112,7 +112,7 @@ async function ownAddress(settings: ClientSettings, host: ClientHost, output: Cl
     ...(family !== undefined && { family }),
     now: host.now,
   });
-  if (!resolved.ok) throw new ClientError(`--resolve-ip-https: ${resolved.message}`);
+  if (!resolved.ok) throw new ClientError(`--resolve-ip-https: ${resolved.message}${httpOnly ? "" : " (asked by ourselves, not by wget)"}`);
   output.info(`[+] ${resolved.message}`);
   const skew = resolved.clockSkewSeconds ?? 0;
   if (Math.abs(skew) > MAX_CLOCK_SKEW_SECONDS) {

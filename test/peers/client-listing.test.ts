@@ -44,12 +44,13 @@ async function listingOfC(bench: ClientBench, argv: readonly string[]): Promise<
   }
 }
 
-async function assertSameListing(bench: ClientBench, argv: readonly string[]): Promise<void> {
+async function assertSameListing(bench: ClientBench, argv: readonly string[]): Promise<string> {
   const theirs = await listingOfC(bench, argv);
   const ours = await bench.run(...argv);
   assert.equal(theirs.status, 0, theirs.stderr);
   assert.deepEqual(normalised(ours.stdout), normalised(theirs.stdout));
   assert.deepEqual({ ...ours, stdout: "" }, { ...ours, status: 0, stdout: "" }, ours.stderr);
+  return ours.stdout;
 }
 
 const COMMON = ["-T", "-v", "--no-rc-file", "--no-save-args"];
@@ -126,8 +127,9 @@ describe("fwknop -T -v prints what the C program prints", () => {
       const listing = (await gpg("--list-keys", "--with-colons", user)) as { stdout: string };
       await gpg("--quick-add-key", /^fpr:+([0-9A-F]+):/m.exec(listing.stdout)![1]!, "rsa2048", "encrypt", "never");
     }
-    await assertSameListing(bench, [
+    const listing = await assertSameListing(bench, [
       ...COMMON, ...BASE, "--gpg-recipient-key", "server@example.com", "--gpg-signer-key", "client@example.com", "--gpg-home-dir", folder, "--gpg-no-signing-pw", "--key-hmac", "testhmac",
     ]);
+    for (const phrase of [/GPG sig verify/, /sig\sID/]) assert.match(listing, phrase);
   });
 });
