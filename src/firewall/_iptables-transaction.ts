@@ -6,29 +6,14 @@
 
 import { joinWords } from "./_iptables-listing.ts";
 import { type Program, restoreProgramOf } from "./_iptables-settings.ts";
-import type { Command, CommandResult, Plan } from "./backend.ts";
-
-/** A command with what came of it. */
-export interface Run {
-  readonly command: Command;
-  readonly result: CommandResult;
-}
+import type { Plan } from "./backend.ts";
+import { ask, type Run, succeeded } from "./steps.ts";
 
 /** Seconds that the program waits for the lock that the older kernel interface needs. */
 export const LOCK_WAIT: readonly string[] = ["-w", "5"];
 
 /** Done, not so (1), bad syntax (2), unknown table (3): asked again it says the same. 4 is a lock or a right that is missing. */
 export const DECIDED: readonly number[] = [0, 1, 2, 3];
-
-/** Whether a command did what it was for. */
-export function succeeded({ result }: Run): boolean {
-  return result.status === 0 && result.failure === undefined;
-}
-
-/** Runs one command and keeps it with its result, for the error that may have to be made of them. */
-export function* ask(command: Command): Plan<Run> {
-  return { command, result: yield command };
-}
 
 /** What is to be done to each table. */
 export class Transaction {

@@ -91,6 +91,16 @@ export interface Change {
 export interface Changed {
   /** Whether the ground or kept rules had to be put back. */
   readonly repaired: boolean;
+  /** Added rules as they are now, where the planner learnt their places only then; by the rule that was to be added. */
+  readonly placed?: ReadonlyMap<Rule, Rule>;
+}
+
+/** Work that what was closed leaves behind. */
+export interface Upkeep {
+  /** Seconds between two turns, for as long as there is something to do. */
+  readonly everySeconds: number;
+  /** One turn. Tells whether another one will be needed. */
+  run(): Plan<boolean>;
 }
 
 /** A firewall. */
@@ -146,6 +156,9 @@ export interface FirewallBackend {
 
   /** Whether listings show the newest rule first. */
   readonly newestFirst: boolean;
+
+  /** For firewalls where a closed rule has to stay until its connections have ended. */
+  readonly upkeep?: Upkeep;
 
   /** The log lines of a rule that was opened, was there already, or was closed; `number` is its place in its chain. */
   readonly lines: {

@@ -12,12 +12,12 @@ import { expiryOf, type Listing, readListing } from "./_iptables-listing.ts";
 import { ruleKey, rulesForGrant } from "./_iptables-rules.ts";
 import { type ChainSettings, chainsInUse, checkSettings, type IptablesSettings, type Program, programOf } from "./_iptables-settings.ts";
 import { checkedRule, existsLine, jumpLine, typedRule } from "./_iptables-text.ts";
-import { ask, DECIDED, LOCK_WAIT, type Run, succeeded, Transaction } from "./_iptables-transaction.ts";
+import { DECIDED, LOCK_WAIT, Transaction } from "./_iptables-transaction.ts";
 import {
-  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Note, type Plan, type Rule,
-  type RulesOrRefusal,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
+import { ask, note, type Run, succeeded } from "./steps.ts";
 
 export { type ChainRole, type ChainSettings, DEFAULT_CHAINS, type IptablesSettings } from "./_iptables-settings.ts";
 
@@ -359,10 +359,6 @@ class Iptables implements FirewallBackend {
   #program(family: Family): Program {
     return programOf(this.#settings.program, family);
   }
-}
-
-function note(level: Note["level"], message: string): Note {
-  return { kind: "note", level, message };
 }
 
 function chainKey({ table, chain }: { readonly table: string; readonly chain: string }): string {

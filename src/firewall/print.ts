@@ -5,7 +5,7 @@
  */
 
 import { commandScript } from "../command-text.ts";
-import type { CommandResult, FirewallBackend, Plan } from "./backend.ts";
+import type { CommandResult, FirewallBackend, Plan, Upkeep } from "./backend.ts";
 
 /**
  * Makes a backend that prints the commands that another one would run, as if each succeeded.
@@ -28,7 +28,12 @@ export function createPrint(backend: FirewallBackend, print: (text: string) => v
     find: (families) => walk(backend.find(families), print),
     clear: () => walk(backend.clear(), print),
     show: (scope) => walk(backend.show(scope), print),
+    ...(backend.upkeep !== undefined && { upkeep: printedUpkeep(backend.upkeep, print) }),
   };
+}
+
+function printedUpkeep({ everySeconds, run }: Upkeep, print: (text: string) => void): Upkeep {
+  return { everySeconds, run: () => walk(run(), print) };
 }
 
 /** Goes through a plan without yielding a command. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
+import { type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
 import type { Grant } from "../firewall/grant.ts";
 import type { IpAddress } from "../ip.ts";
 import { Ledger, type Moment } from "../server/expiry.ts";
@@ -107,6 +107,8 @@ export class Firewall {
   #last: Promise<void> = Promise.resolve();
   #closingQueued = false;
   #sweptAtMs = -Infinity;
+  /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
+  #upkeepAtMs = Infinity;
   #stopped = false;
 
   /** @param options backend, log, limits */
@@ -126,6 +128,7 @@ export class Firewall {
       const found = await this.#perform(this.#options.backend.prepare({ fresh: this.#options.clearAtStart }));
       this.#sweptAtMs = this.#clock.read().monotonicMs;
       this.#adopt(found);
+      this.#planUpkeep();
       await this.#closeDue();
     });
   }
@@ -190,6 +193,7 @@ export class Firewall {
       for (const key of [...this.#ledger.items.keys()]) this.#ledger.remove(key);
       this.#options = options;
       this.#adopt(await this.#perform(options.backend.prepare({ fresh: options.clearAtStart })));
+      this.#planUpkeep();
       const again: Waiting[] = [];
       for (const grant of grants) {
         const planned = options.backend.rulesFor(grant, this.#ledger.items);
@@ -249,8 +253,8 @@ export class Firewall {
       this.#adopt(await this.#perform(backend.find([address.version])));
       const ours = [...this.#ledger.items.values()].filter((rule) => backend.concerns(rule, address));
       const numbers = this.#numbers(ours);
-      const failure = await this.#change([], ours);
-      if (failure !== undefined) throw failure;
+      const changed = await this.#change([], ours);
+      if (changed instanceof FirewallError) throw changed;
       this.#forget(ours, numbers);
       this.#setAlarm();
       return ours;
@@ -280,8 +284,27 @@ export class Firewall {
     const soonest = Math.min(
       this.#ledger.nextDueMs(now) ?? Infinity,
       sweepMs === 0 ? Infinity : Math.max(0, this.#sweptAtMs + sweepMs - now.monotonicMs),
+      Math.max(0, this.#upkeepAtMs - now.monotonicMs),
     );
     this.#alarm?.set(soonest === Infinity ? undefined : now.wallMs + soonest);
+  }
+
+  #planUpkeep(): void {
+    const { upkeep } = this.#options.backend;
+    const nextMs = upkeep === undefined ? Infinity : this.#clock.read().monotonicMs + 1000 * upkeep.everySeconds;
+    this.#upkeepAtMs = upkeep === undefined ? Infinity : Math.min(this.#upkeepAtMs, nextMs);
+  }
+
+  async #doUpkeep(): Promise<void> {
+    this.#upkeepAtMs = Infinity;
+    try {
+      const { upkeep } = this.#options.backend;
+      if (upkeep !== undefined && await this.#perform(upkeep.run())) this.#planUpkeep();
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      this.#options.log.error(error.message);
+      this.#planUpkeep();
+    }
   }
 
   #sweepMs(): number {
@@ -331,8 +354,9 @@ export class Firewall {
     const family = batch[0]?.grant.source.version;
     const due = add.size === 0 ? [] : this.#ledger.due(now).filter((rule) => rule.family === family && !add.has(rule.key));
     const numbers = this.#numbers(due);
-    const failure = await this.#change([...add.values()], [...remove.values(), ...due]);
-    if (failure !== undefined) {
+    const changed = await this.#change([...add.values()], [...remove.values(), ...due]);
+    if (changed instanceof FirewallError) {
+      const failure = changed;
       // One that the firewall does not take must not keep the others out. Without a program or its lock nobody gets in.
       if (opening.length > 1 && failure.code === "STATUS" && failure.status !== 4) {
         const half = opening.length >> 1;
@@ -347,7 +371,9 @@ export class Firewall {
 
     this.#forget(due, numbers);
     const after = this.#clock.read();
-    for (const rule of add.values()) {
+    if (remove.size > 0) this.#planUpkeep();
+    for (const planned of add.values()) {
+      const rule = changed.placed?.get(planned) ?? planned;
       const before = this.#ledger.items.get(rule.key);
       if (before === rule) continue; // its end stays as it was on either clock
       this.#families.add(rule.family);
@@ -376,6 +402,7 @@ export class Firewall {
       if (this.#sweepMs() > 0 && sinceMs >= (due.length > 0 ? Math.min(SWEEP_AFTER_CLOSING_MS, this.#sweepMs()) : this.#sweepMs())) {
         await this.#sweep();
       }
+      if (this.#clock.read().monotonicMs >= this.#upkeepAtMs) await this.#doUpkeep();
     } finally {
       this.#setAlarm();
     }
@@ -385,12 +412,12 @@ export class Firewall {
     const numbers = this.#numbers(due);
     for (const family of [4, 6] as const) {
       const ours = due.filter((rule) => rule.family === family);
-      const failure = ours.length === 0 ? undefined : await this.#change([], ours);
-      if (failure === undefined) {
+      const changed = await this.#change([], ours);
+      if (!(changed instanceof FirewallError)) {
         this.#forget(ours, numbers);
         continue;
       }
-      this.#options.log.error(`Still open after its time, to be tried again: ${failure.message}`);
+      this.#options.log.error(`Still open after its time, to be tried again: ${changed.message}`);
       const now = this.#clock.read();
       for (const { key } of ours) {
         const failures = (this.#failures.get(key) ?? 0) + 1;
@@ -425,6 +452,7 @@ export class Firewall {
   }
 
   #forget(rules: readonly Rule[], numbers: ReadonlyMap<Rule, number>): void {
+    if (rules.length > 0) this.#planUpkeep();
     for (const rule of rules) {
       this.#ledger.remove(rule.key);
       this.#failures.delete(rule.key);
@@ -451,16 +479,15 @@ export class Firewall {
   }
 
   /** Changes rules of one family. Returns the failure, which is an answer here. */
-  async #change(add: readonly Rule[], remove: readonly Rule[]): Promise<FirewallError | undefined> {
-    if (add.length === 0 && remove.length === 0) return undefined;
+  async #change(add: readonly Rule[], remove: readonly Rule[]): Promise<FirewallError | Changed> {
+    if (add.length === 0 && remove.length === 0) return { repaired: false };
     const gone = new Set(remove.map((rule) => rule.key));
     const nowSeconds = this.#clock.read().wallMs / 1000;
     const keep = function* (items: Iterable<Rule>): Generator<Rule> {
       for (const rule of items) if (!gone.has(rule.key) && rule.expiresAt > nowSeconds) yield rule;
     };
     try {
-      await this.#perform(this.#options.backend.change({ add, remove, keep: keep(this.#ledger.items.values()) }));
-      return undefined;
+      return await this.#perform(this.#options.backend.change({ add, remove, keep: keep(this.#ledger.items.values()) }));
     } catch (error) {
       if (error instanceof FirewallError) return error;
       throw error;

@@ -1,0 +1,40 @@
+/**
+ * The steps of which plans are made.
+ *
+ * @module
+ */
+
+import { type Command, type CommandResult, FirewallError, type Note, type Plan } from "./backend.ts";
+
+/** A command with what came of it. */
+export interface Run {
+  readonly command: Command;
+  readonly result: CommandResult;
+}
+
+/** Whether a command did what it was for. */
+export function succeeded({ result }: Run): boolean {
+  return result.status === 0 && result.failure === undefined;
+}
+
+/** Runs one command and keeps it with its result, for the error that may have to be made of them. */
+export function* ask(command: Command): Plan<Run> {
+  return { command, result: yield command };
+}
+
+/**
+ * Runs a command without which the plan cannot go on.
+ *
+ * @returns what it printed
+ * @throws {FirewallError} when it fails
+ */
+export function* need(command: Command): Plan<string> {
+  const run = yield* ask(command);
+  if (!succeeded(run)) throw new FirewallError(run.command, run.result);
+  return run.result.stdout;
+}
+
+/** Makes a note. */
+export function note(level: Note["level"], message: string): Note {
+  return { kind: "note", level, message };
+}
