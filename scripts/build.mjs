@@ -6,6 +6,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
+import { buildWeb } from "./build-web.mjs";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
@@ -73,6 +74,7 @@ const takeFromOthers = (name) => ({
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
+await buildWeb(version);
 for (const { name, entry, isProgram } of files) {
   const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== name && inputs[other].imports.some(({ path }) => path === module));
   const shared = [...owners.keys()].filter((module) => owners.get(module) === name && isTaken(module));

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What the bundle is made from. */
-const SOURCES = ["bin", "src", "scripts", "package.json"];
+const SOURCES = ["bin", "src", "web", "scripts", "package.json"];
 /** Test files run at the same time; one of them builds. */
 const LOCK = join(ROOT, "node_modules", ".fko-tool-build");
 const LONGEST_BUILD_MS = 60_000;

@@ -1,0 +1,144 @@
+/**
+ * Settings in and out on the page: pasting, scanning, and the QR code of one's own.
+ *
+ * @module
+ */
+
+import { encodeQr, type QrCode } from "../src/qr.ts";
+import { byId, say, showProblem } from "./dom.ts";
+import type { FormView } from "./form-view.ts";
+import { exportLink, importText } from "./import-text.ts";
+import { readForm } from "./knock-form.ts";
+
+/** The browser's reader of codes, where it has one; not in TypeScript's library yet. */
+interface BarcodeReader {
+  detect(source: HTMLVideoElement): Promise<readonly { readonly rawValue: string }[]>;
+}
+type BarcodeReaderClass = new (options: { readonly formats: readonly string[] }) => BarcodeReader;
+
+const SCAN_EVERY_MS = 200;
+/** Light modules around a code, ISO/IEC 18004 §6.3.8. */
+const QUIET_ZONE = 4;
+
+/**
+ * Makes the two sections work.
+ *
+ * @param form where settings go to and come from
+ * @returns stops the camera and takes the code away
+ */
+export function startImport(form: FormView): () => void {
+  const paste = byId("paste", HTMLTextAreaElement);
+  const status = byId("import-status");
+
+  const take = (text: string): boolean => {
+    const imported = importText(text);
+    showProblem(paste, imported.ok ? undefined : imported.message);
+    if (!imported.ok) {
+      say(status, "plain");
+      return false;
+    }
+    form.fill(imported.values);
+    paste.value = "";
+    const name = imported.name === undefined ? "" : ` from [${imported.name}]`;
+    const unused = imported.unused.length === 0 ? [] : [`Not used here: ${imported.unused.join(", ")}.`];
+    say(status, "good", `Filled in${name}. Look it over before you send.`, ...unused);
+    return true;
+  };
+  byId("take").addEventListener("click", () => {
+    if (!take(paste.value)) paste.focus();
+  });
+
+  const stopScan = startScan(take, status);
+  const hideCode = startCode(form);
+  return () => {
+    paste.value = "";
+    stopScan();
+    hideCode();
+  };
+}
+
+function startScan(take: (text: string) => boolean, status: HTMLElement): () => void {
+  const button = byId("scan", HTMLButtonElement);
+  const video = byId("camera", HTMLVideoElement);
+  const Reader = (globalThis as { BarcodeDetector?: BarcodeReaderClass }).BarcodeDetector;
+  button.hidden = Reader === undefined || navigator.mediaDevices === undefined;
+  let stream: MediaStream | undefined;
+  const stop = (): void => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    stream = undefined;
+    video.srcObject = null;
+    video.hidden = true;
+    button.textContent = "Scan a QR code";
+  };
+  button.addEventListener("click", async () => {
+    if (Reader === undefined) return;
+    if (stream !== undefined) return stop();
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      video.srcObject = stream;
+      video.hidden = false;
+      button.textContent = "Stop scanning";
+      await video.play();
+      const reader = new Reader({ formats: ["qr_code"] });
+      while (stream !== undefined) {
+        const [code] = await reader.detect(video);
+        if (code !== undefined) {
+          take(code.rawValue);
+          break;
+        }
+        await new Promise((resolve) => setTimeout(resolve, SCAN_EVERY_MS));
+      }
+    } catch {
+      say(status, "bad", "The camera cannot be used here, or was not allowed. Paste the text of the code instead.");
+    }
+    stop();
+  });
+  return stop;
+}
+
+function startCode(form: FormView): () => void {
+  const place = byId("code");
+  const [draw, hide] = [byId("draw", HTMLButtonElement), byId("hide", HTMLButtonElement)];
+  const clear = (): void => {
+    place.replaceChildren();
+    hide.hidden = true;
+  };
+  draw.addEventListener("click", () => {
+    clear();
+    const values = form.values();
+    const read = readForm(values);
+    if (!read.ok) {
+      form.showErrors(read.errors);
+      showProblem(draw, "Fill the form in first: a field of it needs another look.");
+      return;
+    }
+    read.knock.keys.key.fill(0);
+    read.knock.keys.hmac?.key.fill(0);
+    showProblem(draw, undefined);
+    place.replaceChildren(qrSvg(encodeQr(exportLink(values))));
+    hide.hidden = false;
+  });
+  hide.addEventListener("click", clear);
+  byId("qr").addEventListener("toggle", clear);
+  return clear;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Dark on light in dark mode too: scanners want it so. */
+function qrSvg(code: QrCode): SVGElement {
+  const side = code.size + 2 * QUIET_ZONE;
+  let path = "";
+  code.modules.forEach((dark, at) => {
+    if (dark === 1) path += `M${(at % code.size) + QUIET_ZONE} ${Math.floor(at / code.size) + QUIET_ZONE}h1v1h-1z`;
+  });
+  const svg = svgElement("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": "QR code of the settings", "shape-rendering": "crispEdges" });
+  svg.append(svgElement("path", { d: `M0 0h${side}v${side}H0z`, fill: "#fff" }), svgElement("path", { d: path, fill: "#000" }));
+  return svg;
+}
+
+function svgElement(name: string, attributes: Readonly<Record<string, string>>): SVGElement {
+  const element = document.createElementNS(SVG, name) as SVGElement;
+  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+  return element;
+}

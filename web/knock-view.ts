@@ -1,0 +1,159 @@
+/**
+ * Making packets and sending them: the two buttons, what came of it, and the packet with everything in it.
+ *
+ * @module
+ */
+
+import type { Bytes } from "../src/bytes.ts";
+import { randomDigits } from "../src/client/random-digits.ts";
+import { byId, copyText, make, say } from "./dom.ts";
+import type { FormView } from "./form-view.ts";
+import { fieldRows, type Knock, openList, readForm, type Row } from "./knock-form.ts";
+import { curlLine, knockUrl, probeUrl, requestText, sendingWay } from "./knock-request.ts";
+import { type MadePacket, makePacket } from "./packet.ts";
+import { choosePrimitives } from "./primitives.ts";
+import { openAddress, probe, sendByFetch } from "./send.ts";
+
+const randomBytes = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length));
+
+/** A packet, and where it goes. */
+interface Ready {
+  readonly knock: Knock;
+  readonly made: MadePacket;
+}
+
+/** The buttons and their outcome. */
+export class KnockView {
+  readonly #form: FormView;
+  readonly #primitives = choosePrimitives(globalThis.crypto.subtle);
+  readonly #status = byId("status");
+  readonly #offers = byId("offers");
+  readonly #navigate = byId("navigate", HTMLButtonElement);
+  readonly #probe = byId("probe", HTMLButtonElement);
+  readonly #buttons = [byId("send", HTMLButtonElement), byId("make", HTMLButtonElement), this.#navigate];
+  #probeUrl: string | undefined;
+
+  constructor(form: FormView) {
+    this.#form = form;
+    form.onSubmit(() => void this.#act((ready) => this.#send(ready)));
+    byId("make").addEventListener("click", () => void this.#act(async () => this.#tell("plain", ["The packet is below. It was not sent."])));
+    this.#navigate.addEventListener("click", () => void this.#act((ready) => this.#sendByAddress(ready)));
+    this.#probe.addEventListener("click", () => void this.#look());
+  }
+
+  /** Hides what is known about an earlier packet. */
+  clear(): void {
+    say(this.#status, "plain");
+    this.#offers.hidden = true;
+    byId("result").hidden = true;
+    byId("fields").replaceChildren();
+    byId("texts").replaceChildren();
+  }
+
+  /** Makes a fresh packet and does something with it, once at a time. */
+  async #act(act: (ready: Ready) => Promise<void>): Promise<void> {
+    const read = readForm(this.#form.values());
+    if (!read.ok) {
+      const { size } = read.errors;
+      this.#form.showErrors(read.errors);
+      this.#tell("bad", [`Nothing was sent: ${size === 1 ? "one field needs" : `${size} fields need`} another look.`]);
+      return;
+    }
+    this.#form.showErrors(new Map());
+    for (const button of this.#buttons) button.disabled = true;
+    try {
+      const { knock } = read;
+      const message = { ...knock.message, random: randomDigits(randomBytes), timestamp: Math.floor(Date.now() / 1000) };
+      const made = await makePacket(message, knock.keys, randomBytes(8), this.#primitives);
+      this.#show({ knock, made });
+      await act({ knock, made });
+    } catch (error) {
+      this.#tell("bad", ["The packet could not be made.", error instanceof Error ? error.message : String(error)]);
+    } finally {
+      read.knock.keys.key.fill(0);
+      read.knock.keys.hmac?.key.fill(0);
+      for (const button of this.#buttons) button.disabled = false;
+    }
+  }
+
+  async #send(ready: Ready): Promise<void> {
+    const { knock, made } = ready;
+    if (sendingWay(location.protocol, knock) === "navigation") return this.#sendByAddress(ready);
+    this.#tell("plain", ["Sending …"]);
+    const { kind, tookMs } = await sendByFetch(knockUrl(knock, made.packet));
+    const at = new Date().toLocaleTimeString();
+    if (kind === "delivered") {
+      const end = knock.message.clientTimeout === undefined ? "" : ` If so, it is open until ${new Date(Date.now() + 1000 * knock.message.clientTimeout).toLocaleTimeString()}.`;
+      return this.#tell("good", [`Delivered at ${at}, in ${tookMs} ms.`, `Whether it was accepted only the service can tell: connect now.${end}`], knock);
+    }
+    if (kind === "silent") {
+      return this.#tell("warning", [`No answer in 8 s, at ${at}.`, "A server that keeps silent looks like this too: try the service. If that fails, nothing took the connection."], knock);
+    }
+    const causes = [
+      "Nothing listens there, or the connection was cut.",
+      ...(knock.scheme === "https" ? ["Its certificate may be unknown to the browser."] : []),
+      "The browser may have blocked it: then it can be sent by opening the address.",
+    ];
+    this.#tell("bad", [`Not delivered, at ${at}.`, causes.join(" ")], knock, true);
+  }
+
+  async #sendByAddress({ knock, made }: Ready): Promise<void> {
+    const why = location.protocol === "https:" && knock.scheme === "http"
+      ? "This page came over https, and the browser lets it call plain http in one way only: by opening the address."
+      : "The address was opened.";
+    this.#tell("plain", [why, "A fwknopd of this package answers in a way that leaves this page where it is; another server’s answer would take its place.", "Whether the packet was delivered cannot be seen from here: connect now."], knock);
+    await openAddress(knockUrl(knock, made.packet));
+  }
+
+  async #look(): Promise<void> {
+    const url = this.#probeUrl;
+    if (url === undefined) return;
+    this.#probe.disabled = true;
+    const { kind } = await probe(url);
+    this.#probe.disabled = false;
+    const answers = kind === "delivered";
+    say(this.#status, answers ? "good" : "warning", answers ? `Something answers at ${url}` : `Nothing answers at ${url} yet, or the browser may not look.`);
+  }
+
+  #tell(tone: "plain" | "good" | "warning" | "bad", text: readonly string[], knock?: Knock, offersAddress = false): void {
+    say(this.#status, tone, ...text);
+    const ports = knock === undefined || knock.message.type === 0 ? [] : openList(knock.message.message.slice(knock.message.message.indexOf(",") + 1));
+    this.#probeUrl = knock && probeUrl(ports, knock.server);
+    this.#probe.hidden = this.#probeUrl === undefined;
+    this.#probe.textContent = `Look whether ${this.#probeUrl ?? ""} answers`;
+    this.#navigate.hidden = !offersAddress;
+    this.#offers.hidden = this.#probe.hidden && this.#navigate.hidden;
+  }
+
+  #show({ knock, made }: Ready): void {
+    const rows: Row[] = [...fieldRows(made.message, knock.keys), ["Encoded Data", made.encoded], ["SPA Data Digest", made.digest]];
+    if (made.hmac !== undefined) rows.push(["HMAC", made.hmac]);
+    byId("fields").replaceChildren(...rows.map(([name, value]) => {
+      const head = make("th", { text: name });
+      head.scope = "row";
+      return make("tr", {}, head, make("td", { text: value }));
+    }));
+    byId("texts").replaceChildren(
+      ...textBlock("Packet", made.packet),
+      ...textBlock("URL", knockUrl(knock, made.packet)),
+      ...textBlock("Request", requestText(knock, made.packet)),
+      ...textBlock("curl", curlLine(knock, made.packet)),
+    );
+    byId("result").hidden = false;
+  }
+}
+
+function textBlock(title: string, text: string): HTMLElement[] {
+  const button = make("button", { text: "Copy" });
+  button.type = "button";
+  button.setAttribute("aria-label", `Copy ${title}`);
+  const done = make("span");
+  done.setAttribute("role", "status");
+  button.addEventListener("click", async () => {
+    done.textContent = (await copyText(text)) ? "Copied" : "Select the text and copy it by hand";
+  });
+  const block = make("pre", { text });
+  block.tabIndex = 0;
+  block.setAttribute("aria-label", title);
+  return [make("div", { className: "text-head" }, make("h2", { text: title }), done, button), block];
+}

@@ -1,0 +1,166 @@
+/**
+ * Saved profiles on the page: locked, or open with a list.
+ *
+ * @module
+ */
+
+import type { Bytes } from "../src/bytes.ts";
+import { byId, make, say, showProblem, type Tone } from "./dom.ts";
+import type { FormView } from "./form-view.ts";
+import { type Profiles, Vault, type VaultPlace } from "./vault.ts";
+
+/** Where the sealed text lies; from `file:` all files share one storage, which is one more reason to seal it. */
+const STORAGE_KEY = "fko-tool.vault";
+const MIN_PASSPHRASE = 8;
+
+/**
+ * Makes the section work.
+ *
+ * @param form where profiles go to and come from
+ * @returns locks the vault
+ */
+export function startVault(form: FormView): () => void {
+  const place = vaultPlace();
+  byId("no-vault").hidden = place !== undefined;
+  byId("vault").hidden = place === undefined;
+  return place === undefined ? () => {} : new VaultView(form, place).lock;
+}
+
+function vaultPlace(): VaultPlace | undefined {
+  const subtle: SubtleCrypto | undefined = globalThis.crypto.subtle;
+  try {
+    localStorage.getItem(STORAGE_KEY); // throws where pages may keep nothing
+  } catch {
+    return undefined;
+  }
+  return subtle && { subtle, randomBytes: (length): Bytes => crypto.getRandomValues(new Uint8Array(length)) };
+}
+
+class VaultView {
+  readonly #form: FormView;
+  readonly #place: VaultPlace;
+  readonly #passphrase = byId("passphrase", HTMLInputElement);
+  readonly #name = byId("profileName", HTMLInputElement);
+  readonly #list = byId("profile", HTMLSelectElement);
+  readonly #unlock = byId("unlock", HTMLButtonElement);
+  #vault: Vault | undefined;
+
+  constructor(form: FormView, place: VaultPlace) {
+    this.#form = form;
+    this.#place = place;
+    const on = (id: string, act: () => void): void => byId(id).addEventListener("click", act);
+    on("unlock", () => void this.#open());
+    on("lock", () => this.lock());
+    on("save", () => void this.#save());
+    on("load", () => this.#load());
+    on("remove", () => void this.#remove());
+    on("forget", () => this.#forget());
+    this.#onEnter(this.#passphrase, "unlock");
+    this.#onEnter(this.#name, "save");
+    this.#refresh();
+  }
+
+  /** Forgets the key and what it opened; the sealed text stays. */
+  readonly lock = (): void => {
+    this.#vault = undefined;
+    this.#passphrase.value = "";
+    this.#name.value = "";
+    this.#say("plain");
+    this.#refresh();
+  };
+
+  async #open(): Promise<void> {
+    const passphrase = this.#passphrase.value;
+    const stored = localStorage.getItem(STORAGE_KEY);
+    const isShort = stored === null && passphrase.length < MIN_PASSPHRASE;
+    const problem = passphrase === "" ? "Type the passphrase." : isShort ? `Expected at least ${MIN_PASSPHRASE} characters; several words are better.` : undefined;
+    showProblem(this.#passphrase, problem);
+    if (problem !== undefined) return this.#passphrase.focus();
+    this.#unlock.disabled = true;
+    this.#say("plain", "Working on the passphrase; this takes a second or two, on purpose …");
+    this.#vault = stored === null ? await Vault.create(passphrase, this.#place) : await Vault.open(stored, passphrase, this.#place);
+    this.#unlock.disabled = false;
+    this.#say("plain");
+    if (this.#vault === undefined) {
+      showProblem(this.#passphrase, "This does not open the profiles: the passphrase is another one, or what is stored was changed.");
+      return this.#passphrase.focus();
+    }
+    this.#passphrase.value = "";
+    this.#refresh();
+    (Object.keys(this.#vault.profiles).length > 0 ? this.#list : this.#name).focus();
+  }
+
+  async #save(): Promise<void> {
+    const name = this.#name.value.trim() || this.#form.values().server.trim();
+    showProblem(this.#name, name === "" ? "Type a name for the profile." : undefined);
+    if (name === "") return this.#name.focus();
+    await this.#store({ ...this.#vault!.profiles, [name]: this.#form.values() }, `Saved as “${name}”.`);
+    this.#list.value = name;
+    this.#name.value = "";
+  }
+
+  #load(): void {
+    const profile = this.#vault?.profiles[this.#list.value];
+    if (profile === undefined) return;
+    this.#form.fill(profile);
+    this.#say("good", `Filled in from “${this.#list.value}”.`);
+  }
+
+  async #remove(): Promise<void> {
+    const name = this.#list.value;
+    await this.#store(Object.fromEntries(Object.entries(this.#vault!.profiles).filter(([other]) => other !== name)), `Deleted “${name}”.`);
+  }
+
+  #forget(): void {
+    const button = byId("forget", HTMLButtonElement);
+    if (button.dataset["sure"] === undefined) {
+      button.dataset["sure"] = "";
+      button.textContent = "Really delete all? Press again";
+      return;
+    }
+    localStorage.removeItem(STORAGE_KEY);
+    this.lock();
+    this.#say("plain", "All profiles are deleted.");
+  }
+
+  async #store(profiles: Profiles, done: string): Promise<void> {
+    this.#vault = this.#vault!.with(profiles);
+    try {
+      localStorage.setItem(STORAGE_KEY, await this.#vault.seal());
+      this.#say("good", done);
+    } catch {
+      this.#say("bad", "The browser has no room to keep this, or does not allow it.");
+    }
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const isStored = localStorage.getItem(STORAGE_KEY) !== null;
+    byId("locked").hidden = this.#vault !== undefined;
+    byId("unlocked").hidden = this.#vault === undefined;
+    this.#unlock.textContent = isStored ? "Unlock" : "Begin with this passphrase";
+    const forget = byId("forget", HTMLButtonElement);
+    forget.hidden = !isStored;
+    forget.textContent = "Delete all profiles";
+    delete forget.dataset["sure"];
+    const names = Object.keys(this.#vault?.profiles ?? {}).sort();
+    this.#list.replaceChildren(...names.map((name) => {
+      const option = make("option", { text: name });
+      option.value = name;
+      return option;
+    }));
+    for (const id of ["load", "remove"]) byId(id, HTMLButtonElement).disabled = names.length === 0;
+  }
+
+  #say(tone: Tone, ...text: readonly string[]): void {
+    say(byId("vault-status"), tone, ...text);
+  }
+
+  #onEnter(field: HTMLElement, button: string): void {
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      byId(button).click();
+    });
+  }
+}
