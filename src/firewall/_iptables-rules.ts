@@ -9,6 +9,7 @@ import { meaningOf } from "./_iptables-listing.ts";
 import type { ChainSettings, IptablesSettings } from "./_iptables-settings.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
 import type { Grant, NatTarget, PortSpec } from "./grant.ts";
+import { addressProblem, checkGrant } from "./grant-checks.ts";
 
 const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], string>> = { tcp: "6", udp: "17" };
 
@@ -25,12 +26,8 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
   checkGrant(grant);
   const { source, destination, nat, expiresAt } = grant;
   const family = source.version;
-  if (isUnspecifiedIp(source)) return refuse(`no rule can be made for the address ${formatIp(source)}, which stands for none`);
-  for (const [what, address] of [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]] as const) {
-    if (address !== undefined && address.version !== family) {
-      return refuse(`the ${what} ${formatIp(address)} is no IPv${family} address, but ${formatIp(source)} is`);
-    }
-  }
+  const problem = addressProblem(grant, [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]]);
+  if (problem !== undefined) return refuse(problem);
 
   const from = ["-s", formatIp(source)];
   const any = family === 4 ? "0.0.0.0/0" : "::/0";
@@ -106,19 +103,6 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
  */
 export function ruleKey(family: Family, table: string, chain: string, words: readonly string[]): string {
   return `${family} ${table} ${chain} ${meaningOf(words)}`;
-}
-
-function checkGrant(grant: Grant): void {
-  if (grant.ports.length === 0) throw new RangeError("Cannot plan a grant: expected at least one port, got none");
-  const ports = grant.ports.map((spec) => spec.port);
-  if (grant.nat !== undefined && !grant.nat.wholeHost) ports.push(grant.nat.port);
-  for (const port of ports) {
-    if (!Number.isInteger(port) || port < 1 || port > 65535) throw new RangeError(`Cannot plan a grant: expected a port of 1 to 65535, got ${port}`);
-  }
-  // The comment holds up to 11 digits.
-  if (!Number.isInteger(grant.expiresAt) || grant.expiresAt < 0 || grant.expiresAt > 99_999_999_999) {
-    throw new RangeError(`Cannot plan a grant: expected its end in whole seconds since 1970, got ${grant.expiresAt}`);
-  }
 }
 
 function refuse(reason: string): RulesOrRefusal {
