@@ -69,3 +69,5 @@ export class Transaction {
     return last;
   }
 }
+
+export { ask, type Run, succeeded } from "./steps.ts";
