@@ -157,6 +157,9 @@ export interface FirewallBackend {
   /** Whether listings show the newest rule first. */
   readonly newestFirst: boolean;
 
+  /** The firewall ends grants by itself: rules that others left need no search. */
+  readonly endsByItself?: true;
+
   /** For firewalls where a closed rule has to stay until its connections have ended. */
   readonly upkeep?: Upkeep;
 
@@ -184,14 +187,17 @@ export class FirewallError extends Error {
   /**
    * @param command what was run
    * @param result what came of it
+   * @param meaning what it comes to, where that is known better than the program says it, and a code for it
    */
-  constructor(command: Command, result: CommandResult) {
+  constructor(command: Command, result: CommandResult, meaning: { readonly text?: string; readonly code?: string } = {}) {
     const said = printableText((result.stderr || result.stdout).trim().replace(/\s*\n\s*/g, "; "), 400);
-    const what = `${command.purpose}() Error ${result.failure ?? result.status}`;
-    super(`${what} from cmd:'${commandText(command.argv, command.stdin)}': ${said}`);
-    this.summary = `${what}: ${said}`;
+    const what = `${meaning.text === undefined ? "" : `${meaning.text}: `}${command.purpose}() Error ${result.failure ?? result.status}`;
+    // A command that succeeded and told something that cannot be lived with.
+    const isAnswer = result.status === 0 && meaning.text !== undefined;
+    super(isAnswer ? meaning.text : `${what} from cmd:'${commandText(command.argv, command.stdin)}': ${said}`);
+    this.summary = isAnswer ? this.message : `${what}: ${said}`;
     this.name = "FirewallError";
-    this.code = result.failure ?? "STATUS";
+    this.code = meaning.code ?? result.failure ?? "STATUS";
     this.argv = command.argv;
     this.stdin = command.stdin ?? "";
     this.status = result.status;

@@ -30,9 +30,16 @@ export function checkGrant(grant: Grant): void {
  *
  * @param grant who may reach what
  * @param others further addresses of it, by what they are; absent ones do not matter
+ * @param can what the firewall can do that not all can
  * @returns the reason, or undefined when all is well
  */
-export function addressProblem({ source }: Grant, others: readonly (readonly [what: string, address: IpAddress | undefined])[]): string | undefined {
+export function addressProblem(
+  { source, sourcePrefix, once }: Grant,
+  others: readonly (readonly [what: string, address: IpAddress | undefined])[],
+  can: { readonly networks?: true; readonly once?: true } = {},
+): string | undefined {
+  if (once && can.once === undefined) return "this firewall does not count connections, which GRANT_USES needs";
+  if (sourcePrefix !== undefined && can.networks === undefined) return "grants for whole networks (GRANT_PREFIX_V4, GRANT_PREFIX_V6) cannot be made with this firewall";
   if (isUnspecifiedIp(source)) return `no rule can be made for the address ${formatIp(source)}, which stands for none`;
   for (const [what, address] of others) {
     if (address !== undefined && address.version !== source.version) {

@@ -33,8 +33,12 @@ export interface NatTarget {
 
 /** One answered request. */
 export interface Grant {
-  /** The address that may enter. */
+  /** The address that may enter; with `sourcePrefix` the first of them. */
   readonly source: IpAddress;
+  /** A whole network may enter: so many leading bits of `source` count (GRANT_PREFIX_V4, GRANT_PREFIX_V6). */
+  readonly sourcePrefix?: number;
+  /** Ends with the first connection that it lets in (GRANT_USES). */
+  readonly once?: true;
   /** Restricts the grant to one address of ours (ENABLE_DESTINATION_RULE). */
   readonly destination?: IpAddress;
   /** What was asked for, at least one. With `nat` only the first counts. */

@@ -1,0 +1,128 @@
+/**
+ * Reads what `nft -j list table` prints.
+ *
+ * @module
+ */
+
+import { formatIp, parseIp } from "../ip.ts";
+
+/** An element of a set, or a pair of a map. */
+export interface ListedElement {
+  /** Parts of the key, as we write them. */
+  readonly key: readonly string[];
+  readonly value: readonly string[];
+  /** Unix time, seconds, of its mark; absent for those of others. */
+  readonly expiresAt?: number;
+}
+
+/** A set or a map. */
+export interface ListedSet {
+  readonly name: string;
+  /** Types of the key's parts. */
+  readonly types: readonly string[];
+  readonly flags: readonly string[];
+  readonly elements: readonly ListedElement[];
+}
+
+/** A rule, as far as it matters here. */
+export interface ListedRule {
+  readonly handle: number;
+  readonly comment: string;
+  /** The chain that it jumps to. */
+  readonly jump?: string;
+  readonly letsAnswersIn: boolean;
+}
+
+/** A table. */
+export interface ListedTable {
+  readonly sets: ReadonlyMap<string, ListedSet>;
+  readonly chains: ReadonlyMap<string, readonly ListedRule[]>;
+}
+
+/** The protocols that grants are for, where a host has no names for them. */
+const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
+
+/**
+ * Reads a listing of one table.
+ *
+ * @param text JSON
+ * @returns what is in it; what is not understood is left out. Undefined when it is no listing at all
+ */
+export function readTable(text: string): ListedTable | undefined {
+  const listing = parseJson(text);
+  const objects = isObject(listing) ? listing["nftables"] : undefined;
+  if (!Array.isArray(objects)) return undefined;
+  const sets = new Map<string, ListedSet>();
+  const chains = new Map<string, ListedRule[]>();
+  for (const object of objects as readonly unknown[]) {
+    if (!isObject(object)) continue;
+    const { chain, rule } = object;
+    const set = object["set"] ?? object["map"];
+    if (isObject(chain) && !chains.has(String(chain["name"]))) chains.set(String(chain["name"]), []);
+    if (isObject(set)) sets.set(String(set["name"]), readSet(set));
+    if (isObject(rule)) {
+      const name = String(rule["chain"]);
+      chains.set(name, [...(chains.get(name) ?? []), readRule(rule)]);
+    }
+  }
+  return { sets, chains };
+}
+
+function readSet(set: Readonly<Record<string, unknown>>): ListedSet {
+  const elements = Array.isArray(set["elem"]) ? (set["elem"] as readonly unknown[]) : [];
+  return {
+    name: String(set["name"]),
+    types: list(set["type"]),
+    flags: list(set["flags"]),
+    elements: elements.map(readElement),
+  };
+}
+
+function readElement(entry: unknown): ListedElement {
+  const [element, value] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry];
+  const inner = isObject(element) && isObject(element["elem"]) ? element["elem"] : undefined;
+  const mark = /^_exp_(\d{1,11})$/.exec(String(inner?.["comment"] ?? ""))?.[1];
+  return { key: parts(inner === undefined ? element : inner["val"]), value: value === undefined ? [] : parts(value).map(plain), ...(mark !== undefined && { expiresAt: Number(mark) }) };
+}
+
+/** Parts of a key: a protocol is named like one, whatever place it has. */
+function parts(value: unknown): string[] {
+  const list = isObject(value) && Array.isArray(value["concat"]) ? (value["concat"] as readonly unknown[]) : [value];
+  return list.map((part, at) => (typeof part === "number" && at > 0 && at === list.length - 2 ? PROTOCOLS[part] ?? String(part) : plain(part)));
+}
+
+/** An address in its shortest form, anything else as it is. */
+function plain(part: unknown): string {
+  const address = typeof part === "string" ? parseIp(part) : undefined;
+  return address === undefined ? (isObject(part) ? JSON.stringify(part) : String(part)) : formatIp(address);
+}
+
+function readRule(rule: Readonly<Record<string, unknown>>): ListedRule {
+  const expressions = Array.isArray(rule["expr"]) ? (rule["expr"] as readonly unknown[]) : [];
+  const jumps = expressions.flatMap((expression) => (isObject(expression) && isObject(expression["jump"]) ? [String(expression["jump"]["target"])] : []));
+  return {
+    handle: Number(rule["handle"]),
+    comment: String(rule["comment"] ?? ""),
+    ...(jumps[0] !== undefined && { jump: jumps[0] }),
+    letsAnswersIn: expressions.some((expression) => {
+      const written = JSON.stringify(expression);
+      return written.includes('{"ct":{"key":"state"}}') && written.includes('"established"');
+    }),
+  };
+}
+
+function list(value: unknown): string[] {
+  return (Array.isArray(value) ? (value as readonly unknown[]) : value === undefined ? [] : [value]).map(String);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,307 @@
+/**
+ * nftables: grants are elements of timed sets, which the kernel itself takes away when their time is over, even when
+ * no daemon lives. One rule a set looks them up, so opening one costs the same beside ten and ten thousand. What comes
+ * together is one atomic `nft -f -`.
+ *
+ * Lists are read as JSON at the start and when something went wrong; listing one chain makes `nft` read every element of
+ * the table, so that is not done for each grant.
+ *
+ * @module
+ */
+
+import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "../ip.ts";
+import { type ListedTable, readTable } from "./_nftables-listing.ts";
+import { elementsForGrant, keyText, placeOf } from "./_nftables-rules.ts";
+import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
+import { type Ground, layOut, type OwnChain, type Slot } from "./_nftables-slots.ts";
+import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
+import {
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+} from "./backend.ts";
+import type { Grant } from "./grant.ts";
+import { ask, note, type Run, succeeded } from "./steps.ts";
+
+export { type GuardedPorts, type NftablesMode, type NftablesSettings, type NftTable } from "./_nftables-settings.ts";
+
+/** Tables by their text; undefined for one that is not there. */
+type Tables = ReadonlyMap<string, ListedTable | undefined>;
+
+/** Rules and jumps are looked after when something is opened, but not more often than this, seconds. */
+const CHECK_INTERVAL = 30;
+
+/**
+ * Makes the planner for nftables.
+ *
+ * @param settings mode, tables, program
+ * @param now Unix time, seconds
+ * @throws {RangeError} when a name could not be one
+ */
+export function createNftables(settings: NftablesSettings, now: () => number): FirewallBackend {
+  checkSettings(settings);
+  return new Nftables(settings, now);
+}
+
+class Nftables implements FirewallBackend {
+  readonly name = "nftables";
+  readonly ground: string;
+  readonly headings = {
+    ours: "Listing elements in fwknopd nftables sets...",
+    all: "Listing all nftables rules in applicable tables...",
+    clear: "Deleting any existing firewall rules...",
+  };
+  readonly newestFirst = false;
+  readonly endsByItself = true;
+  readonly lines: FirewallBackend["lines"] = {
+    opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
+      + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+    present: (rule) => `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already`,
+    closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
+  };
+  readonly #settings: NftablesSettings;
+  readonly #now: () => number;
+  readonly #layout: Ground;
+  readonly #slots: ReadonlyMap<string, Slot>;
+  #checkedAt = -Infinity;
+
+  constructor(settings: NftablesSettings, now: () => number) {
+    this.#settings = settings;
+    this.#now = now;
+    this.#layout = layOut(settings);
+    this.#slots = new Map(this.#layout.slots.map((slot) => [slot.name, slot]));
+    this.ground = JSON.stringify([this.name, settings.program, this.#layout.chains, this.#layout.slots.map(({ declaration }) => declaration)]);
+  }
+
+  rulesFor(grant: Grant, live: ReadonlyMap<string, Rule>): RulesOrRefusal {
+    return elementsForGrant(grant, this.#slots, this.#settings, live);
+  }
+
+  *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
+    const tables = yield* this.#look(!fresh);
+    yield* this.#checkForeign(tables);
+    const flushes = fresh ? this.#layout.slots.map(({ table, name, value }) => `flush ${value === undefined ? "set" : "map"} ${tableText(table)} ${name}`) : [];
+    const made = yield* this.#perform([...this.#groundLines(tables), ...flushes], "create_sets");
+    if (!succeeded(made)) throw nftFailure(made);
+    for (const { from, name } of this.#missingJumps(tables)) yield note("info", `Added jump rule from chain: ${from} to chain: ${name}`);
+    this.#checkedAt = this.#now();
+    return fresh ? [] : this.#marked(tables);
+  }
+
+  *change(change: Change): Plan<Changed> {
+    const renews = change.remove.some((rule) => change.add.some(({ key }) => key === rule.key));
+    if (change.add.length > 0 && (renews || this.#now() - this.#checkedAt > CHECK_INTERVAL)) {
+      const intact = yield* this.#isIntact();
+      this.#checkedAt = this.#now();
+      if (!intact) return yield* this.#repair(change, undefined);
+    }
+    const lines = [...removalLines(change.remove), ...additionLines(change.add, this.#now())];
+    const run = yield* this.#perform(lines, change.add.length > 0 ? "add_elements" : "delete_elements");
+    if (succeeded(run)) return { repaired: false };
+    if (!isAbsence(run)) throw nftFailure(run);
+    return yield* this.#repair(change, run);
+  }
+
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
+    const wanted = new Set(families);
+    return this.#marked(yield* this.#look(true)).filter(({ family }) => wanted.has(family));
+  }
+
+  concerns({ chain, words }: Rule, address: IpAddress): boolean {
+    const prefix = this.#slots.get(chain)?.prefix;
+    const client = parseIp(words[0]!);
+    if (client === undefined) return false;
+    if (prefix === undefined) return equalIp(client, address);
+    const network = parseIpNetwork(`${words[0]}/${prefix}`);
+    return "mask" in network && containsIp(network, address);
+  }
+
+  *clear(): Plan<void> {
+    const tables = yield* this.#look(false);
+    const foreign = [...tables].filter(([name, table]) => name !== tableText(OWN_TABLE) && table !== undefined) as [string, ListedTable][];
+    const own = tables.get(tableText(OWN_TABLE)) === undefined ? [] : [`delete table ${tableText(OWN_TABLE)}`];
+    const jumps = foreign.flatMap(([name, { chains }]) =>
+      [...chains].flatMap(([chain, rules]) => rules.filter((rule) => rule.comment === MARK && rule.jump?.startsWith(PREFIX) === true && !chain.startsWith(PREFIX))
+        .map(({ handle }) => `delete rule ${name} ${chain} handle ${handle}`)));
+    const ofOurs = (verb: "flush" | "delete", withSets: boolean): string[] => foreign.flatMap(([name, { chains, sets }]) => [
+      ...[...chains.keys()].filter(isOurs).map((chain) => `${verb} chain ${name} ${chain}`),
+      ...(withSets ? [...sets.keys()].filter(isOurs).map((set) => `${verb} set ${name} ${set}`) : []),
+    ]);
+    const run = yield* this.#perform([...own, ...jumps, ...ofOurs("flush", false), ...ofOurs("delete", true)], "delete_sets");
+    if (succeeded(run)) return;
+    // Somebody's rule refers to what is ours: then it is emptied.
+    const emptied = yield* this.#perform([...own, ...jumps, ...ofOurs("flush", true)], "flush_sets");
+    if (!succeeded(emptied)) throw nftFailure(emptied);
+    yield note("warning", `Sets and chains were emptied but stay, for other rules still refer to them: ${nftFailure(run).summary}`);
+  }
+
+  *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
+    let stdout = "";
+    let stderr = "";
+    for (const table of this.#layout.tables) {
+      const argv = [...this.#settings.program, "list", "table", table.family, table.name] as const;
+      const run = yield* ask({ kind: "command", argv: [argv[0]!, ...argv.slice(1)], purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
+      if (!succeeded(run)) stderr += run.result.stderr.replace(/\n*$/, "\n");
+      else stdout += `\n${scope === "all" || tableText(table) === tableText(OWN_TABLE) ? run.result.stdout : onlyOurs(run.result.stdout)}`;
+    }
+    return { stdout, stderr };
+  }
+
+  // --- Looking -------------------------------------------------------------------------------------------------------
+
+  /**
+   * Reads the tables that we use.
+   *
+   * @param withElements sets with what is in them
+   */
+  *#look(withElements: boolean): Plan<Tables> {
+    const tables = new Map<string, ListedTable | undefined>();
+    for (const table of new Map([...this.#layout.tables, OWN_TABLE].map((one) => [tableText(one), one])).values()) {
+      const run = yield* ask(this.#listing(table, withElements));
+      if (succeeded(run)) {
+        const listed = readTable(run.result.stdout);
+        if (listed === undefined) throw new FirewallError(run.command, run.result, { text: `'nft -j' printed no listing of the table ${tableText(table)}` });
+        if (isForIptables(table, listed, run)) {
+          throw new FirewallError(run.command, { ...run.result, status: 0 }, {
+            text: `The table ${tableText(table)} belongs to iptables, which would show and save our rules as ones that accept everything: set FIREWALL_TYPE iptables, or NFT_MODE guard`,
+          });
+        }
+        tables.set(tableText(table), listed);
+      } else if (isAbsence(run)) tables.set(tableText(table), undefined);
+      else throw nftFailure(run);
+    }
+    return tables;
+  }
+
+  #listing(table: NftTable, withElements: boolean): Command {
+    const terse = withElements ? [] : ["-t"];
+    // A dry run finds the chains that it needs.
+    const chains = this.#layout.chains.filter((chain) => chain.from !== undefined && tableText(chain.table) === tableText(table));
+    const assumed = { nftables: chains.map(({ from }) => ({ chain: { name: from } })) };
+    return {
+      kind: "command", argv: [...this.#settings.program, "-j", ...terse, "list", "table", table.family, table.name], purpose: "list_table", answers: ANSWERS,
+      assumedOutput: JSON.stringify(assumed),
+    };
+  }
+
+  /** The administrator's table has to be there, with the chains that let in and drop. */
+  *#checkForeign(tables: Tables): Plan<void> {
+    for (const { from, table } of this.#layout.chains) {
+      if (from === undefined) continue;
+      const listed = tables.get(tableText(table));
+      const what = listed === undefined ? `table ${tableText(table)}` : listed.chains.has(from) ? undefined : `chain ${from} in the table ${tableText(table)}`;
+      if (what !== undefined) {
+        throw new FirewallError(this.#listing(table, false), { status: 0, stdout: "", stderr: "" }, {
+          text: `There is no ${what}: NFT_TABLE, NFT_INPUT_CHAIN and NFT_FORWARD_CHAIN name what drops packets here; where nothing does, set NFT_MODE guard`,
+        });
+      }
+      if (from !== this.#settings.outputChain && !listed!.chains.get(from)!.some(({ letsAnswersIn }) => letsAnswersIn)) {
+        yield note("warning", `The chain ${from} seems to have no rule that accepts established connections: they will end with their grant`);
+      }
+    }
+  }
+
+  /** Whether our rules and jumps are there, as far as a listing without elements shows. */
+  *#isIntact(): Plan<boolean> {
+    for (const table of this.#layout.tables) {
+      const run = yield* ask({ ...this.#listing(table, false), purpose: "check_rules", assumedOutput: "assumed" });
+      if (run.result.stdout === "assumed") continue;
+      const listed = succeeded(run) ? readTable(run.result.stdout) : undefined;
+      if (listed === undefined || !isGroundThere(this.#layout.chains.filter((chain) => tableText(chain.table) === tableText(table)), listed)) return false;
+    }
+    return true;
+  }
+
+  #missingJumps(tables: Tables): OwnChain[] {
+    return this.#layout.chains.filter(({ table, from, name }) =>
+      from !== undefined && !(tables.get(tableText(table))?.chains.get(from) ?? []).some(({ jump }) => jump === name));
+  }
+
+  /** Elements that bear a mark, as rules that were found. */
+  #marked(tables: Tables): Rule[] {
+    return this.#layout.slots.flatMap((slot) => {
+      const listed = tables.get(tableText(slot.table))?.sets.get(slot.name);
+      return (listed?.elements ?? []).flatMap(({ key, value, expiresAt }): Rule[] =>
+        expiresAt === undefined ? [] : [{ ...placeOf(slot, key, value), kind: "", subject: "", expiresAt }]);
+    });
+  }
+
+  // --- Changing ------------------------------------------------------------------------------------------------------
+
+  /** What makes everything that grants need; may be done again. */
+  #groundLines(tables: Tables): string[] {
+    const { slots, chains } = this.#layout;
+    const missing = this.#missingJumps(tables);
+    const own = this.#layout.tables.some((table) => tableText(table) === tableText(OWN_TABLE));
+    const ownText = tableText(OWN_TABLE);
+    const ownNames = new Set(chains.filter(({ table }) => tableText(table) === ownText).map(({ name }) => name));
+    // What an earlier run in another mode left there would still guard or mark.
+    const stale = [...(tables.get(ownText)?.chains.keys() ?? [])].filter((name) => !ownNames.has(name));
+    return [
+      ...(own ? [`add table ${ownText}`] : []),
+      ...stale.flatMap((name) => [`flush chain ${ownText} ${name}`, `delete chain ${ownText} ${name}`]),
+      ...slots.map(({ declaration }) => declaration),
+      ...chains.flatMap(({ table, name, hook, rules }) => [
+        `add chain ${tableText(table)} ${name}${hook === undefined ? "" : ` { ${hook} }`}`,
+        `flush chain ${tableText(table)} ${name}`,
+        ...rules.map((rule) => `add rule ${tableText(table)} ${name} ${rule}`),
+      ]),
+      ...missing.map(({ table, from, name }) => `insert rule ${tableText(table)} ${from} jump ${name} comment "${MARK}"`),
+    ];
+  }
+
+  /** Looks at what is there, puts back what somebody took away, and tries once more. */
+  *#repair(change: Change, failed: Run | undefined): Plan<Changed> {
+    const tables = yield* this.#look(true);
+    yield* this.#checkForeign(tables);
+    const isThere = (rule: Rule): boolean => tables.get(rule.table)?.sets.has(rule.chain) === true;
+    const lost = [...change.keep].filter((rule) => this.#slots.has(rule.chain) && !isThere(rule));
+    // One that was for one connection may have had it.
+    const back = lost.filter((rule) => this.#slots.get(rule.chain)?.once !== true);
+    const listed = new Set(this.#marked(tables).map(({ key }) => key));
+    const removals = [...change.remove, ...change.add].filter(({ key }, at, all) => listed.has(key) && all.findIndex((rule) => rule.key === key) === at);
+    const lines = [
+      ...this.#groundLines(tables),
+      ...removals.map((rule) => `delete element ${rule.table} ${rule.chain} { ${keyText(rule)} }`),
+      ...additionLines([...back, ...change.add], this.#now(), { renew: false }),
+    ];
+    const run = yield* this.#perform(lines, "add_elements");
+    if (!succeeded(run)) throw nftFailure(run);
+    const expected = failed === undefined ? "rules or jumps" : "sets";
+    yield note("warning", `Somebody else removed ${expected} of ours: made again, with ${back.length} grants whose time is not over`
+      + (back.length < lost.length ? `; ${lost.length - back.length} for a single connection are not given back` : ""));
+    this.#checkedAt = this.#now();
+    return { repaired: true };
+  }
+
+  *#perform(lines: readonly string[], purpose: string): Plan<Run> {
+    const command: Command = { kind: "command", argv: [...this.#settings.program, "-f", "-"], stdin: text(lines), purpose, answers: ANSWERS };
+    if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
+    return yield* ask(command);
+  }
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function isOurs(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
+
+/** Sets and chains of ours out of a table as `nft` prints it. */
+function onlyOurs(listing: string): string {
+  const [header = "", ...blocks] = listing.split(/\n(?=\t(?:set|map|chain|table) )/);
+  const ours = blocks.filter((block) => new RegExp(`^\\t\\w+ ${PREFIX}`).test(block));
+  return `${[header, ...ours.map((block) => block.replace(/\n\}\s*$/, "\n"))].join("\n")}}\n`;
+}
+
+function isGroundThere(chains: readonly OwnChain[], { chains: listed }: ListedTable): boolean {
+  return chains.every(({ name, from, rules }) =>
+    (listed.get(name) ?? []).length === rules.length && (from === undefined || (listed.get(from) ?? []).some(({ jump }) => jump === name)));
+}
+
+/** iptables of the newer kind keeps its chains, named in capitals, in tables of nftables. */
+function isForIptables({ family, name }: NftTable, { chains }: ListedTable, { result }: Run): boolean {
+  if (/managed by iptables-nft/.test(result.stderr)) return true;
+  const theirs = ["filter", "nat", "mangle", "raw", "security"].includes(name) && familiesOf({ family, name }).length === 1;
+  return theirs && [...chains.keys()].some((chain) => /^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)$/.test(chain));
+}
