@@ -26,6 +26,8 @@ export interface Datagram {
   readonly destinationPort: number;
   /** Unix time in seconds with its fraction; 0 when the capture did not record any. */
   readonly timestamp: number;
+  /** A listener took it out of a web request, and its source is whom the request came from. */
+  readonly isFromHttp?: true;
 }
 
 /** Why a frame is not a datagram: a row of {@link PACKET_REFUSALS}. */

@@ -40,6 +40,9 @@ const BAD: Readonly<Partial<Record<DaemonVariableName, readonly (readonly [text:
   VERBOSE: [["-1", /VERBOSE value '-1' not in the range \(>0\)/], ["x", /VERBOSE value 'x' not in the range/]],
   SYSLOG_FACILITY: [["LOG_MAIL", /Invalid SYSLOG_FACILITY setting 'LOG_MAIL'/], ["LOG_LOCAL8", /Invalid SYSLOG_FACILITY/]],
   FWKNOP_RUN_DIR: [["run", /Path 'run' is not absolute\./]],
+  HTTP_SERVER_ADDRESS: [["localhost", /HTTP_SERVER_ADDRESS value 'localhost' is not an address/], ["10.0.0.0/8", /is not an address/]],
+  HTTP_SERVER_PORT: numbers("HTTP_SERVER_PORT", 1, 65535),
+  HTTP_SERVER_STATUS: [["418", /value '418' is none of 200, 204, 403, 404, 503/], ["2", /is none of/]],
   TRUSTED_PROXIES: [["ANY", /must name each/], ["10.0.0.1, !10.0.0.2", /must name each/], ["proxy.example", /Fatal invalid TRUSTED_PROXIES/]],
   AUTH_MODE: [["KNOCK", /none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET/], ["x", /AUTH_MODE value 'x'/]],
   FIREWALL_TYPE: [["ipfw", /FIREWALL_TYPE value 'ipfw' is none of/]],
@@ -69,6 +72,8 @@ const GOOD: Readonly<Partial<Record<DaemonVariableName, readonly [string, string
   PCAP_INTF: ["eth1", "lo,eth2"],
   SYSLOG_FACILITY: ["LOG_LOCAL1", "log_local2"],
   SNAT_TRANSLATE_IP: ["10.0.0.1", "10.0.0.2"],
+  HTTP_SERVER_ADDRESS: ["10.0.0.1", "::1"],
+  HTTP_SERVER_STATUS: ["404", "200"],
   TRUSTED_PROXIES: ["10.0.0.1", "10.0.0.0/24"],
   AUTH_MODE: ["FILE_PCAP", "SOCKET"],
   FIREWALL_TYPE: ["print", "iptables"],
@@ -93,7 +98,7 @@ describe("parseDaemonConfig()", () => {
     assert.equal(config.DIGEST_FILE, "/run/fwknop/digest.cache");
     assert.deepEqual(config.PCAP_INTF, ["eth0"]);
     assert.deepEqual(config.IPT_INPUT_ACCESS, { target: "ACCEPT", table: "filter", from: "INPUT", position: 1, chain: "FWKNOP_INPUT" });
-    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
+    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
     assert.deepEqual(ROWS.map(([name]) => name).filter((name) => config[name] === undefined), optional);
     assert.equal(texts.VERBOSE, undefined);
   });

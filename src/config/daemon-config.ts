@@ -101,6 +101,11 @@ export interface DaemonConfig {
   readonly FAULT_INJECTION_TAG?: string;
 
   // Ours.
+  readonly ENABLE_HTTP_SERVER: boolean;
+  /** Absent: every address. */
+  readonly HTTP_SERVER_ADDRESS?: string;
+  readonly HTTP_SERVER_PORT: number;
+  readonly HTTP_SERVER_STATUS: 200 | 204 | 403 | 404 | 503;
   readonly TRUSTED_PROXIES: readonly IpNetwork[];
 
   // fwknop 1.x.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type IpNetwork } from "../ip.ts";
+import { formatIp, type IpNetwork, parseIp } from "../ip.ts";
 import { accept, addresses, choice, command, integer, ipv4, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
 import type { AlertingMethods, AuthMode, ChainAccess, DaemonConfig, SyslogFacility } from "./daemon-config.ts";
 import type { TextKind, Variable, VariableTable } from "./variable.ts";
@@ -51,6 +51,14 @@ const isPosition = (text: string): boolean => /^\d{1,5}$/.test(text) && Number(t
 const FACILITIES: Readonly<Record<SyslogFacility, SyslogFacility>> = {
   LOG_DAEMON: "LOG_DAEMON", LOG_LOCAL0: "LOG_LOCAL0", LOG_LOCAL1: "LOG_LOCAL1", LOG_LOCAL2: "LOG_LOCAL2", LOG_LOCAL3: "LOG_LOCAL3",
   LOG_LOCAL4: "LOG_LOCAL4", LOG_LOCAL5: "LOG_LOCAL5", LOG_LOCAL6: "LOG_LOCAL6", LOG_LOCAL7: "LOG_LOCAL7",
+};
+
+const address: TextKind<string> = {
+  describe: "address",
+  parse(text, name) {
+    const ip = parseIp(text);
+    return ip === undefined ? refuse(`${name} value ${shown(text)} is not an address`) : accept(formatIp(ip));
+  },
 };
 
 const AUTH_MODES: Readonly<Record<string, AuthMode>> = { PCAP: "PCAP", FILE_PCAP: "FILE_PCAP", ULOG_PCAP: "FILE_PCAP", SOCKET: "SOCKET" };
@@ -165,7 +173,14 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     },
     FAULT_INJECTION_TAG: { kind: text, origin: "C", doc: "Where a build made for testing fails on purpose.", obsolete: "There is no such build." },
 
-    TRUSTED_PROXIES: { kind: networks, origin: "own", unset: ["NONE"], absent: [], doc: "Proxies whose X-Forwarded-For is believed, with ENABLE_X_FORWARDED_FOR. The client is the last hop that is none of them." },
+    ENABLE_HTTP_SERVER: { kind: yesNo, origin: "own", default: "N", doc: "Listen on HTTP_SERVER_PORT for packets in web requests, and answer everybody alike." },
+    HTTP_SERVER_ADDRESS: { kind: address, origin: "own", unset: ["NONE"], doc: "The address of the HTTP server, 127.0.0.1 behind a proxy on this host; without it, every address." },
+    HTTP_SERVER_PORT: { kind: port, origin: "own", default: "62201", doc: "Port of the HTTP server." },
+    HTTP_SERVER_STATUS: {
+      kind: choice({ 204: 204, 200: 200, 403: 403, 404: 404, 503: 503 } as const, (name, value) => `${name} value ${value} is none of 200, 204, 403, 404, 503`),
+      origin: "own", default: "204", doc: "Status of every answer. With 204 a browser stays on its page.",
+    },
+    TRUSTED_PROXIES: { kind: networks, origin: "own", unset: ["NONE"], absent: [], doc: "Proxies whose X-Forwarded-For is believed, with ENABLE_X_FORWARDED_FOR; by the HTTP server also Forwarded and the PROXY protocol. The client is the last hop that is none of them." },
 
     AUTH_MODE: {
       kind: choice(AUTH_MODES, (name, value) => `${name} value ${value} is none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET (port knocking is not heard any more)`),

@@ -15,7 +15,7 @@ import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
 import { Firewall, type FirewallOptions, sweepSeconds } from "./firewall.ts";
 import { chooseFirewall } from "./firewall-choice.ts";
 import { decrypt } from "./gpg.ts";
-import { type Listener, listenToFile, listenToInterface, type ListenerEnd, type ListenerOptions, listenToStdin, listenToTcp, listenToUdp } from "./listener.ts";
+import { type Listener, listenToFile, listenToHttp, listenToInterface, type ListenerEnd, type ListenerOptions, listenToStdin, listenToTcp, listenToUdp } from "./listener.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
 import type { Log } from "./log.ts";
 import { PacketCommands } from "./packet-commands.ts";
@@ -203,7 +203,7 @@ export class Daemon {
     this.#commands.reconfigure(loaded.config);
     this.#log.configure({ verbosity: (this.#options.verbose ?? 0) + loaded.config.VERBOSE });
     await this.#firewall?.reload(firewallOptions(loaded.config, this.#options, this.#log));
-    if (!this.#options.stdin && SOURCE_VARIABLES.some((name) => String(previous[name]) !== String(loaded.config[name]))) {
+    if (!this.#options.stdin && SOURCE_VARIABLES.some((name) => JSON.stringify(previous[name]) !== JSON.stringify(loaded.config[name]))) {
       const old = this.#listeners;
       this.#startListeners();
       await Promise.all(old.map((listener) => listener.close()));
@@ -225,6 +225,12 @@ const SOURCE_VARIABLES = [
   "UDPSERV_PORT",
   "ENABLE_TCP_SERVER",
   "TCPSERV_PORT",
+  "ENABLE_HTTP_SERVER",
+  "HTTP_SERVER_ADDRESS",
+  "HTTP_SERVER_PORT",
+  "HTTP_SERVER_STATUS",
+  "ENABLE_X_FORWARDED_FOR",
+  "TRUSTED_PROXIES",
   "AUTH_MODE",
   "PCAP_PKT_FILE",
 ] as const satisfies readonly (keyof DaemonConfig)[];
@@ -236,8 +242,9 @@ function openListeners(config: DaemonConfig, options: ServerOptions, listener: L
   if (config.AUTH_MODE === "FILE_PCAP") return [listenToFile(config.PCAP_PKT_FILE, true, listener)];
   const maxPayload = config.MAX_SNIFF_BYTES;
   const tcp = config.ENABLE_TCP_SERVER ? [listenToTcp({ port: config.TCPSERV_PORT, maxPayload }, listener)] : [];
-  if (config.ENABLE_UDP_SERVER) return [listenToUdp({ port: config.UDPSERV_PORT, maxPayload, destination: "exact" }, listener), ...tcp];
-  if (config.AUTH_MODE === "SOCKET" && tcp.length > 0) return tcp;
+  const servers = [...tcp, ...openHttp(config, listener)];
+  if (config.ENABLE_UDP_SERVER) return [listenToUdp({ port: config.UDPSERV_PORT, maxPayload, destination: "exact" }, listener), ...servers];
+  if (config.AUTH_MODE === "SOCKET" && servers.length > 0) return servers;
   const captures = config.PCAP_INTF.map((interfaceName) =>
     listenToInterface(
       {
@@ -256,7 +263,14 @@ function openListeners(config: DaemonConfig, options: ServerOptions, listener: L
       listener,
     ),
   );
-  return [...captures, ...tcp];
+  return [...captures, ...servers];
+}
+
+function openHttp(config: DaemonConfig, listener: ListenerOptions): readonly Listener[] {
+  if (!config.ENABLE_HTTP_SERVER) return [];
+  const { HTTP_SERVER_PORT: port, HTTP_SERVER_ADDRESS: address, HTTP_SERVER_STATUS: status } = config;
+  const trustedProxies = config.ENABLE_X_FORWARDED_FOR ? config.TRUSTED_PROXIES : [];
+  return [listenToHttp({ port, status, trustedProxies, log: listener.log, ...(address !== undefined && { address }) }, listener)];
 }
 
 /** In test mode nothing is opened, and stanzas that only run commands need no firewall. */

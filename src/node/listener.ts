@@ -9,6 +9,7 @@ import { Capture, type CaptureOptions } from "./capture.ts";
 import { CaptureFeed, type DatagramHandler, type FrameCounts } from "./capture-feed.ts";
 import { PcapFileSource } from "./pcap-file-source.ts";
 import { openStdin } from "./stdin-source.ts";
+import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
 import { type DatagramSource, openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
 
@@ -201,4 +202,14 @@ export function listenToUdp(udp: UdpSourceOptions, options: ListenerOptions): Li
  */
 export function listenToTcp(tcp: TcpSourceOptions, options: ListenerOptions): Listener {
   return listenToSocket("tcp", tcp.port, () => openTcpSource(tcp), options);
+}
+
+/**
+ * Hears what browsers and others send as web requests, and answers each alike.
+ *
+ * @param http where to bind and whom to believe
+ * @param options handler, counts, limit, log
+ */
+export function listenToHttp(http: HttpSourceOptions, options: ListenerOptions): Listener {
+  return listenToSocket("http", http.port, () => openHttpSource(http), options);
 }
