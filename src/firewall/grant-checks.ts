@@ -58,5 +58,15 @@ export function addressProblem(
 export function plainAccessProblem(grant: Grant): string | undefined {
   if (grant.nat?.kind === "local") return "Local NAT requests are not currently supported.";
   if (grant.nat !== undefined) return "Forwarding/NAT requests are not currently supported.";
+  if (grant.once !== undefined) return "this firewall cannot end a grant with its first connection";
   return addressProblem(grant, [["destination", grant.destination]]);
+}
+
+/**
+ * Names who may enter, as all firewalls write it.
+ *
+ * @returns `10.1.2.3`, or `10.1.2.0/24`
+ */
+export function sourceText({ source, sourcePrefix }: Grant): string {
+  return sourcePrefix === undefined ? formatIp(source) : `${formatIp(source)}/${sourcePrefix}`;
 }
