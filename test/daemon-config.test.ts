@@ -45,7 +45,14 @@ const BAD: Readonly<Partial<Record<DaemonVariableName, readonly (readonly [text:
   HTTP_SERVER_STATUS: [["418", /value '418' is none of 200, 204, 403, 404, 503/], ["2", /is none of/]],
   TRUSTED_PROXIES: [["ANY", /must name each/], ["10.0.0.1, !10.0.0.2", /must name each/], ["proxy.example", /Fatal invalid TRUSTED_PROXIES/]],
   AUTH_MODE: [["KNOCK", /none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET/], ["x", /AUTH_MODE value 'x'/]],
-  FIREWALL_TYPE: [["ipfw", /FIREWALL_TYPE value 'ipfw' is none of/]],
+  FIREWALL_TYPE: [["ebtables", /FIREWALL_TYPE value 'ebtables' is none of/]],
+  NFT_MODE: [["accept", /NFT_MODE value 'accept' is none of inject, guard, mark/]],
+  NFT_TABLE: [["filter", /is not inet, ip or ip6 and the name of a table/], ["arp filter", /is not inet/], ["inet a b", /is not inet/], ["inet a{", /is not inet/]],
+  ...Object.fromEntries(["INPUT", "OUTPUT", "FORWARD"].map((role) => [`NFT_${role}_CHAIN`, [["in put", /is no name in nftables/], ["in{", /is no name/], ["1", /is no name/]] as const])),
+  NFT_GUARD_PORTS: [["tcp", /Parse error.*invalid NFT_GUARD_PORTS/], ["tcp/99999", /invalid NFT_GUARD_PORTS/]],
+  NFT_MARK: [["0", /is not a number of 1 to 0xffffffff/], ["0x100000000", /is not a number/], ["x", /is not a number/]],
+  NFT_SET: [["inet filter", /is not a family, a table and one or two sets/], ["inet t a b c", /is not a family/], ["bridge t a", /is not a family/]],
+  CONNTRACK_ON_EXPIRE: [["drop", /CONNTRACK_ON_EXPIRE value 'drop' is none of keep, kill/]],
   BLACKLIST: [["10.0.0.0/33", /Invalid IP mask str '33'.*Fatal invalid BLACKLIST/], ["!10.0.0.1", /begin it with ANY/]],
   CONNTRACK_ESTAB_PORTS: [["22,x", /item 'x' is not a port/], ["65536", /not a port/], ["udp/53", /not a port/]],
   EMAIL_ADDRESSES: [["-oQ/tmp", /not a mail address/], ["a@b,<c>", /item '<c>' is not a mail address/]],
@@ -77,6 +84,15 @@ const GOOD: Readonly<Partial<Record<DaemonVariableName, readonly [string, string
   TRUSTED_PROXIES: ["10.0.0.1", "10.0.0.0/24"],
   AUTH_MODE: ["FILE_PCAP", "SOCKET"],
   FIREWALL_TYPE: ["print", "iptables"],
+  NFT_MODE: ["guard", "mark"],
+  NFT_TABLE: ["ip own", "inet host"],
+  NFT_INPUT_CHAIN: ["IN", "to_us"],
+  NFT_OUTPUT_CHAIN: ["OUT", "from_us"],
+  NFT_FORWARD_CHAIN: ["FWD", "through"],
+  NFT_GUARD_PORTS: ["tcp/22", "tcp/22,udp/60000-61000"],
+  NFT_MARK: ["0x1", "256"],
+  NFT_SET: ["inet filter four", "inet filter four six"],
+  CONNTRACK_ON_EXPIRE: ["kill", "keep"],
   BLACKLIST: ["10.0.0.1", "10.0.0.2"],
   CONNTRACK_ESTAB_PORTS: ["22", "22,443"],
   EMAIL_ADDRESSES: ["a@example.org", "b@example.org"],
@@ -98,7 +114,7 @@ describe("parseDaemonConfig()", () => {
     assert.equal(config.DIGEST_FILE, "/run/fwknop/digest.cache");
     assert.deepEqual(config.PCAP_INTF, ["eth0"]);
     assert.deepEqual(config.IPT_INPUT_ACCESS, { target: "ACCEPT", table: "filter", from: "INPUT", position: 1, chain: "FWKNOP_INPUT" });
-    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
+    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "NFT_GUARD_PORTS", "NFT_SET", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
     assert.deepEqual(ROWS.map(([name]) => name).filter((name) => config[name] === undefined), optional);
     assert.equal(texts.VERBOSE, undefined);
   });

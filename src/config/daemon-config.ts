@@ -5,15 +5,23 @@
  */
 
 import type { ChainSettings } from "../firewall/iptables.ts";
+import type { NftablesMode, NftTable } from "../firewall/nftables.ts";
 import type { IpAddress, IpNetwork } from "../ip.ts";
 import type { AddressList } from "./address-list.ts";
 import { type Setting, Settings } from "./_settings.ts";
 import { daemonVariables } from "./daemon-variables.ts";
 import type { ConfigFile, Dialect } from "./entries.ts";
+import type { PortList } from "./port-list.ts";
 import { COMMAND_LINE, type ConfigProblem, type ParsedValue, type Variable } from "./variable.ts";
 
 /** A line IPT_*_ACCESS. The last field, a rule position, is read and not used, as in C. */
 export type ChainAccess = ChainSettings;
+
+/** Sets in a table of the administrator's, one for each family. */
+export interface NftSets {
+  readonly table: NftTable;
+  readonly sets: readonly string[];
+}
 
 /** Which reports leave the daemon (ALERTING_METHODS). */
 export interface AlertingMethods {
@@ -107,12 +115,27 @@ export interface DaemonConfig {
   readonly HTTP_SERVER_PORT: number;
   readonly HTTP_SERVER_STATUS: 200 | 204 | 403 | 404 | 503;
   readonly TRUSTED_PROXIES: readonly IpNetwork[];
+  readonly NFT_EXE: string;
+  readonly NFT_MODE: NftablesMode;
+  readonly NFT_TABLE: NftTable;
+  readonly NFT_INPUT_CHAIN: string;
+  readonly NFT_OUTPUT_CHAIN: string;
+  readonly NFT_FORWARD_CHAIN: string;
+  /** Absent: what the stanzas open. */
+  readonly NFT_GUARD_PORTS?: PortList;
+  readonly NFT_MARK: number;
+  /** Sets of the administrator's, used instead of any mode. */
+  readonly NFT_SET?: NftSets;
+  readonly IPT_USE_IPSET: boolean;
+  readonly IPSET_EXE: string;
+  readonly CONNTRACK_ON_EXPIRE: "keep" | "kill";
+  readonly CONNTRACK_EXE: string;
 
   // fwknop 1.x.
   readonly AUTH_MODE: AuthMode;
   /** Followed as it grows, from its present end (FILE_PCAP). */
   readonly PCAP_PKT_FILE: string;
-  readonly FIREWALL_TYPE: "iptables" | "external_cmd" | "print";
+  readonly FIREWALL_TYPE: "iptables" | "nftables" | "external_cmd" | "print" | "auto";
   readonly ENABLE_COOKED_INTF: boolean;
   readonly ENABLE_INTF_CHECKS: boolean;
   /** Seconds. */
@@ -236,6 +259,9 @@ function contradictions(config: DaemonConfig, settings: Settings): ConfigProblem
   }
   if (config.FIREWALL_TYPE === "external_cmd" && config.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_CLOSE === undefined) {
     say("error", "FIREWALL_TYPE", "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE");
+  }
+  if (config.NFT_SET !== undefined && (config.ENABLE_DESTINATION_RULE || config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT || config.ENABLE_IPT_OUTPUT)) {
+    say("error", "NFT_SET", "NFT_SET only opens ports of this host: it goes neither with NAT nor with ENABLE_DESTINATION_RULE or ENABLE_IPT_OUTPUT");
   }
   return problems;
 }

@@ -6,7 +6,9 @@
 
 import { formatIp, type IpNetwork, parseIp } from "../ip.ts";
 import { accept, addresses, choice, command, integer, ipv4, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
-import type { AlertingMethods, AuthMode, ChainAccess, DaemonConfig, SyslogFacility } from "./daemon-config.ts";
+import type { NftTable } from "../firewall/nftables.ts";
+import type { AlertingMethods, AuthMode, ChainAccess, DaemonConfig, NftSets, SyslogFacility } from "./daemon-config.ts";
+import { parsePortList, type PortList } from "./port-list.ts";
 import type { TextKind, Variable, VariableTable } from "./variable.ts";
 
 // --- Kinds of values that only this file has --------------------------------------------------------------------------
@@ -70,6 +72,52 @@ const networks: TextKind<readonly IpNetwork[]> = {
     if (!parsed.ok) return parsed;
     const { any, except, networks } = parsed.value;
     return any || except.length > 0 ? refuse(`${name} must name each address or network; ANY would let everybody choose the address that is opened`) : accept(networks);
+  },
+};
+
+/** Names of nftables; they go into text that its program reads. */
+const nftName: TextKind<string> = {
+  describe: "name",
+  parse: (text, name) => (NFT_NAME.test(text) ? accept(text) : refuse(`${name} value ${shown(text)} is no name in nftables`)),
+};
+
+const NFT_NAME = /^[A-Za-z][\w./\\-]{0,127}$/;
+
+const nftTable: TextKind<NftTable> = {
+  describe: "FAMILY TABLE",
+  parse(text, name) {
+    const [family, table, ...others] = text.split(/\s+/);
+    const known = (["inet", "ip", "ip6"] as const).find((word) => word === family);
+    if (known === undefined || table === undefined || others.length > 0 || !NFT_NAME.test(table)) return refuse(`${name} value ${shown(text)} is not inet, ip or ip6 and the name of a table`);
+    return accept({ family: known, name: table });
+  },
+};
+
+const nftSets: TextKind<NftSets> = {
+  describe: "FAMILY TABLE SET, or two sets",
+  parse(text, name) {
+    const [family = "", table = "", ...sets] = text.split(/\s+/);
+    const parsed = nftTable.parse(`${family} ${table}`, name);
+    if (!parsed.ok || sets.length < 1 || sets.length > 2 || !sets.every((set) => NFT_NAME.test(set))) {
+      return refuse(`${name} value ${shown(text)} is not a family, a table and one or two sets`);
+    }
+    return accept({ table: parsed.value, sets });
+  },
+};
+
+const portList: TextKind<PortList> = {
+  describe: "tcp/PORT, udp/PORT, tcp/LOW-HIGH between commas",
+  parse(text, name) {
+    const parsed = parsePortList(text);
+    return parsed.ok ? parsed : { ...parsed, message: `${parsed.message}: invalid ${name}` };
+  },
+};
+
+const mark: TextKind<number> = {
+  describe: "bits as a decimal or hexadecimal number",
+  parse(text, name) {
+    const value = /^(0x[0-9a-f]{1,8}|[1-9]\d{0,9})$/i.test(text) ? Number(text) : 0;
+    return value > 0 && value <= 0xffffffff ? accept(value) : refuse(`${name} value ${shown(text)} is not a number of 1 to 0xffffffff`);
   },
 };
 
@@ -182,14 +230,39 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     },
     TRUSTED_PROXIES: { kind: networks, origin: "own", unset: ["NONE"], absent: [], doc: "Proxies whose X-Forwarded-For is believed, with ENABLE_X_FORWARDED_FOR; by the HTTP server also Forwarded and the PROXY protocol. The client is the last hop that is none of them." },
 
+    NFT_EXE: { kind: command, origin: "own", default: "/usr/sbin/nft", doc: "The program of nftables." },
+    NFT_MODE: {
+      kind: choice({ inject: "inject", guard: "guard", mark: "mark" } as const, (name, value) => `${name} value ${value} is none of inject, guard, mark`),
+      origin: "own", default: "inject",
+      doc: "How grants get past what drops packets here. inject: sets in NFT_TABLE and a jump at the head of its chains. guard: a table of ours that closes NFT_GUARD_PORTS to all who have no grant. mark: granted packets get NFT_MARK, and a rule of yours accepts those.",
+    },
+    NFT_TABLE: { kind: nftTable, origin: "own", default: "inet filter", doc: "Family and name of the table that drops packets here, for NFT_MODE inject." },
+    NFT_INPUT_CHAIN: { kind: nftName, origin: "own", default: "input", doc: "Its chain for packets to this host." },
+    NFT_OUTPUT_CHAIN: { kind: nftName, origin: "own", default: "output", doc: "Its chain for packets from this host, with ENABLE_IPT_OUTPUT." },
+    NFT_FORWARD_CHAIN: { kind: nftName, origin: "own", default: "forward", doc: "Its chain for packets to other hosts, with ENABLE_IPT_FORWARDING." },
+    NFT_GUARD_PORTS: { kind: portList, origin: "own", doc: "What NFT_MODE guard closes; when it is not set, the OPEN_PORTS of all stanzas." },
+    NFT_MARK: { kind: mark, origin: "own", default: "0x20000", doc: "The bits that NFT_MODE mark sets in the mark of granted packets." },
+    NFT_SET: { kind: nftSets, origin: "own", unset: ["NONE"], doc: "Family, table and one set for each address family, all yours: grants are only added to them, and NFT_MODE does not matter." },
+    IPT_USE_IPSET: { kind: yesNo, origin: "own", default: "N", doc: "With FIREWALL_TYPE iptables: keep access to this host in sets with a time for each element, so that any number of grants is one rule." },
+    IPSET_EXE: { kind: command, origin: "own", default: "/usr/sbin/ipset", doc: "The program of these sets." },
+    CONNTRACK_ON_EXPIRE: {
+      kind: choice({ keep: "keep", kill: "kill" } as const, (name, value) => `${name} value ${value} is none of keep, kill`),
+      origin: "own", default: "keep", doc: "What becomes of a grant's connections when it ends: keep leaves them, kill makes the kernel forget them.",
+    },
+    CONNTRACK_EXE: { kind: command, origin: "own", default: "/usr/sbin/conntrack", doc: "The program that does it." },
+
     AUTH_MODE: {
       kind: choice(AUTH_MODES, (name, value) => `${name} value ${value} is none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET (port knocking is not heard any more)`),
       origin: "Perl", default: "PCAP", doc: "Hear packets on interfaces, in PCAP_PKT_FILE as it grows, or on the sockets of the TCP and UDP server.",
     },
     PCAP_PKT_FILE: { kind: path, origin: "Perl", default: "/var/log/sniff.pcap", doc: "Capture file that another program writes, for AUTH_MODE FILE_PCAP." },
     FIREWALL_TYPE: {
-      kind: choice({ iptables: "iptables", external_cmd: "external_cmd", print: "print" } as const, (name, value) => `${name} value ${value} is none of iptables, external_cmd, print`),
-      origin: "Perl", default: "iptables", doc: "What grants are given to: iptables, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE, or print: nobody, the iptables commands are only printed.",
+      kind: choice(
+        { iptables: "iptables", nftables: "nftables", command: "external_cmd", external_cmd: "external_cmd", print: "print", auto: "auto" } as const,
+        (name, value) => `${name} value ${value} is none of iptables, nftables, command, external_cmd, print, auto`,
+      ),
+      origin: "Perl", default: "iptables",
+      doc: "What grants are given to: iptables, nftables, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE (command or external_cmd), or print: nobody, the iptables commands are only printed. auto: what this host uses.",
     },
     ENABLE_COOKED_INTF: { kind: yesNo, origin: "Perl", default: "N", doc: "Capture without link-layer headers, for interfaces whose headers are unknown." },
     ENABLE_INTF_CHECKS: { kind: yesNo, origin: "Perl", default: "Y", doc: "Watch the interfaces and begin to listen anew when one was away or replaced." },

@@ -90,8 +90,16 @@ export function elementsForGrant(grant: Grant, slots: ReadonlyMap<string, Slot>,
   return { ok: true, rules };
 }
 
-/** Makes an element of a set. */
-function elementOf(slot: Slot, key: readonly string[], value: readonly string[], kind: string, grant: Grant): Rule {
+/**
+ * Makes an element of a set.
+ *
+ * @param slot the set
+ * @param key parts of the key
+ * @param value what the map gives, empty for a set
+ * @param kind as log lines name it
+ * @param grant what it is for
+ */
+export function elementOf(slot: Pick<Slot, "table" | "name" | "family">, key: readonly string[], value: readonly string[], kind: string, grant: Grant): Rule {
   const { source, destination, ports, expiresAt } = grant;
   const request = kind.endsWith(" ALL") ? "*/*" : ports.map((spec) => `${spec.protocol}/${spec.port}`).join(",");
   const any = source.version === 4 ? "0.0.0.0/0" : "::/0";
@@ -109,7 +117,7 @@ function elementOf(slot: Slot, key: readonly string[], value: readonly string[],
  * @param key parts of the key
  * @param value what the map gives, empty for a set
  */
-export function placeOf(slot: Slot, key: readonly string[], value: readonly string[]): Pick<Rule, "key" | "family" | "table" | "chain" | "words"> {
+export function placeOf(slot: Pick<Slot, "table" | "name" | "family">, key: readonly string[], value: readonly string[]): Pick<Rule, "key" | "family" | "table" | "chain" | "words"> {
   const text = key.join(" . ");
   const table = tableText(slot.table);
   const given = value.length === 0 ? [] : [":", value.join(" . ")];

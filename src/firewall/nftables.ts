@@ -10,6 +10,7 @@
  */
 
 import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "../ip.ts";
+import type { Program } from "./_iptables-settings.ts";
 import { type ListedTable, readTable } from "./_nftables-listing.ts";
 import { elementsForGrant, keyText, placeOf } from "./_nftables-rules.ts";
 import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
@@ -137,8 +138,8 @@ class Nftables implements FirewallBackend {
     let stdout = "";
     let stderr = "";
     for (const table of this.#layout.tables) {
-      const argv = [...this.#settings.program, "list", "table", table.family, table.name] as const;
-      const run = yield* ask({ kind: "command", argv: [argv[0]!, ...argv.slice(1)], purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
+      const argv: Program = [...this.#settings.program, "list", "table", table.family, table.name];
+      const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
       if (!succeeded(run)) stderr += run.result.stderr.replace(/\n*$/, "\n");
       else stdout += `\n${scope === "all" || tableText(table) === tableText(OWN_TABLE) ? run.result.stdout : onlyOurs(run.result.stdout)}`;
     }

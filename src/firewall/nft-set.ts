@@ -1,0 +1,193 @@
+/**
+ * Sets that the administrator owns: their ruleset says what it means to be in one, we only add elements and take them
+ * away again. Nothing else of theirs is touched, and of their elements only those that bear our mark.
+ *
+ * @module
+ */
+
+import { equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
+import type { Program } from "./_iptables-settings.ts";
+import { readTable } from "./_nftables-listing.ts";
+import { elementOf, keyText, placeOf } from "./_nftables-rules.ts";
+import { checkName, type NftTable, tableText } from "./_nftables-settings.ts";
+import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
+import {
+  type Change, type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+} from "./backend.ts";
+import type { Grant } from "./grant.ts";
+import { addressProblem, checkGrant } from "./grant-checks.ts";
+import { ask, note, type Run, succeeded } from "./steps.ts";
+
+/** Which sets, and how they are reached. */
+export interface NftSetSettings {
+  /** NFT_EXE in words. */
+  readonly program: Program;
+  readonly table: NftTable;
+  /** Names, in the order in which they were given; the type says which family each is for. */
+  readonly sets: readonly string[];
+}
+
+/** A set with its family. */
+interface KnownSet {
+  readonly table: NftTable;
+  readonly name: string;
+  readonly family: Family;
+}
+
+/** Sets must be keyed by what a grant is for, or elements would open more. */
+const KEY_TYPES: readonly (readonly [Family, string])[] = [
+  [4, "ipv4_addr inet_proto inet_service"],
+  [6, "ipv6_addr inet_proto inet_service"],
+];
+
+/**
+ * Makes the planner for sets of the administrator's.
+ *
+ * @param settings table, sets, program
+ * @param now Unix time, seconds
+ * @throws {RangeError} when a name could not be one
+ */
+export function createNftSet(settings: NftSetSettings, now: () => number): FirewallBackend {
+  for (const name of [settings.table.name, ...settings.sets]) checkName(name);
+  return new NftSet(settings, now);
+}
+
+class NftSet implements FirewallBackend {
+  readonly name = "nftables";
+  readonly ground: string;
+  readonly headings = {
+    ours: "Listing elements in the nftables sets of NFT_SET...",
+    all: "Listing all nftables rules in applicable tables...",
+    clear: "Deleting any existing firewall rules...",
+  };
+  readonly newestFirst = false;
+  readonly endsByItself = true;
+  readonly lines: FirewallBackend["lines"] = {
+    opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
+      + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+    present: (rule) => `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already`,
+    closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
+  };
+  readonly #settings: NftSetSettings;
+  readonly #now: () => number;
+  /** Known when the sets have been looked at. */
+  #sets: readonly KnownSet[] = [];
+
+  constructor(settings: NftSetSettings, now: () => number) {
+    this.#settings = settings;
+    this.#now = now;
+    this.ground = JSON.stringify([this.name, settings]);
+  }
+
+  rulesFor(grant: Grant): RulesOrRefusal {
+    checkGrant(grant);
+    const problem = addressProblem(grant, []);
+    if (problem !== undefined) return { ok: false, reason: problem };
+    if (grant.nat !== undefined) return { ok: false, reason: "NFT_SET only opens ports of this host: NAT needs NFT_MODE inject, guard or mark" };
+    if (grant.destination !== undefined) return { ok: false, reason: "the sets of NFT_SET do not hold destinations" };
+    const set = this.#sets.find(({ family }) => family === grant.source.version);
+    if (set === undefined) return { ok: false, reason: `NFT_SET names no set for IPv${grant.source.version}` };
+    const client = formatIp(grant.source);
+    return { ok: true, rules: grant.ports.map(({ protocol, port }) => elementOf(set, [client, protocol, String(port)], [], "access", grant)) };
+  }
+
+  *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
+    const found = yield* this.#look();
+    if (!fresh) return found;
+    yield* this.#remove(found);
+    return [];
+  }
+
+  *change({ add, remove, keep }: Change): Plan<Changed> {
+    const run = yield* this.#perform([...removalLines(remove), ...additionLines(add, this.#now())], add.length > 0 ? "add_elements" : "delete_elements");
+    if (succeeded(run)) return { repaired: false };
+    if (!isAbsence(run)) throw nftFailure(run);
+    // Their set may have been made anew, and is empty then.
+    const there = new Set((yield* this.#look()).map(({ key }) => key));
+    const back = [...keep].filter(({ key }) => !there.has(key));
+    const gone = [...remove, ...add].filter(({ key }, at, all) => there.has(key) && all.findIndex((rule) => rule.key === key) === at);
+    const again = yield* this.#perform([
+      ...gone.map((rule) => `delete element ${rule.table} ${rule.chain} { ${keyText(rule)} }`),
+      ...additionLines([...back, ...add], this.#now(), { renew: false }),
+    ], "add_elements");
+    if (!succeeded(again)) throw nftFailure(again);
+    yield note("warning", `Somebody else removed elements of ours: ${back.length} grants whose time is not over were given back`);
+    return { repaired: true };
+  }
+
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
+    const wanted = new Set(families);
+    return (yield* this.#look()).filter(({ family }) => wanted.has(family));
+  }
+
+  concerns({ words }: Rule, address: IpAddress): boolean {
+    const client = parseIp(words[0]!);
+    return client !== undefined && equalIp(client, address);
+  }
+
+  *clear(): Plan<void> {
+    yield* this.#remove(yield* this.#look());
+  }
+
+  *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
+    const { table, sets, program } = this.#settings;
+    const questions = scope === "all" ? [["table"]] : sets.map((name) => ["set", name]);
+    let stdout = "";
+    let stderr = "";
+    for (const [kind, name] of questions) {
+      const argv: Program = [...program, "list", kind!, table.family, table.name, ...(name === undefined ? [] : [name])];
+      const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
+      if (succeeded(run)) stdout += `\n${run.result.stdout}`;
+      else stderr += run.result.stderr.replace(/\n*$/, "\n");
+    }
+    return { stdout, stderr };
+  }
+
+  /**
+   * Reads the sets, and what in them bears our mark.
+   *
+   * @throws {FirewallError} when one is missing, or of another type than grants need
+   */
+  *#look(): Plan<Rule[]> {
+    const { table, sets, program } = this.#settings;
+    const known: KnownSet[] = [];
+    const rules: Rule[] = [];
+    for (const name of sets) {
+      const run = yield* ask({
+        kind: "command", argv: [...program, "-j", "list", "set", table.family, table.name, name], purpose: "list_set", answers: ANSWERS,
+        assumedOutput: assumedSet(name, sets.indexOf(name)),
+      });
+      if (!succeeded(run)) throw nftFailure(run);
+      const set = readTable(run.result.stdout)?.sets.get(name);
+      const family = KEY_TYPES.find(([, types]) => types === set?.types.join(" "))?.[0];
+      if (set === undefined || family === undefined || !set.flags.includes("timeout") || set.flags.includes("interval")) {
+        throw new FirewallError(run.command, run.result, {
+          text: `The set ${tableText(table)} ${name} cannot take grants: expected { type ipv4_addr . inet_proto . inet_service; flags timeout; } or the same with ipv6_addr`,
+        });
+      }
+      const place = { table, name, family };
+      known.push(place);
+      for (const { key, expiresAt } of set.elements) {
+        if (expiresAt !== undefined) rules.push({ ...placeOf(place, key, []), kind: "", subject: "", expiresAt });
+      }
+    }
+    this.#sets = known;
+    return rules;
+  }
+
+  *#remove(rules: readonly Rule[]): Plan<void> {
+    const run = yield* this.#perform(removalLines(rules), "delete_elements");
+    if (!succeeded(run)) throw nftFailure(run);
+  }
+
+  *#perform(lines: readonly string[], purpose: string): Plan<Run> {
+    const command = { kind: "command", argv: [...this.#settings.program, "-f", "-"] as Program, stdin: lines.map((line) => `${line}\n`).join(""), purpose, answers: ANSWERS } as const;
+    if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
+    return yield* ask(command);
+  }
+}
+
+/** For a dry run: the first set is IPv4's, the second IPv6's. */
+function assumedSet(name: string, at: number): string {
+  return JSON.stringify({ nftables: [{ set: { name, type: KEY_TYPES[at === 0 ? 0 : 1]![1].split(" "), flags: ["timeout"] } }] });
+}
