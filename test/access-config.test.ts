@@ -76,6 +76,9 @@ const BAD: Readonly<Partial<Record<keyof AccessVariables, readonly (readonly [te
   REQUIRE_USERNAME: [["alice,,bob", /empty name/]],
   REQUIRE_SOURCE_ADDRESS: [["maybe", /neither Y nor N/], ["10.0.0.0/33", /Invalid IP mask/]],
   ACCESS_EXPIRE: [["2030-01-01", /invalid date value '2030-01-01' \(need MM\/DD\/YYYY\)/], ["99/99/2030", /invalid date value/], ["02/29/2030", /invalid date value/], ["01/01/1969", /invalid date value/], ["1/2", /invalid date value/]],
+  GRANT_PREFIX_V4: [["/7", /is not a prefix length of \/8 to \/31/], ["32", /is not a prefix/], ["/x", /is not a prefix/]],
+  GRANT_PREFIX_V6: [["/31", /is not a prefix length of \/32 to \/127/], ["128", /is not a prefix/]],
+  GRANT_USES: [["2", /is neither 1 nor any/], ["0", /is neither/]],
   CMD_REGEX: [["a(", /CMD_REGEX value 'a\(' is not a regular expression/]],
   CMD_EXEC_USER: [["somebody", /Unable to determine UID for CMD_EXEC_USER: Not a user on this system\./], ["staff", /Unable to determine UID/]],
   CMD_EXEC_GROUP: [["nobody", /Unable to determine GID for CMD_EXEC_GROUP: Not a group on this system\./]],
@@ -103,7 +106,7 @@ const GOOD: Readonly<Partial<Record<keyof AccessVariables, readonly [string, str
   CMD_REGEX: ["^a", "b$"], CMD_EXEC_USER: ["nobody", "rooty"], CMD_EXEC_GROUP: ["nogroup", "staff"], CMD_SUDO_EXEC_USER: ["nobody", "rooty"],
   CMD_SUDO_EXEC_GROUP: ["nogroup", "staff"], FORCE_NAT: ["10.0.0.1 22", "10.0.0.1 23"], FORCE_SNAT: ["10.0.0.1", "10.0.0.2"],
   INTERNAL_NET_ACCESS: ["10.0.0.0/8", "ANY"], GPG_REMOTE_ID: ["0123456789abcdef", "FEDCBA9876543210"], GPG_FINGERPRINT_ID: ["0123456789".repeat(4), "9876543210".repeat(4)],
-  GPG_HOME_DIR: ["/home1", "/home2"],
+  GPG_HOME_DIR: ["/home1", "/home2"], GRANT_PREFIX_V4: ["/24", "16"], GRANT_PREFIX_V6: ["/64", "56"], GRANT_USES: ["1", "any"],
 };
 
 const HOMES = { "/home1/pubring": "", "/home2/pubring": "" };
@@ -155,7 +158,7 @@ describe("parseAccessConfig(), variables", () => {
     if (name !== "SOURCE") {
       it(`takes the later of two values of ${name} and says so`, () => {
         const [first, second] = goodValues(name, variable);
-        const config = name === "FORCE_NAT" || name.startsWith("FORCE_") ? NAT : "";
+        const config = name.startsWith("FORCE_") ? NAT : name === "GRANT_USES" ? "FIREWALL_TYPE nftables;\n" : "";
         const value = (lines: string) => only(around(lines), { config, files: HOMES })[name];
         if (name !== "GPG_REQUIRE_SIG") assert.notDeepEqual(value(`${name} ${first}`), value(`${name} ${second}`));
         assert.deepEqual(value(`${name} ${first}\n${name} ${second}`), value(`${name} ${second}`));
@@ -635,4 +638,24 @@ describe("parseAccessConfig(), whole files", () => {
       for (const problem of parsed.problems) assert.match(formatProblem(problem), /^[ -~]{1,700}$/);
     }
   });
+});
+
+describe("parseAccessConfig(), firewalls", () => {
+  const cases: readonly (readonly [config: string, lines: string, message: RegExp | undefined])[] = [
+    ["", "GRANT_USES 1", /^GRANT_USES needs FIREWALL_TYPE nftables/],
+    ["FIREWALL_TYPE nftables;\nNFT_SET inet filter s;", "GRANT_USES 1", /^GRANT_USES needs FIREWALL_TYPE nftables without NFT_SET/],
+    ["FIREWALL_TYPE nftables;\nNFT_SET inet filter s;", "GRANT_PREFIX_V4 /24", /^GRANT_PREFIX_V4 does not go with NFT_SET/],
+    ["FIREWALL_TYPE nftables;\nNFT_MODE guard;", "", /^NFT_MODE guard has to know what to close: set NFT_GUARD_PORTS in fwknopd\.conf, or OPEN_PORTS/],
+    ["FIREWALL_TYPE nftables;\nNFT_MODE guard;\nNFT_GUARD_PORTS tcp/22;", "", undefined],
+    ["FIREWALL_TYPE nftables;\nNFT_MODE guard;", "OPEN_PORTS tcp/22", undefined],
+    ["FIREWALL_TYPE nftables;\nNFT_MODE guard;", "DISABLE_FW_ACCESS Y", undefined],
+  ];
+  for (const [config, lines, message] of cases) {
+    it(`${message === undefined ? "takes" : "refuses"} ${lines || "no OPEN_PORTS"} with ${config.replaceAll("\n", " ") || "iptables"}`, () => {
+      const { problems } = parse(`SOURCE ANY\nKEY a\n${lines}\n`, { config });
+      const errors = problems.filter(({ severity }) => severity === "error").map((problem) => problem.message);
+      if (message === undefined) assert.deepEqual(errors, []);
+      else assert.match(errors.join(), message);
+    });
+  }
 });

@@ -102,6 +102,7 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   yield* timeFindings(draft, stanza, context);
   yield* natFindings(draft, stanza, context);
   yield* commandFindings(draft, stanza);
+  yield* grantFindings(draft, stanza, context);
   if (enablesGpg(stanza)) yield* gpgFindings(draft, stanza, host);
   const { source: S, dialect, values } = draft;
   if (stanza.REQUIRE_SOURCE_ADDRESS === false) {
@@ -113,6 +114,21 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   const needsPorts = dialect === "perl" && !stanza.DISABLE_FW_ACCESS && stanza.EXTERNAL_CMD_OPEN === undefined;
   if (needsPorts && stanza.OPEN_PORTS === undefined && !stanza.PERMIT_CLIENT_PORTS && !draft.given.has("OPEN_PORTS")) {
     yield ["error", undefined, `OPEN_PORTS or PERMIT_CLIENT_PORTS is missing in stanza source: '${S}'`];
+  }
+}
+
+function* grantFindings({ source: S }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
+  const usesFirewall = !stanza.DISABLE_FW_ACCESS && stanza.EXTERNAL_CMD_OPEN === undefined && stanza.CMD_CYCLE_OPEN === undefined;
+  const counts = config.FIREWALL_TYPE === "nftables" && config.NFT_SET === undefined;
+  if (stanza.GRANT_USES === 1 && !counts) {
+    yield ["error", "GRANT_USES", `GRANT_USES needs FIREWALL_TYPE nftables without NFT_SET, for no other firewall counts connections, in stanza source: '${S}'`];
+  }
+  for (const name of ["GRANT_PREFIX_V4", "GRANT_PREFIX_V6"] as const) {
+    if (stanza[name] !== undefined && config.NFT_SET !== undefined) yield ["error", name, `${name} does not go with NFT_SET, whose sets hold single addresses`];
+  }
+  const isGuard = config.FIREWALL_TYPE === "nftables" && config.NFT_MODE === "guard" && config.NFT_SET === undefined;
+  if (isGuard && config.NFT_GUARD_PORTS === undefined && stanza.OPEN_PORTS === undefined && usesFirewall) {
+    yield ["error", undefined, `NFT_MODE guard has to know what to close: set NFT_GUARD_PORTS in fwknopd.conf, or OPEN_PORTS in stanza source: '${S}'`];
   }
 }
 

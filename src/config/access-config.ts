@@ -104,6 +104,11 @@ export interface AccessStanza {
   readonly INTERNAL_NET_ACCESS?: AddressList;
   /** Absent: as ENABLE_IPT_OUTPUT says. */
   readonly ENABLE_OUTPUT_ACCESS?: boolean;
+  /** Leading bits of an address that a grant is for; absent: all of them. */
+  readonly GRANT_PREFIX_V4?: number;
+  readonly GRANT_PREFIX_V6?: number;
+  /** Connections that a grant is good for; absent: any number. */
+  readonly GRANT_USES?: 1 | "any";
 
   /** Whether OpenPGP packets are tried: GPG_DECRYPT_PW or GPG_ALLOW_NO_PW is set. */
   readonly ENABLE_GPG: boolean;

@@ -141,6 +141,19 @@ const snatAddress: AccessKind<"FORCE_SNAT"> = {
   },
 };
 
+/** @param min the widest network that may be opened, in bits */
+function prefix(min: number, max: number): TextKind<number> {
+  return {
+    describe: `/${min}../${max}`,
+    parse(text, name) {
+      const length = /^\/?\d{1,3}$/.test(text) ? Number(text.replace("/", "")) : Number.NaN;
+      return length >= min && length <= max ? accept(length) : refuse(`${name} value ${shown(text)} is not a prefix length of /${min} to /${max}`);
+    },
+  };
+}
+
+const uses: AccessKind<"GRANT_USES"> = /* @__PURE__ */ choice<1 | "any">({ "1": 1, any: "any" }, (name, value) => `${name} value ${value} is neither 1 nor any`);
+
 type AccessKind<Name extends keyof AccessVariables> = TextKind<NonNullable<AccessVariables[Name]>>;
 
 /** Shorter ids could be anybody's. */
@@ -253,6 +266,9 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     ENABLE_FORWARD_ACCESS: { kind: yesNo, origin: "Perl", perlDefault: "N", standsAlone: true, doc: "Y: take requests for NAT only. N: take none." },
     INTERNAL_NET_ACCESS: { kind: list, origin: "Perl", toLastSemicolon: true, doc: "Where NAT may lead to; anywhere when it is not set." },
     ENABLE_OUTPUT_ACCESS: { kind: yesNo, origin: "Perl", perlDefault: "N", standsAlone: true, doc: "Also let answers out, where ENABLE_IPT_OUTPUT is set." },
+    GRANT_PREFIX_V4: { kind: prefix(8, 31), origin: "own", doc: "Open for the whole network of so many bits around an IPv4 address, for clients behind carriers' NAT: /24. Everybody in it gets in." },
+    GRANT_PREFIX_V6: { kind: prefix(32, 127), origin: "own", doc: "The same around an IPv6 address: /64." },
+    GRANT_USES: { kind: uses, origin: "own", doc: "1: a grant ends with the first connection that it lets in; any: it does not. 1 needs FIREWALL_TYPE nftables." },
     GPG_HOME_DIR: { kind: path, origin: both, doc: "GnuPG's home; fwknopd.conf's when it is not set." },
     GPG_EXE: { kind: path, origin: "C", synonyms: { GPG_PATH: { origin: "Perl" } }, doc: "GnuPG; fwknopd.conf's when it is not set." },
     GPG_DECRYPT_ID: { kind: text, origin: both, doc: "The key that packets are encrypted for." },

@@ -70,10 +70,9 @@ export const OWN_TABLE: NftTable = { family: "inet", name: "fwknop" };
  * @throws {RangeError} when a name could not be one
  */
 export function checkSettings(settings: NftablesSettings): void {
-  const { program, table, inputChain, outputChain, forwardChain, mode, guarded, mark } = settings;
+  const { program, table, inputChain, outputChain, forwardChain, mode, mark } = settings;
   if (program.includes("")) throw new RangeError("Cannot use nftables: expected a program, got an empty word");
   for (const name of [table.name, inputChain, outputChain, forwardChain]) checkName(name);
-  if (mode === "guard" && guarded.length === 0) throw new RangeError("Cannot use nftables: expected ports to guard, got none");
   if (mode === "mark" && !(Number.isInteger(mark) && mark > 0 && mark <= 0xffffffff)) {
     throw new RangeError(`Cannot use nftables: expected a mark of 1 to 32 bits, got ${mark}`);
   }

@@ -62,7 +62,7 @@ function bySet(rules: readonly Rule[]): [string, Rule[]][] {
 /** What the kernel's words come to. */
 const MEANINGS: readonly { readonly pattern: RegExp; readonly text: string; readonly code?: string }[] = [
   { pattern: /Operation not permitted/, text: "Not permitted to change the firewall; root or CAP_NET_ADMIN is needed", code: "EPERM" },
-  { pattern: /Too many open files in system|Table full|No space left/, text: "The set is full" },
+  { pattern: /Too many open files in system|Table full|No space left/, text: "The set is full", code: "FULL" },
   { pattern: /File exists/, text: "Something else has that place" },
   { pattern: /No such file or directory/, text: "A table, chain, set or element is missing" },
 ];
