@@ -12,11 +12,18 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 /** The files of dist/ in the order in which they take ownership of modules. */
 const files = [
-  { name: "fwknop.js", entry: "bin/fwknop.ts", lazy: false, isProgram: true },
+  { name: "fwknop.js", entry: "bin/fwknop.ts", start: { module: "src/node/client.ts", name: "startClient" }, lazy: false, isProgram: true },
   { name: "fwknop-lazy.js", entry: "bin/fwknop.ts", lazy: true, isProgram: false },
   { name: "fwknopd.js", entry: "bin/fwknopd.ts", lazy: true, isProgram: true },
   { name: "fko-tool.js", entry: "bin/fko-tool.ts", lazy: true, isProgram: true },
 ];
+
+/**
+ * Functions that a plain packet does not need, the compression functions of other digests: a client reads and compiles
+ * them when they are first called.
+ */
+const deferred = { "src/_sha1.ts": "compressSha1", "src/_sha512.ts": "compressSha512", "src/_keccak.ts": "permuteKeccak" };
+const DEFERRED_TO = "fwknop-lazy.js";
 
 /** Leaves out texts that only the manual is made from. */
 const withoutDocs = {
@@ -36,6 +43,7 @@ const options = {
   target: "node20",
   define: { __VERSION__: JSON.stringify(version), "import.meta.url": "undefined" },
   minify: true,
+  supported: { "dynamic-import": false }, // of node:os, say: it would start the loader of ES modules
   logLevel: "warning",
 };
 
@@ -52,6 +60,7 @@ function modulesOf(entry, lazy, found = new Set([entry])) {
 
 /** The file of dist/ that holds a module. */
 const owners = new Map();
+for (const module of Object.keys(deferred)) owners.set(module, DEFERRED_TO);
 for (const { name, entry, lazy } of files) {
   for (const module of modulesOf(entry, lazy)) if (!owners.has(module)) owners.set(module, name);
 }
@@ -63,28 +72,53 @@ const takeFromOthers = (name) => ({
     onResolve({ filter: /^\.\/[a-z-]+\.js$/ }, ({ path }) => ({ path, external: true }));
     onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) => {
       const module = relative(".", resolve(resolveDir, path)).replaceAll("\\", "/");
-      return owners.get(module) === name ? undefined : { path: module, namespace: "owned" };
+      return owners.get(module) === name ? undefined : { path: module, namespace: module in deferred ? "deferred" : "owned" };
     });
+    onLoad({ filter: /.*/, namespace: "deferred" }, ({ path }) => ({
+      contents: `let load; export function ${deferred[path]}(...words) { (load ??= require("./${owners.get(path)}").shared[${JSON.stringify(path)}].${deferred[path]})(...words); }`,
+    }));
     onLoad({ filter: /.*/, namespace: "owned" }, ({ path }) => ({
       contents: `module.exports = require("./${owners.get(path)}").shared[${JSON.stringify(path)}];`,
     }));
   },
 });
 
+/** The names that modules export. */
+async function exportsOf(modules) {
+  const { outputs } = (await build({ ...options, entryPoints: modules, format: "esm", outdir: "dist", outbase: ".", write: false, metafile: true })).metafile;
+  return new Map(Object.values(outputs).map(({ entryPoint, exports }) => [entryPoint, exports]));
+}
+
+/**
+ * The source of a file whose modules share one scope, so that starting calls no function for each of them. What others
+ * take from it is put together when they ask.
+ */
+async function joinedSource(start, shared) {
+  const names = await exportsOf(shared);
+  const imports = shared.map((module, at) => `import { ${names.get(module).map((name) => `${name} as ${name}_${at}`).join(", ")} } from "./${module}";`);
+  const getters = shared.map((module, at) => `get ${JSON.stringify(module)}() { return { ${names.get(module).map((name) => `${name}: ${name}_${at}`).join(", ")} }; }`);
+  return `export { ${start.name} as start } from "./${start.module}";\n${imports.join("\n")}\nexport const shared = {\n${getters.join(",\n")}\n};`;
+}
+
+/** The source of a file whose modules start one by one, when somebody needs them. */
+function separateSource(entry, shared, isProgram) {
+  const getters = shared.map((module) => `get ${JSON.stringify(module)}() { return require("./${module}"); }`);
+  return `${isProgram ? `if (require.main === module) require("./${entry}");\n` : ""}exports.shared = {\n${getters.join(",\n")}\n};`;
+}
+
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
 await buildWeb(version);
-for (const { name, entry, isProgram } of files) {
+for (const { name, entry, start, isProgram } of files) {
   const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== name && inputs[other].imports.some(({ path }) => path === module));
   const shared = [...owners.keys()].filter((module) => owners.get(module) === name && isTaken(module));
-  const getters = shared.map((module) => `get ${JSON.stringify(module)}() { return require("./${module}"); }`);
-  const start = isProgram ? `if (require.main === module) require("./${entry}");\n` : "";
   await build({
     ...options,
-    stdin: { contents: `${start}exports.shared = {\n${getters.join(",\n")}\n};`, resolveDir: ".", sourcefile: name },
+    stdin: { contents: start ? await joinedSource(start, shared) : separateSource(entry, shared, isProgram), resolveDir: ".", sourcefile: name },
     plugins: [takeFromOthers(name), withoutDocs],
     ...(isProgram && { banner: { js: "#!/usr/bin/env node" } }),
+    ...(start && { footer: { js: "if(require.main===module)module.exports.start();" } }),
     outfile: `dist/${name}`,
   });
   if (isProgram) chmodSync(`dist/${name}`, 0o755);

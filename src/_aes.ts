@@ -88,9 +88,17 @@ function unmixedColumn(byte: number): number {
   return join(by8 ^ by4 ^ by2, by8 ^ byte, by8 ^ by4 ^ byte, by8 ^ by2 ^ byte);
 }
 
-/** The table of another row: the column turned down by as many bytes. */
-function turn(table: Int32Array, row: 1 | 2 | 3): Int32Array {
-  return table.map((column) => (column << (8 * row)) | (column >>> (32 - 8 * row)));
+/** The tables of the four rows: each is the one above it with all columns turned down by a byte. */
+function buildTables(box: Uint8Array, columnOf: (byte: number) => number): readonly [Int32Array, Int32Array, Int32Array, Int32Array] {
+  const [t0, t1, t2, t3] = [new Int32Array(256), new Int32Array(256), new Int32Array(256), new Int32Array(256)];
+  for (let at = 0; at < 256; at++) { // one loop: a program that seals one packet runs it in the interpreter
+    const column = columnOf(box[at]!);
+    t0[at] = column;
+    t1[at] = (column << 8) | (column >>> 24);
+    t2[at] = (column << 16) | (column >>> 16);
+    t3[at] = (column << 24) | (column >>> 8);
+  }
+  return [t0, t1, t2, t3];
 }
 
 function join(byte0: number, byte1: number, byte2: number, byte3: number): number {
@@ -101,10 +109,7 @@ function join(byte0: number, byte1: number, byte2: number, byte3: number): numbe
 
 function buildEncryption(): BlockCipher {
   const box = buildBox();
-  const t0 = Int32Array.from(box, mixedColumn);
-  const t1 = turn(t0, 1);
-  const t2 = turn(t0, 2);
-  const t3 = turn(t0, 3);
+  const [t0, t1, t2, t3] = buildTables(box, mixedColumn);
 
   /** KeyExpansion() of §5.2. */
   function expandKey(key: Uint8Array): Int32Array {
@@ -160,10 +165,7 @@ function buildDecryption(): BlockCipher {
   const forwardBox = buildBox();
   const box = new Uint8Array(256);
   for (let at = 0; at < 256; at++) box[forwardBox[at]!] = at;
-  const t0 = Int32Array.from(box, unmixedColumn);
-  const t1 = turn(t0, 1);
-  const t2 = turn(t0, 2);
-  const t3 = turn(t0, 3);
+  const [t0, t1, t2, t3] = buildTables(box, unmixedColumn);
 
   /**
    * The round keys of the equivalent inverse cipher (§5.3.5) run backwards, and those between first and last have gone

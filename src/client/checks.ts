@@ -13,7 +13,8 @@ import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, i
 /** A rule: what is wrong when it is broken, or undefined. */
 type Check = (settings: ClientSettings) => string | undefined;
 
-const when = (broken: boolean | undefined, message: string): string | undefined => (broken ? message : undefined);
+const when = (broken: boolean | undefined, message: string | (() => string)): string | undefined =>
+  (!broken ? undefined : typeof message === "string" ? message : message());
 
 function keyProblem(base64: Uint8Array | undefined, kind: KeyKind): string | undefined {
   if (base64 === undefined) return undefined;
@@ -37,11 +38,11 @@ const CHECKS: readonly Check[] = [
   ),
   (s) => when(
     s.allowIp !== undefined && parseIp(s.allowIp) === undefined,
-    `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, got '${printableText(s.allowIp ?? "")}'`,
+    () => `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, got '${printableText(s.allowIp ?? "")}'`,
   ),
   (s) => when(
     s.spoofSource !== undefined && parseIp(s.spoofSource) === undefined,
-    `Invalid spoof IP: --spoof-source expects an address such as 192.0.2.1, got '${printableText(s.spoofSource ?? "")}'`,
+    () => `Invalid spoof IP: --spoof-source expects an address such as 192.0.2.1, got '${printableText(s.spoofSource ?? "")}'`,
   ),
   (s) => when(
     s.spoofSource !== undefined && !isRawTransport(transportOf(s)),
@@ -64,7 +65,7 @@ const CHECKS: readonly Check[] = [
   (s) => when(s.serverAuth !== undefined && (Boolean(s.natAccess) || s.natLocal), "--server-auth: cannot be combined with --nat-access or --nat-local"),
   (s) => when(
     s.verify !== undefined && parsePortSpec(s.verify) === undefined,
-    `--verify: expected tcp/PORT or udp/PORT, got '${printableText(s.verify ?? "")}'`,
+    () => `--verify: expected tcp/PORT or udp/PORT, got '${printableText(s.verify ?? "")}'`,
   ),
 ];
 

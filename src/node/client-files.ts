@@ -3,21 +3,17 @@
  *
  * @module
  */
-import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Bytes, utf8Bytes, utf8Text, wipe } from "../bytes.ts";
+import { type Bytes, wipe } from "../bytes.ts";
 import type { ClientOptions } from "../cli/client-options.ts";
 import type { ScannedArguments } from "../cli/getopt.ts";
 import { formatCommandLine, rememberForHost } from "../client/last-command.ts";
-import { destinationOf } from "../client/request.ts";
-import type { ClientSettings } from "../client/settings.ts";
-import { criticalLines, rcTemplate, saveStanza } from "../config/fwknoprc-edit.ts";
-import { isSameStanza, type RcLine, readRcLines } from "../config/fwknoprc.ts";
-import { assignmentsOf } from "../config/fwknoprc-variables.ts";
+import { type RcLine, readRcLines } from "../config/fwknoprc.ts";
 import { printableText } from "../foreign-text.ts";
 import type { ClientHost } from "./client-host.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
-import { FileError, readOwnFile, writeFileAtomically } from "./files.ts";
+import { FileError, readOwnFile } from "./files.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
 /** A file that holds keys may have so many bytes. */
@@ -68,7 +64,7 @@ export function rcPathOf(options: ClientOptions, host: ClientHost): string | und
  * @returns the file
  * @throws ClientError or FileError when it cannot be read, or others can write to it
  */
-export function openRcFile(path: string, options: ClientOptions, output: ClientOutput): RcFile {
+export async function openRcFile(path: string, options: ClientOptions, output: ClientOutput): Promise<RcFile> {
   let bytes: Bytes;
   try {
     bytes = readSecretFile(path, "rc", options, output);
@@ -77,6 +73,7 @@ export function openRcFile(path: string, options: ClientOptions, output: ClientO
     if (error.code === "NOT_REGULAR" && options.rcFile !== undefined) {
       bytes = readStream(path, output); // /dev/null, or the pipe of a shell's <(...)
     } else if (error.code === "ENOENT") {
+      const { createRcFile } = await import("./client-rc-edit.ts");
       bytes = createRcFile(path, output);
     } else {
       throw new ClientError(`Unable to stat() or read rc file ${printableText(path, 200)}: ${error.message}`, { cause: error });
@@ -105,62 +102,6 @@ function readStream(path: string, output: ClientOutput): Bytes {
   if (statSync(path).isDirectory()) throw new ClientError(`${printableText(path, 200)}: expected an rc file, got a folder`);
   output.warning(`file: ${path} is not a regular file`);
   return new Uint8Array(readFileSync(path));
-}
-
-function createRcFile(path: string, output: ClientOutput): Bytes {
-  const template = utf8Bytes(rcTemplate());
-  try {
-    writeFileAtomically(path, template, 0o600);
-    output.notice(`[*] Creating initial rc file: ${path}.`);
-  } catch (error) {
-    output.warning(`Unable to create initial rc file: ${path}: ${error instanceof FileError ? reasonOf(error.cause) : reasonOf(error)}`);
-  }
-  return template;
-}
-
-/**
- * Saves what was given on the command line as a stanza.
- *
- * @param rc the file
- * @param given options, and keys that were made
- * @param host for questions
- * @param output for what is done
- * @param mustGo variables that make saving useless when the user wants to keep them
- * @throws ClientError or FileError when it cannot be saved; the file is as it was then
- */
-export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost, output: ClientOutput, mustGo: readonly string[] = []): void {
-  const { host: server, port } = destinationOf(given);
-  const stanza = given.namedConfig ?? server;
-  if (stanza === "") throw new ClientError("Must use --destination unless --test mode is used: --save-rc-stanza names the stanza after it, or by -n");
-  if (/[\]\r\n\0]/.test(stanza)) throw new ClientError(`--named-config: expected a name without ']' and line ends, got '${printableText(stanza)}'`);
-  const assignments = assignmentsOf({ ...given, ...(server !== "" && { destination: server }), ...(given.serverPort === undefined && port !== undefined && { serverPort: port }) });
-  if (!assignments.ok) throw new ClientError(assignments.message);
-  const kept = given.forceStanza ? [] : askToKeep(rc, stanza, host, output);
-  const [obstacle] = kept.filter(({ variable }) => mustGo.includes(variable));
-  if (obstacle !== undefined) throw new ClientError(`Stanza was not saved: ${obstacle.variable} stays in ${rc.path}, line ${obstacle.number}`);
-  output.debug(rc.lines.some((line) => isSameStanza(line.stanza, stanza)) ? `update_rc() : Updating ${stanza} stanza` : `update_rc() : Inserting new ${stanza} stanza`);
-  for (const { variable, value } of assignments.value) {
-    output.debug(`add_single_var_to_rc() : Updating param ${variable.name} to ${variable.secret ? "(hidden)" : printableText(utf8Text(value) ?? value)}`);
-  }
-  const content = saveStanza(rc.bytes, { stanza, assignments: assignments.value, keptLines: new Set(kept.map(({ number }) => number)) });
-  try {
-    writeFileAtomically(rc.path, content, 0o600);
-  } finally {
-    wipe(content, ...assignments.value.map(({ value }) => value));
-  }
-}
-
-/** Asks for each line with a key; the end of the input means no to all that are left. */
-function askToKeep(rc: RcFile, stanza: string, host: ClientHost, output: ClientOutput): readonly { readonly number: number; readonly variable: string }[] {
-  let isInputOver = false;
-  return criticalLines(rc.lines, stanza).filter(({ variable }) => {
-    if (isInputOver) return true;
-    output.ask(`Variable '${variable}' found in stanza '${stanza}'. Overwrite [N/y] ? `);
-    const answer = host.readLine(0);
-    isInputOver = answer === undefined;
-    if (isInputOver) output.ask("\n");
-    return answer?.[0] !== 0x79;
-  });
 }
 
 /** Where command lines are kept. */
@@ -232,25 +173,6 @@ function writePrivately(path: string, text: string): void {
   try {
     if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600); // not what -E /dev/null names
     writeSync(descriptor, text);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/**
- * Writes a packet to a file, readable by us alone: one that was not sent opens ports for whoever has it.
- *
- * @param path the file; it is made anew, a link is not followed to another regular file
- * @param packet the packet
- * @param isAppended whether it goes behind what the file holds
- */
-export function savePacket(path: string, packet: string, isAppended: boolean): void {
-  const isDevice = statSync(path, { throwIfNoEntry: false })?.isFile() === false;
-  if (!isAppended && !isDevice && lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path);
-  const flags = isDevice ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | (isAppended ? constants.O_APPEND : constants.O_EXCL);
-  const descriptor = openSync(path, flags, 0o600);
-  try {
-    writeSync(descriptor, `${packet}\n`);
   } finally {
     closeSync(descriptor);
   }

@@ -4,7 +4,6 @@
  * @module
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { userInfo } from "node:os";
 import { type Bytes, wipe } from "../bytes.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -18,7 +17,7 @@ export interface ClientHost {
   /** Fresh bytes from the system's random source. */
   randomBytes(length: number): Bytes;
   /** Name of the user who logged in. */
-  loginName(): string | undefined;
+  loginName(): Promise<string | undefined>;
   /**
    * Reads a line, without its end; undefined at the end of the file.
    *
@@ -61,7 +60,8 @@ function randomBytes(length: number): Bytes {
   return bytes;
 }
 
-function loginName(): string | undefined {
+async function loginName(): Promise<string | undefined> {
+  const { userInfo } = await import("node:os");
   try {
     return userInfo().username || undefined;
   } catch { // no line in the password file

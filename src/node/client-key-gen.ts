@@ -7,9 +7,10 @@ import { latin1Text, wipe } from "../bytes.ts";
 import type { ClientOptions } from "../cli/client-options.ts";
 import { formatKeys, generateKeys, type KeyGenOptions } from "../client/key-generation.ts";
 import type { ClientSettings } from "../client/settings.ts";
-import { type RcFile, saveRcStanza } from "./client-files.ts";
+import type { RcFile } from "./client-files.ts";
 import type { ClientHost } from "./client-host.ts";
 import type { ClientOutput } from "./client-output.ts";
+import { saveRcStanza } from "./client-rc-edit.ts";
 import { writeFileAtomically } from "./files.ts";
 
 /** The options about keys, as both programs have them. */

@@ -14,7 +14,7 @@ import { type ClientSettings, mergeSettings } from "../client/settings.ts";
 import { FkoError } from "../fko-error.ts";
 import { printableText } from "../foreign-text.ts";
 import { readStanza, stanzaNames } from "../config/fwknoprc.ts";
-import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf, saveRcStanza } from "./client-files.ts";
+import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf } from "./client-files.ts";
 import { type ClientHost, systemHost } from "./client-host.ts";
 import { ClientError, ClientOutput } from "./client-output.ts";
 import { FileError } from "./files.ts";
@@ -24,6 +24,15 @@ import { packageVersion } from "./version.ts";
 /** Exit status after Ctrl-C at a prompt, as a shell reports it. */
 const INTERRUPTED_STATUS = 130;
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
+
+/** Runs the client program on this process. */
+export function startClient(): void {
+  const argv = process.argv.slice(2);
+  process.title = "fwknop"; // overwrites the arguments, which may hold keys, in the list of processes
+  void runClient(argv).then((status) => {
+    process.exitCode = status;
+  });
+}
 
 /**
  * Runs the client program.
@@ -118,7 +127,7 @@ function keptCommandLine(given: ClientOptions, host: ClientHost): { readonly tex
 async function runScanned(scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<number> {
   applyOutputOptions(given, output);
   const rcPath = rcPathOf(given, host);
-  const rc = rcPath === undefined ? undefined : openRcFile(rcPath, given, output);
+  const rc = rcPath === undefined ? undefined : await openRcFile(rcPath, given, output);
   try {
     if (given.stanzaList && rc !== undefined) {
       output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
@@ -137,7 +146,10 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
       makeKeys(settings, given, rc, host, output);
       return 0;
     }
-    if (settings.saveRcStanza && rc !== undefined) saveRcStanza(rc, given, host, output);
+    if (settings.saveRcStanza && rc !== undefined) {
+      const { saveRcStanza } = await import("./client-rc-edit.ts");
+      saveRcStanza(rc, given, host, output);
+    }
     if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test }, output);
     return await knock(settings, host, output);
   } finally {

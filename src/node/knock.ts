@@ -6,7 +6,7 @@
 import { parsePortSpec } from "../access-message.ts";
 import { utf8Bytes, utf8Text, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
-import { formatJsonReport, type Outcome } from "../client/json-report.ts";
+import type { Outcome } from "../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../client/listing.ts";
 import { randomDigits } from "../client/random-digits.ts";
 import { buildRequest, planSending, randomPort, type RequestFacts, type SendTarget } from "../client/request.ts";
@@ -15,7 +15,6 @@ import { FkoError } from "../fko-error.ts";
 import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";
 import { formatIp, isUnspecifiedIp, parseIp } from "../ip.ts";
-import { savePacket } from "./client-files.ts";
 import type { ClientHost } from "./client-host.ts";
 import { type ClientKeys, obtainKeys } from "./client-keys.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
@@ -39,7 +38,10 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   const keys = await obtainKeys(settings, host, output);
   try {
     const { listed, target, outcome } = await knockUntilOpen(settings, facts, keys, host, output);
-    if (settings.json) output.result(formatJsonReport(listed, target, outcome));
+    if (settings.json) {
+      const { formatJsonReport } = await import("../client/json-report.ts");
+      output.result(formatJsonReport(listed, target, outcome));
+    }
     // What we make opens with the same keys; only GnuPG may lack the one to open it with.
     if (settings.test && (output.verbosity > 0 || listed.mode === "asymmetric")) await showDecoded(listed, settings, keys, output);
     if (outcome.verify !== undefined && outcome.verify.state !== "open") return 1;
@@ -58,6 +60,11 @@ function accept<T>(parsed: Parsed<T>): T {
 
 // --- What the settings do not hold -----------------------------------------------------------------------------------
 
+async function ownAddress(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<string> {
+  const { askForOwnAddress } = await import("./client-own-address.ts");
+  return askForOwnAddress(settings, host, output);
+}
+
 async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
   const allowIp = isAddressResolved(settings) ? await ownAddress(settings, host, output) : canonicalAddress(settings.allowIp, output);
   if (allowIp === "0.0.0.0" && output.verbosity > 0 && !settings.test) {
@@ -66,7 +73,7 @@ async function factsOf(settings: ClientSettings, host: ClientHost, output: Clien
   const serverAuth = settings.serverAuth === undefined ? undefined : await authText(settings.serverAuth);
   return {
     ...freshFacts(host),
-    username: loginName(host),
+    username: settings.spoofUser ?? await loginName(host),
     allowIp,
     ...(serverAuth !== undefined && { serverAuth }),
   };
@@ -91,43 +98,13 @@ function canonicalAddress(text: string | undefined, output: ClientOutput): strin
   return address && formatIp(address);
 }
 
-/** Servers refuse packets whose time is farther off, unless they are told otherwise. */
-const MAX_CLOCK_SKEW_SECONDS = 120;
-
-async function ownAddress(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<string> {
-  const { DEFAULT_HTTP_RESOLVE_URLS, DEFAULT_RESOLVE_URL, resolveOwnAddress } = await import("./own-address.ts");
-  const httpOnly = settings.resolveHttpOnly === true;
-  const [defaultUrl, ...fallbackUrls] = httpOnly ? DEFAULT_HTTP_RESOLVE_URLS : [DEFAULT_RESOLVE_URL];
-  // A comma may stand in a URL, but not in front of another one.
-  const urls = settings.resolveUrl?.split(/,(?=\s*https?:\/\/)/i).map((url) => url.trim());
-  for (const url of urls ?? []) {
-    if (!httpOnly && !/^https:/i.test(url)) output.warning(`[-] Warning: IP resolution URL '${url}' should begin with 'https://' in -R mode.`);
-  }
-  const family = settings.ipv6 ? 6 : settings.ipv4 ? 4 : undefined;
-  const resolved = await resolveOwnAddress({
-    urls: urls ?? [defaultUrl!],
-    ...(urls === undefined && { fallbackUrls }),
-    ...(httpOnly && { httpOnly }),
-    ...(!settings.useWgetUserAgent && { userAgent: settings.userAgent ?? `Fwknop/${packageVersion()}` }),
-    ...(family !== undefined && { family }),
-    now: host.now,
-  });
-  if (!resolved.ok) throw new ClientError(`--resolve-ip-https: ${resolved.message}${httpOnly ? "" : " (asked by ourselves, not by wget)"}`);
-  output.info(`[+] ${resolved.message}`);
-  const skew = resolved.clockSkewSeconds ?? 0;
-  if (Math.abs(skew) > MAX_CLOCK_SKEW_SECONDS) {
-    output.warning(`our clock is ${Math.abs(skew)} seconds ${skew > 0 ? "fast" : "slow"}, servers refuse packets that are off by more than ${MAX_CLOCK_SKEW_SECONDS}; --time-offset-${skew > 0 ? "minus" : "plus"} corrects it`);
-  }
-  return formatIp(resolved.address);
-}
-
 /** The most bytes of a name that a server takes. */
 const MAX_USERNAME = 48;
 
 /** The name inside the packet, found as the C program finds it. */
-function loginName(host: ClientHost): string {
+async function loginName(host: ClientHost): Promise<string> {
   const { env } = host;
-  return (env["SPOOF_USER"] || env["LOGNAME"] || host.loginName() || env["USER"] || "NO_USER").slice(0, MAX_USERNAME);
+  return (env["SPOOF_USER"] || env["LOGNAME"] || await host.loginName() || env["USER"] || "NO_USER").slice(0, MAX_USERNAME);
 }
 
 /** `crypt,PASSWORD`; the message is text, so this one secret becomes a string. */
@@ -180,7 +157,7 @@ async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: Cl
   if (notice !== undefined) output.notice(notice);
   const listed = await seal(message, settings, keys, host);
   if (settings.test || output.verbosity > 0) output.notice(formatPacketListing(listed));
-  if (settings.savePacket !== undefined) trySavePacket(settings.savePacket, listed.packet, settings, output);
+  if (settings.savePacket !== undefined) await trySavePacket(settings.savePacket, listed.packet, settings, output);
   output.info(formatSendListing(target));
   const outcome = settings.test ? await pretendToSend(target, listed, output) : await send(target, listed, output);
   target.http?.proxy?.password?.fill(0);
@@ -211,7 +188,8 @@ async function seal(message: Message, settings: ClientSettings, keys: ClientKeys
 }
 
 /** A packet that cannot be saved is sent all the same. */
-function trySavePacket(path: string, packet: string, settings: ClientSettings, output: ClientOutput): void {
+async function trySavePacket(path: string, packet: string, settings: ClientSettings, output: ClientOutput): Promise<void> {
+  const { savePacket } = await import("./client-packet-file.ts");
   try {
     savePacket(path, packet, settings.savePacketAppend === true);
   } catch (error) {

@@ -52,7 +52,7 @@ export function openClientBench(t: { after(action: () => void): void } | TestCon
         write: (descriptor, text) => void (written[descriptor] += text),
         now: () => bench.now * 1000,
         randomBytes: (length) => gen.bytes(length),
-        loginName: () => "login",
+        loginName: async () => "login",
         readLine: (descriptor) => (descriptor === 0 ? nextLine(bench.input) : lineOf(descriptor)),
         close: closeSync,
       };
