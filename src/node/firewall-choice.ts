@@ -4,11 +4,30 @@
  * @module
  */
 
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
+import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
+import { detectFirewall, type FirewallFinding } from "../firewall/detect.ts";
 import { type ChainRole, type ChainSettings, createIptables } from "../firewall/iptables.ts";
+import { createNftSet } from "../firewall/nft-set.ts";
+import { createNftables, type NftablesSettings } from "../firewall/nftables.ts";
 import { createPrint } from "../firewall/print.ts";
+import { findProgram } from "./find-program.ts";
+import { run } from "./run.ts";
+
+/** What is known besides the configuration. */
+export interface FirewallChoice {
+  /** Off with --no-ipt-check-support. */
+  readonly checkSupport: boolean;
+  /** What grants may be like; none for commands that only list and flush. */
+  readonly stanzas: readonly AccessStanza[];
+  /** Is told what FIREWALL_TYPE auto found. */
+  readonly tell: (message: string) => void;
+}
+
+/** Limit for a look at the host's firewall, milliseconds. */
+const PROBE_TIMEOUT_MS = 5000;
 
 /** Which chain variables are in use. */
 function chainsInUse(config: DaemonConfig): { readonly input: ChainSettings } & { readonly [Role in ChainRole]?: ChainSettings } {
@@ -25,18 +44,80 @@ function chainsInUse(config: DaemonConfig): { readonly input: ChainSettings } & 
  * Makes the backend.
  *
  * @param config the daemon's configuration
- * @param options `checkSupport`: off with --no-ipt-check-support
+ * @param choice what else is known
  * @returns the planner for FIREWALL_TYPE
  */
-export function chooseFirewall(config: DaemonConfig, options: { readonly checkSupport: boolean }): FirewallBackend {
-  const iptables = createIptables({
+export async function chooseFirewall(config: DaemonConfig, choice: FirewallChoice): Promise<FirewallBackend> {
+  if (config.FIREWALL_TYPE === "print") return createPrint(makeIptables(config, choice), (text) => writeSync(1, `${text}\n`));
+  if (config.FIREWALL_TYPE === "nftables") return makeNftables(config, choice);
+  if (config.FIREWALL_TYPE !== "auto") return makeIptables(config, choice);
+  const finding = detectFirewall(await lookAtHost(config));
+  choice.tell(`FIREWALL_TYPE auto: ${finding.type}, for ${finding.reason}`);
+  return finding.type === "iptables" ? makeIptables(config, choice) : makeNftables(adapt(config, finding), choice);
+}
+
+function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): FirewallBackend {
+  return createIptables({
     program: splitProgram(config.FIREWALL_EXE),
     chains: chainsInUse(config),
     prepend: config.ENABLE_RULE_PREPEND,
     checkComment: config.ENABLE_IPT_COMMENT_CHECK,
-    checkSupport: options.checkSupport,
+    checkSupport,
   });
-  return config.FIREWALL_TYPE === "print" ? createPrint(iptables, (text) => writeSync(1, `${text}\n`)) : iptables;
+}
+
+function makeNftables(config: DaemonConfig, { stanzas }: FirewallChoice): FirewallBackend {
+  const program = splitProgram(config.NFT_EXE);
+  const now = (): number => Date.now() / 1000;
+  if (config.NFT_SET !== undefined) return createNftSet({ program, ...config.NFT_SET }, now);
+  const settings: NftablesSettings = {
+    program,
+    mode: config.NFT_MODE,
+    table: config.NFT_TABLE,
+    inputChain: config.NFT_INPUT_CHAIN,
+    outputChain: config.NFT_OUTPUT_CHAIN,
+    forwardChain: config.NFT_FORWARD_CHAIN,
+    guarded: (config.NFT_GUARD_PORTS === undefined ? stanzas.flatMap(({ OPEN_PORTS }) => OPEN_PORTS?.ranges ?? []) : config.NFT_GUARD_PORTS.ranges),
+    mark: config.NFT_MARK,
+    destinations: config.ENABLE_DESTINATION_RULE,
+    output: config.ENABLE_IPT_OUTPUT,
+    nat: config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT,
+    sourceNat: config.ENABLE_IPT_SNAT,
+    prefixes: prefixesOf(stanzas),
+    once: stanzas.some(({ GRANT_USES }) => GRANT_USES === 1),
+  };
+  return createNftables(settings, now);
+}
+
+/** Lengths of the networks that stanzas grant access to, each once. */
+function prefixesOf(stanzas: readonly AccessStanza[]): NftablesSettings["prefixes"] {
+  const lengths = (family: 4 | 6, values: readonly (number | undefined)[]): NftablesSettings["prefixes"] =>
+    [...new Set(values.filter((value) => value !== undefined))].sort((left, right) => left - right).map((length) => ({ family, length }));
+  return [...lengths(4, stanzas.map(({ GRANT_PREFIX_V4 }) => GRANT_PREFIX_V4)), ...lengths(6, stanzas.map(({ GRANT_PREFIX_V6 }) => GRANT_PREFIX_V6))];
+}
+
+/** What was found goes before what the configuration says of tables: it may not say anything. */
+function adapt(config: DaemonConfig, { drops }: FirewallFinding & { readonly type: "nftables" }): DaemonConfig {
+  if (config.NFT_MODE !== "inject" || config.NFT_SET !== undefined) return config;
+  if (drops === undefined) return { ...config, NFT_MODE: "guard" };
+  return { ...config, NFT_TABLE: { family: drops.family, name: drops.table }, NFT_INPUT_CHAIN: drops.chain };
+}
+
+async function lookAtHost(config: DaemonConfig): Promise<Parameters<typeof detectFirewall>[0]> {
+  const { ok, stdout } = await run([...splitProgram(config.NFT_EXE), "-j", "-t", "list", "ruleset"], { timeoutMs: PROBE_TIMEOUT_MS });
+  return {
+    ...(ok && { ruleset: stdout }),
+    legacyTables: ["ip", "ip6"].flatMap((family) => linesOf(`/proc/net/${family}_tables_names`)),
+    hasIptables: findProgram(splitProgram(config.FIREWALL_EXE)[0]) !== undefined,
+  };
+}
+
+function linesOf(path: string): readonly string[] {
+  try {
+    return readFileSync(path, "latin1").split("\n").filter((line) => line !== "");
+  } catch {
+    return [];
+  }
 }
 
 function splitProgram(text: string): readonly [string, ...string[]] {
