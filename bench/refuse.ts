@@ -57,7 +57,7 @@ async function ours(bytes: Uint8Array): Promise<number> {
     now: () => NOW,
     monotonicMs: () => performance.now(),
     remember: async () => {},
-    open: async () => false,
+    open: async () => ({ ok: false, reason: "no firewall" }),
     resolveHost: async () => undefined,
     decryptOpenPgp: async () => ({ ok: false, reason: "none here" }),
     runCommand: async () => {},

@@ -6,7 +6,8 @@ import type { DaemonConfig } from "../src/config/daemon-config.ts";
 import type { Message } from "../src/fko.ts";
 import { formatIp } from "../src/ip.ts";
 import type { Datagram } from "../src/packet.ts";
-import { decide, readyStanza } from "../src/server/decide.ts";
+import { decide } from "../src/server/decide.ts";
+import { readyStanza } from "../src/server/open-packet.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import type { Decision, Granted, RefusalReason } from "../src/server/verdict.ts";
 import { generator } from "./support/gen.ts";
@@ -251,6 +252,23 @@ describe("decide() and repetition", () => {
       const memory = new ReplayMemory();
       for (const entry of decideNow(datagram(packet, first)).remember) memory.add(entry);
       const { verdict } = decideNow(datagram(packet, { ...first, ...second }), { replay: memory });
+      assert(verdict.kind === "refused" && verdict.reason === "replay");
+      assert.equal(verdict.record.level, level);
+    }
+  });
+
+  it("takes what a browser sends again by itself for one event, for seconds and from the same address only", () => {
+    const packet = packetFor(stanza(), message(), random);
+    const first = { protocol: 6, isFromHttp: true } as const;
+    const cases = [
+      ["debug", { sourcePort: 40001 }, NOW + 2],
+      ["warning", { sourcePort: 40001 }, NOW + 11],
+      ["warning", { source: ip("192.0.2.8") }, NOW + 2],
+    ] as const;
+    for (const [level, second, now] of cases) {
+      const memory = new ReplayMemory();
+      for (const entry of decideNow(datagram(packet, first)).remember) memory.add(entry);
+      const { verdict } = decideNow(datagram(packet, { ...first, ...second }), { replay: memory, now });
       assert(verdict.kind === "refused" && verdict.reason === "replay");
       assert.equal(verdict.record.level, level);
     }

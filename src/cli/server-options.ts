@@ -31,6 +31,7 @@ export interface ServerOptions {
   test?: true;
   verbose?: number;
   syslogEnable?: true;
+  logFormat?: "text" | "json";
   locale?: string;
   runDir?: string;
   pidFile?: string;
@@ -119,6 +120,10 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   test: { long: "test", short: "t", synonyms: ["Test-mode"], value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
   verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; may be given several times." },
   syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
+  logFormat: {
+    long: "log-format", added: true, value: /* @__PURE__ */ choice("FORMAT", ["text", "json"], (shown) => `expected one of {text,json}, got '${shown}'`), group: "running",
+    doc: "Write the log as text (default) or as one JSON object a line.",
+  },
   locale: { long: "locale", short: "l", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
   runDir: { long: "run-dir", short: "r", value: /* @__PURE__ */ custom("FOLDER", absolutePath, { completes: "folder" }), group: "running", doc: "Folder of pid file and replay cache (FWKNOP_RUN_DIR)." },
   pidFile: { long: "pid-file", short: "p", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The pid file (FWKNOP_PID_FILE)." },

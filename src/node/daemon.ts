@@ -8,7 +8,7 @@ import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { hasErrors, formatProblem } from "../config/variable.ts";
-import type { OpenPgpAnswer, OpenPgpRequest } from "../server/decide.ts";
+import type { OpenPgpAnswer, OpenPgpRequest } from "../server/open-packet.ts";
 import { Pipeline } from "../server/pipeline.ts";
 import { ReplayMemory } from "../server/replay.ts";
 import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
@@ -68,7 +68,7 @@ export class Daemon {
       : undefined;
     if (store === undefined) log.warning("ENABLE_DIGEST_PERSISTENCE is off: packets are remembered only until the daemon ends");
     else log.debug(`Using Digest Cache: '${config.DIGEST_FILE}' (entry count = ${store.memory.size})`);
-    const firewall = needsFirewall(options, config, stanzas) ? new Firewall(firewallOptions(config, options, log)) : undefined;
+    const firewall = needsFirewall(options, config, stanzas) ? new Firewall(await firewallOptions(config, stanzas, options, log)) : undefined;
     await firewall?.start();
     return new Daemon(setup, store, firewall);
   }
@@ -86,7 +86,7 @@ export class Daemon {
       now: () => Date.now() / 1000,
       monotonicMs: () => performance.now(),
       remember: async (entries) => store?.remember(entries),
-      open: async (grant) => (await firewall?.open(grant))?.ok ?? false,
+      open: async (grant) => firewall?.open(grant) ?? { ok: false, reason: "there is no firewall" },
       resolveHost: async (name, family) => {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
@@ -202,7 +202,7 @@ export class Daemon {
     this.#pipeline.reconfigure({ config: loaded.config, stanzas: access.stanzas, testMode: this.#options.test ?? false });
     this.#commands.reconfigure(loaded.config);
     this.#log.configure({ verbosity: (this.#options.verbose ?? 0) + loaded.config.VERBOSE });
-    await this.#firewall?.reload(firewallOptions(loaded.config, this.#options, this.#log));
+    await this.#firewall?.reload(await firewallOptions(loaded.config, access.stanzas, this.#options, this.#log));
     if (!this.#options.stdin && SOURCE_VARIABLES.some((name) => JSON.stringify(previous[name]) !== JSON.stringify(loaded.config[name]))) {
       const old = this.#listeners;
       this.#startListeners();
@@ -279,16 +279,18 @@ function needsFirewall(options: ServerOptions, config: DaemonConfig, stanzas: re
   return !options.test && config.FIREWALL_TYPE !== "external_cmd" && !stanzas.every(runsCommands);
 }
 
-function firewallOptions(config: DaemonConfig, options: ServerOptions, log: Log): FirewallOptions {
+async function firewallOptions(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, log: Log): Promise<FirewallOptions> {
+  const checkSupport = !options.noIptCheckSupport && !options.noFirewdCheckSupport;
+  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell: (message) => log.info(message) });
   return {
-    backend: chooseFirewall(config, { checkSupport: !options.noIptCheckSupport }),
+    backend,
     log,
     clearAtStart: config.FLUSH_IPT_AT_INIT,
     clearAtStop: config.FLUSH_IPT_AT_EXIT,
     tries: config.IPT_EXEC_TRIES,
     pauseSeconds: config.IPT_EXEC_SLEEP,
     timeoutSeconds: config.IPT_CMD_ALARM,
-    sweepSeconds: sweepSeconds(config.RULES_CHECK_THRESHOLD),
+    sweepSeconds: backend.endsByItself ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
   };
 }
 

@@ -39,6 +39,11 @@ export interface FirewallOptions extends PerformOptions {
    * never. See {@link sweepSeconds}.
    */
   readonly sweepSeconds?: number;
+  /**
+   * Says which of the rules whose time is over may stay a little longer, for a connection that they let in still lasts
+   * (ENABLE_CONNTRACK_PERSIST). Asked again every {@link IN_USE_MS} milliseconds; never rejects.
+   */
+  readonly findInUse?: (due: readonly Rule[]) => Promise<readonly Rule[]>;
   /** Replaces the clocks in tests. */
   readonly clock?: FirewallClock;
 }
@@ -69,6 +74,9 @@ const MAX_BATCH = 1000;
 
 /** When something was closed anyway, a look for rules of others is taken after this time already. */
 const SWEEP_AFTER_CLOSING_MS = 2000;
+
+/** How long a rule stays whose connections last, before they are looked for again. */
+const IN_USE_MS = 5000;
 
 /** The longest pause between two tries to close something. */
 const MAX_POSTPONE_MS = 60_000;
@@ -352,13 +360,15 @@ export class Firewall {
       }
     }
     const family = batch[0]?.grant.source.version;
-    const due = add.size === 0 ? [] : this.#ledger.due(now).filter((rule) => rule.family === family && !add.has(rule.key));
+    // Where closing begins with a question, it is left to the timer.
+    const mayClose = add.size > 0 && this.#options.findInUse === undefined;
+    const due = mayClose ? this.#ledger.due(now).filter((rule) => rule.family === family && !add.has(rule.key)) : [];
     const numbers = this.#numbers(due);
     const changed = await this.#change([...add.values()], [...remove.values(), ...due]);
     if (changed instanceof FirewallError) {
       const failure = changed;
       // One that the firewall does not take must not keep the others out. Without a program or its lock nobody gets in.
-      if (opening.length > 1 && failure.code === "STATUS" && failure.status !== 4) {
+      if (opening.length > 1 && (failure.code === "FULL" || (failure.code === "STATUS" && failure.status !== 4))) {
         const half = opening.length >> 1;
         await this.#openBatch(opening.slice(0, half));
         await this.#openBatch(opening.slice(half));
@@ -396,7 +406,7 @@ export class Firewall {
   async #closeDue(): Promise<void> {
     try {
       const now = this.#clock.read();
-      const due = this.#ledger.due(now);
+      const due = await this.#findEnded();
       await this.#close(due);
       const sinceMs = now.monotonicMs - this.#sweptAtMs;
       if (this.#sweepMs() > 0 && sinceMs >= (due.length > 0 ? Math.min(SWEEP_AFTER_CLOSING_MS, this.#sweepMs()) : this.#sweepMs())) {
@@ -406,6 +416,20 @@ export class Firewall {
     } finally {
       this.#setAlarm();
     }
+  }
+
+  /** What is due and not in use any more. */
+  async #findEnded(): Promise<readonly Rule[]> {
+    const due = this.#ledger.due(this.#clock.read());
+    const { findInUse, log } = this.#options;
+    if (findInUse === undefined || due.length === 0) return due;
+    const inUse = new Set(await findInUse(due));
+    const now = this.#clock.read();
+    for (const rule of inUse) {
+      this.#ledger.postpone(rule.key, now, IN_USE_MS);
+      log.debug(`Rule of ${rule.chain} stays after its time, for a connection of it is established: ${rule.subject}`);
+    }
+    return due.filter((rule) => !inUse.has(rule));
   }
 
   async #close(due: readonly Rule[]): Promise<void> {
@@ -432,7 +456,7 @@ export class Firewall {
     this.#sweptAtMs = this.#clock.read().monotonicMs;
     try {
       this.#adopt(await this.#perform(this.#options.backend.find(this.#families)));
-      await this.#close(this.#ledger.due(this.#clock.read()));
+      await this.#close(await this.#findEnded());
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
       this.#options.log.error(error.message);
@@ -445,7 +469,9 @@ export class Firewall {
       const known = this.#ledger.items.get(rule.key);
       // A second rule that opens the same needs a place of its own to be closed from.
       const second = `${rule.key} ${rule.expiresAt}`;
-      if (known?.expiresAt === rule.expiresAt || this.#ledger.items.has(second)) continue;
+      // One that was switched on again still says its former end.
+      const isKnown = known !== undefined && (known.expiresAt === rule.expiresAt || (known.chain === rule.chain && known.words.join(" ") === rule.words.join(" ")));
+      if (isKnown || this.#ledger.items.has(second)) continue;
       this.#families.add(rule.family);
       this.#ledger.put(known === undefined ? rule : { ...rule, key: second }, now);
     }

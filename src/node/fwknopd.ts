@@ -11,21 +11,18 @@ import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { type ConfigProblem, formatProblem, hasErrors } from "../config/variable.ts";
 import { FirewallError } from "../firewall/backend.ts";
-import { describeServerErrors } from "../server/error-codes.ts";
+import { FkoError } from "../fko-error.ts";
 import { AppendError } from "./append-file.ts";
 import { Daemon } from "./daemon.ts";
-import { type ControlResult, killDaemon, reportStatus, restartDaemon } from "./daemon-control.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
-import { Firewall } from "./firewall.ts";
-import { chooseFirewall } from "./firewall-choice.ts";
 import { loadAccess, type LoadedConfig, loadDaemonConfig } from "./load-config.ts";
 import { Log } from "./log.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
+import { runControlCommand, runEarlyCommand } from "./server-commands.ts";
 import { StdinError } from "./stdin-source.ts";
 import { FACILITIES, type LogSink, openStderr, openSyslog } from "./syslog.ts";
-import { packageVersion } from "./version.ts";
 
 /** Exit status of `--check` when the files have errors: EX_CONFIG of sysexits.h. */
 const CONFIG_ERROR_STATUS = 78;
@@ -46,7 +43,7 @@ class ServerError extends Error {
 }
 
 /** The world's failures that are told in one line. */
-const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError] as const;
+const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError] as const;
 
 /**
  * Runs the server program.
@@ -70,14 +67,13 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
   const parsed = parseServerOptions(argv);
   if (!parsed.ok) throw new ServerError(`${parsed.message}\nhint: 'fwknopd --help' lists the options`);
   const options = parsed.value;
-  const early = EARLY_COMMANDS.find(({ isAsked }) => isAsked(options));
-  if (early !== undefined) return early.run(options);
+  if (runEarlyCommand(options)) return 0;
 
   const loaded = loadDaemonConfig(options);
   const problems = tellProblems(loaded.problems, options, say);
   if (hasErrors(problems) && !options.check) throw new ServerError("The configuration has errors", 1);
-  const control = CONTROL_COMMANDS.find(({ isAsked }) => isAsked(options));
-  if (control !== undefined) return control.run(loaded.config, options);
+  const controlled = await runControlCommand(loaded.config, options);
+  if (controlled !== undefined) return controlled;
 
   const access = loadAccess(options, loaded, Date.now() / 1000);
   const all = [...problems, ...tellProblems(access.problems, options, say)];
@@ -111,54 +107,6 @@ function tellProblems(problems: readonly ConfigProblem[], options: ServerOptions
     if (problem.severity !== "info" || (options.verbose ?? 0) > 0 || options.check) say(formatProblem(problem));
   }
   return problems;
-}
-
-// --- Commands that are done and over ---------------------------------------------------------------------------------
-
-/** Commands that need no file. */
-const EARLY_COMMANDS: readonly { readonly isAsked: (options: ServerOptions) => unknown; readonly run: (options: ServerOptions) => Promise<number> }[] = [
-  {
-    isAsked: (options) => options.version,
-    async run() {
-      const { findProgram } = await import("./find-program.ts");
-      print(`fwknopd server ${packageVersion()}, compiled for firewall bin: ${findProgram("iptables") ?? "none"}\n`);
-      return 0;
-    },
-  },
-  {
-    isAsked: (options) => options.dumpServErrCodes,
-    async run() {
-      print(describeServerErrors());
-      return 0;
-    },
-  },
-];
-
-/** Commands that need the configuration, in C's order. */
-const CONTROL_COMMANDS: readonly { readonly isAsked: (options: ServerOptions) => unknown; readonly run: (config: DaemonConfig, options: ServerOptions) => Promise<number> }[] = [
-  { isAsked: (options) => options.kill, run: async (config) => tellControl(await killDaemon(config.FWKNOP_PID_FILE)) },
-  { isAsked: (options) => options.status, run: async (config) => tellControl(reportStatus(config.FWKNOP_PID_FILE)) },
-  { isAsked: (options) => options.restart, run: async (config) => tellControl(restartDaemon(config.FWKNOP_PID_FILE)) },
-  { isAsked: (options) => options.fwListAll, run: async (config, options) => tellFirewall(await openFirewallForCommand(config, options).list("all")) },
-  { isAsked: (options) => options.fwList, run: async (config, options) => tellFirewall(await openFirewallForCommand(config, options).list("ours")) },
-  { isAsked: (options) => options.fwFlush || options.fwDelChains, run: async (config, options) => tellFirewall(await openFirewallForCommand(config, options).flush()) },
-];
-
-function tellControl({ exitStatus, stdout, stderr }: ControlResult): number {
-  print(stdout);
-  writeSync(2, stderr);
-  return exitStatus;
-}
-
-function tellFirewall({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): number {
-  print(stdout);
-  writeSync(2, stderr);
-  return 0;
-}
-
-function openFirewallForCommand(config: DaemonConfig, options: ServerOptions): Firewall {
-  const log = new Log({ sinks: [openStderr()], verbosity: (options.verbose ?? 0) - 1, format: "text" });
-  return new Firewall({ backend: chooseFirewall(config, { checkSupport: !options.noIptCheckSupport }), log, clearAtStart: false, clearAtStop: false });
 }
 
 // --- The daemon ------------------------------------------------------------------------------------------------------
@@ -220,5 +168,5 @@ function openLog(config: DaemonConfig, options: ServerOptions, isForeground: boo
   const wantsSyslog = (!isForeground || options.syslogEnable) && config.ALERTING_METHODS.syslog;
   const syslog = wantsSyslog ? openSyslog({ identity: config.SYSLOG_IDENTITY, facility: FACILITIES[config.SYSLOG_FACILITY]!, pid: process.pid }) : undefined;
   const sinks: LogSink[] = [...(isForeground ? [openStderr()] : []), ...(syslog ? [syslog] : [])];
-  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format: "text" });
+  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format: options.logFormat ?? "text" });
 }

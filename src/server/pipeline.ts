@@ -11,11 +11,13 @@
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import type { Grant } from "../firewall/grant.ts";
-import { formatIp, type IpAddress, parseIp } from "../ip.ts";
+import { type IpAddress, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
-import { decide, type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza, readyStanza } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { type GrantOutcome, tellGrant } from "./grant-record.ts";
 import { LogLimit } from "./log-limit.ts";
 import type { LogFunction, LogRecord } from "./log-record.ts";
+import { type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza, readyStanza } from "./open-packet.ts";
 import type { ReplayEntry, ReplayMemory } from "./replay.ts";
 import type { Commanded, Cycled, Decision, Granted, RefusalReason } from "./verdict.ts";
 
@@ -28,8 +30,8 @@ export interface PipelineEffects {
   readonly monotonicMs: () => number;
   /** Puts accepted packets on the disk; resolves when they would survive a crash. */
   readonly remember: (entries: readonly ReplayEntry[]) => Promise<void>;
-  /** Opens the firewall; a failure is logged there and resolves to false. */
-  readonly open: (grant: Grant, verdict: Granted) => Promise<boolean>;
+  /** Opens the firewall; never rejects. */
+  readonly open: (grant: Grant) => Promise<GrantOutcome>;
   /** Resolves a NAT target's name to an address of the source's family. */
   readonly resolveHost: (name: string, version: 4 | 6) => Promise<IpAddress | undefined>;
   readonly decryptOpenPgp: (request: OpenPgpRequest) => Promise<OpenPgpAnswer>;
@@ -64,6 +66,9 @@ export class Pipeline {
   readonly #replay: ReplayMemory;
   readonly #limit: LogLimit = new LogLimit(LOGGED_REFUSALS);
   readonly #underWay: Set<Promise<void>> = new Set();
+  /** Decisions that wait for gpg; the keys of the stanzas that they go by must last as long. */
+  #slowDecisions = 0;
+  #retired: ReadyStanza[] = [];
   /** Numbers of the stanzas whose expiry was told; once is enough. */
   readonly #toldExpired: Set<number> = new Set();
   #settings: PipelineSettings;
@@ -78,7 +83,8 @@ export class Pipeline {
 
   /** Decides by another configuration from the next packet on; grants and replay memory stay. */
   reconfigure(settings: PipelineSettings): void {
-    for (const stanza of this.#stanzas) stanza.hmac?.wipe();
+    this.#retired.push(...this.#stanzas);
+    this.#wipeRetired();
     this.#settings = settings;
     this.#stanzas = settings.stanzas.map(readyStanza);
     this.#toldExpired.clear();
@@ -93,17 +99,29 @@ export class Pipeline {
   handle(datagram: Datagram): Promise<void> | undefined {
     this.counts.packets++;
     const { config, testMode } = this.#settings;
-    const steps = decide(datagram, { config, testMode, stanzas: this.#stanzas, replay: this.#replay, now: this.#effects.now() });
+    const stanzas = this.#stanzas;
+    const steps = decide(datagram, { config, testMode, stanzas, replay: this.#replay, now: this.#effects.now() });
     const step = steps.next();
-    if (step.done !== true) return this.#decideSlowly(steps, step.value);
-    this.#conclude(step.value);
+    if (step.done !== true) return this.#decideSlowly(steps, step.value, stanzas);
+    this.#conclude(step.value, stanzas);
     return this.#underWay.size < MAX_UNDER_WAY ? undefined : Promise.race(this.#underWay);
   }
 
-  async #decideSlowly(steps: Generator<OpenPgpRequest, Decision, OpenPgpAnswer>, request: OpenPgpRequest): Promise<void> {
-    let step = steps.next(await this.#effects.decryptOpenPgp(request));
-    while (step.done !== true) step = steps.next(await this.#effects.decryptOpenPgp(step.value));
-    this.#conclude(step.value);
+  async #decideSlowly(steps: Generator<OpenPgpRequest, Decision, OpenPgpAnswer>, request: OpenPgpRequest, stanzas: readonly ReadyStanza[]): Promise<void> {
+    this.#slowDecisions++;
+    try {
+      let step = steps.next(await this.#effects.decryptOpenPgp(request));
+      while (step.done !== true) step = steps.next(await this.#effects.decryptOpenPgp(step.value));
+      this.#conclude(step.value, stanzas);
+    } finally {
+      this.#slowDecisions--;
+      this.#wipeRetired();
+    }
+  }
+
+  #wipeRetired(): void {
+    if (this.#slowDecisions > 0) return;
+    for (const { hmac } of this.#retired.splice(0)) hmac?.wipe();
   }
 
   /** Waits until everything that was accepted has been acted upon. */
@@ -117,7 +135,7 @@ export class Pipeline {
     for (const { kind, count } of kept) this.#effects.log({ level: "warning", message: `${count} more packets were refused (${kind ?? "various reasons"})`, fields: { reason: kind ?? "various", count } });
   }
 
-  #conclude(decision: Decision): void {
+  #conclude(decision: Decision, stanzas: readonly ReadyStanza[]): void {
     const { verdict, notes, remember } = decision;
     for (const entry of remember) this.#replay.add(entry);
     if (verdict.kind === "refused") {
@@ -128,7 +146,8 @@ export class Pipeline {
       return;
     }
     this.#tell(notes);
-    this.#track(this.#act(verdict, remember));
+    const stanza = stanzas.find(({ number }) => number === verdict.stanza)!;
+    this.#track(this.#act(verdict, stanza, remember));
   }
 
   /** The expiry of a stanza is told once, not for each packet. */
@@ -149,8 +168,7 @@ export class Pipeline {
     this.#underWay.add(tracked);
   }
 
-  async #act(verdict: Granted | Commanded | Cycled, remember: readonly ReplayEntry[]): Promise<void> {
-    const stanza = this.#stanzas.find(({ number }) => number === verdict.stanza)!;
+  async #act(verdict: Granted | Commanded | Cycled, stanza: AccessStanza, remember: readonly ReplayEntry[]): Promise<void> {
     await this.#effects.remember(remember);
     if (verdict.kind === "command") {
       this.counts.commands++;
@@ -161,21 +179,26 @@ export class Pipeline {
       return this.#effects.runCycle(verdict, stanza);
     }
     const grant = await this.#toGrant(verdict);
-    if (grant === undefined) return;
-    if (await this.#effects.open(grant, verdict)) this.counts.granted++;
+    const outcome = grant === undefined
+      ? { ok: false as const, reason: `Unable to resolve Hostname in NAT SPA message: ${verdict.nat?.host}` }
+      : await this.#effects.open(grant);
+    if (outcome.ok) this.counts.granted++;
+    this.#effects.log(tellGrant(verdict, outcome, this.#effects.now()));
   }
 
-  /** Puts an address in the place of a NAT target's name. */
+  /** Puts an address in the place of a NAT target's name; undefined when it has none. */
   async #toGrant(verdict: Granted): Promise<Grant | undefined> {
     const { source, ports, destination, withoutOutput, endsEarlier, nat } = verdict;
-    const expiresAt = Math.floor(this.#effects.now()) + verdict.lifetimeSeconds;
-    const grant: Grant = { source, ports, expiresAt, ...(destination && { destination }), ...(withoutOutput && { withoutOutput }), ...(endsEarlier && { endsEarlier }) };
-    if (nat === undefined) return grant;
-    const { host, ...rest } = nat;
-    const address = parseIp(host) ?? (await this.#effects.resolveHost(host, source.version));
-    if (address !== undefined) return { ...grant, nat: { ...rest, address } };
-    const message = `[${formatIp(verdict.packetSource)}] (stanza #${verdict.stanza}) Unable to resolve Hostname in NAT SPA message: ${host}`;
-    this.#effects.log({ level: "error", message });
-    return undefined;
+    const host = nat === undefined ? undefined : (parseIp(nat.host) ?? (await this.#effects.resolveHost(nat.host, source.version)));
+    if (nat !== undefined && host === undefined) return undefined;
+    return {
+      source,
+      ports,
+      expiresAt: Math.floor(this.#effects.now()) + verdict.lifetimeSeconds,
+      ...(destination && { destination }),
+      ...(withoutOutput && { withoutOutput }),
+      ...(endsEarlier && { endsEarlier }),
+      ...(nat && host && { nat: { ...nat, address: host } }),
+    };
   }
 }

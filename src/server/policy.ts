@@ -15,6 +15,7 @@ import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fk
 import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import type { LogLevel } from "./log-record.ts";
+import { packetFields } from "./trail.ts";
 import type { Granted, NatWish, RefusalReason, Refused, Verdict } from "./verdict.ts";
 
 /** What the checks look at besides the stanza and the message. */
@@ -50,7 +51,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     record: {
       level,
       message: text,
-      fields: { source: formatIp(datagram.source), stanza: stanza.number, user: message.username, verdict: "refused", reason, skew: message.timestamp - Math.floor(now) },
+      fields: { ...packetFields(datagram, now, { stanza: stanza.number, message }), verdict: "refused", reason },
     },
   });
 
@@ -109,7 +110,8 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   const lifetimeSeconds = Math.min(clientSeconds ?? stanza.FW_ACCESS_TIMEOUT, stanza.MAX_FW_TIMEOUT);
 
   const ports = "ports" in request ? request.ports : [];
-  if (ports.length > 0 && !portsAllowed(stanza, ports)) {
+  const leavesPortsToCommand = config.FIREWALL_TYPE === "external_cmd" && config.ENABLE_EXTERNAL_CMDS && stanza.EXTERNAL_CMD_OPEN !== undefined;
+  if (!leavesPortsToCommand && !portsAllowed(stanza, ports)) {
     return refused({
       reason: "ports",
       text: `${who} One or more requested protocol/ports was denied per access.conf. Requested: ${ports.map(formatPort).join(",")}`,
