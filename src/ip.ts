@@ -152,6 +152,20 @@ export function containsIp(network: IpNetwork, ip: IpAddress): boolean {
 }
 
 /**
+ * Gives the first address of the network that an address is in.
+ *
+ * @param ip the address
+ * @param length leading bits of the network, 1 to all of the address's bits
+ * @returns a fresh address
+ * @throws {RangeError} when there is no such network
+ */
+export function networkStart(ip: IpAddress, length: number): IpAddress {
+  const mask = prefixMask(ip, length);
+  if (mask === undefined) throw new RangeError(`Cannot make a network: expected 1 to ${8 * ip.bytes.length} bits, got ${length}`);
+  return { version: ip.version, bytes: ip.bytes.map((byte, at) => byte & mask[at]!) };
+}
+
+/**
  * Writes a network: the address alone when every bit counts, else with the number of bits, or with the
  * dotted mask when that has gaps or no bits.
  *

@@ -85,6 +85,10 @@ export interface Granted extends Accepted {
   /** Shortens a grant that lasts longer. */
   readonly endsEarlier?: true;
   readonly nat?: NatWish;
+  /** So many leading bits of the address are granted (GRANT_PREFIX_V4, GRANT_PREFIX_V6); absent for all. */
+  readonly sourcePrefix?: number;
+  /** Ends with the first connection (GRANT_USES). */
+  readonly once?: true;
   readonly lifetimeSeconds: number;
 }
 
