@@ -58,8 +58,7 @@ export function addressProblem(
 export function plainAccessProblem(grant: Grant): string | undefined {
   if (grant.nat?.kind === "local") return "Local NAT requests are not currently supported.";
   if (grant.nat !== undefined) return "Forwarding/NAT requests are not currently supported.";
-  if (grant.once !== undefined) return "this firewall cannot end a grant with its first connection";
-  return addressProblem(grant, [["destination", grant.destination]]);
+  return addressProblem(grant, [["destination", grant.destination]], { networks: true });
 }
 
 /**

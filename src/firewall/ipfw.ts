@@ -41,9 +41,11 @@ const UNAVAILABLE = 69;
 const LOW_BITS = 0xff;
 
 /** What it means when the program says nothing but this. */
-const HINTS: readonly (readonly [said: RegExp, hint: string])[] = [
-  [/operation not permitted|permission denied/i, "ipfw needs root"],
-  [/protocol not available|socket: invalid argument|connection refused|not supported/i, "the kernel has no ipfw: load it (kldload ipfw), or set FIREWALL_TYPE to the firewall that this host has"],
+const HINTS: readonly (readonly [said: RegExp, meaning: { readonly text: string; readonly code: string }])[] = [
+  [/operation not permitted|permission denied/i, { code: "EPERM", text: "ipfw may not be used without root" }],
+  [/protocol not available|socket: invalid argument|connection refused|not supported/i, {
+    code: "ENOTSUP", text: "The kernel has no ipfw: load it (kldload ipfw), or set FIREWALL_TYPE to the firewall that this host has",
+  }],
 ];
 
 /**
@@ -79,7 +81,7 @@ class Ipfw implements FirewallBackend {
     this.upkeep = { everySeconds: settings.purgeSeconds, run: () => this.#purge() };
     this.lines = {
       opened: (rule, before) => `Added Rule ${rule.chain} for ${rule.subject} expires at ${rule.expiresAt}`
-        + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+        + (before === undefined ? "" : before.expiresAt === rule.expiresAt ? " (put back)" : ` (renewed, was ${before.expiresAt})`),
       present: (rule) => `${rule.subject} is allowed already`,
       // In a policy without dynamic rules it is deleted.
       closed: (rule) => (layout.kind === "sets"
@@ -130,11 +132,8 @@ class Ipfw implements FirewallBackend {
           continue;
         }
         const number = numbers.next().value;
-        if (number === undefined) throw new FirewallError(this.#question([], "create_rule"), { status: 0, stdout: "", stderr: TOO_MANY, failure: "FULL" });
-        const words = this.#isDynamic(listing) ? rule.words : withoutStates(rule.words);
-        const inSet = this.#layout.kind === "sets" ? ["set", String(this.#layout.activeSet)] : [];
-        const numbered = { ...rule, chain: String(number), words };
-        yield* need(this.#command("create_rule", ["add", numbered.chain, ...inSet, ...words]));
+        if (number === undefined) throw new FirewallError(this.#question(["-S", "list"], "create_rule"), { status: 0, stdout: "", stderr: "" }, { text: TOO_MANY, code: "FULL" });
+        const numbered = yield* this.#add(listing, rule, number);
         added.push(numbered);
         placed.set(rule, numbered);
       }
@@ -187,8 +186,8 @@ class Ipfw implements FirewallBackend {
   /** Our rules that are open and mean the same, end included. */
   #listed({ rules }: IpfwListing, rule: Rule): ListedRule[] {
     const meaning = meaningOf(bodyOf(rule));
-    const marked = expiryOf({ comment: rule.words.at(-1)! } as ListedRule);
-    return rules.filter((listed) => this.#isActive(listed) && expiryOf(listed) === marked && meaningOf(listed.body) === meaning);
+    const marks = [`_exp_${rule.expiresAt}`, rule.words.at(-1)];
+    return rules.filter((listed) => this.#isActive(listed) && marks.includes(`_exp_${expiryOf(listed)}`) && meaningOf(listed.body) === meaning);
   }
 
   /** Rules that are to stay although they have the number of one that goes: what is done to a number is done to all of them. */
@@ -225,6 +224,15 @@ class Ipfw implements FirewallBackend {
     return !isMistakable(rules, number) && rules.every((other) => other.number !== number || other.set === set);
   }
 
+  *#add(listing: IpfwListing, rule: Rule, number: number): Plan<Rule> {
+    const body = bodyOf({ words: this.#isDynamic(listing) ? rule.words : withoutStates(rule.words) });
+    // One that was switched on again still bore its former end.
+    const words = [...body.split(" "), "//", `_exp_${rule.expiresAt}`];
+    const inSet = this.#layout.kind === "sets" ? ["set", String(this.#layout.activeSet)] : [];
+    yield* need(this.#command("create_rule", ["add", String(number), ...inSet, ...words]));
+    return { ...rule, chain: String(number), words };
+  }
+
   /** Moves what has ended to its set, and looks whether it went. */
   *#close(listing: IpfwListing, closing: ReadonlySet<ListedRule>): Plan<void> {
     if (closing.size === 0) return;
@@ -255,8 +263,7 @@ class Ipfw implements FirewallBackend {
     for (const rule of keep) {
       const number = numbers.next().value;
       if (number === undefined) break;
-      const inSet = this.#layout.kind === "sets" ? ["set", String(this.#layout.activeSet)] : [];
-      yield* need(this.#command("create_rule", ["add", String(number), ...inSet, ...rule.words]));
+      yield* this.#add(listing, rule, number);
       count++;
     }
     if (count > 0) yield note("warning", `Somebody else removed the rules of set ${this.#layout.activeSet}: made again ${count} whose time is not over`);
@@ -299,8 +306,7 @@ class Ipfw implements FirewallBackend {
   *#list(assumedOutput = ""): Plan<IpfwListing> {
     const run = yield* ask({ ...this.#question(["-S", "list"], "check_firewall_rules"), assumedOutput });
     if (succeeded(run)) return readIpfwListing(run.result.stdout);
-    const hint = HINTS.find(([said]) => said.test(run.result.stderr))?.[1];
-    throw new FirewallError(run.command, hint === undefined ? run.result : { ...run.result, stderr: `${run.result.stderr.trim()}\n${hint}` });
+    throw new FirewallError(run.command, run.result, HINTS.find(([said]) => said.test(run.result.stderr))?.[1]);
   }
 
   /** A rule as a listing would show it. */

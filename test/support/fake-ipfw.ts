@@ -1,6 +1,6 @@
 /**
  * An ipfw without a kernel: the commands that we use and their kin, their effects, and their failures, in the very words
- * and exit statuses of the recorded program. `test/ipfw.test.ts` has it answer every recorded command byte for byte.
+ * and exit statuses of the recorded program. `test/ipfw-listing.test.ts` has it answer every recorded command byte for byte.
  *
  * @module
  */
