@@ -25,7 +25,7 @@ export async function buildWeb(version, folder = "dist/web") {
     "default-src 'none'",
     `script-src 'sha256-${sha256(script, "base64")}'`,
     `style-src 'sha256-${sha256(style, "base64")}'`,
-    "img-src data:",
+    "img-src 'self' data:",
     "connect-src http: https:",
     "manifest-src 'self'",
     "worker-src 'self'",

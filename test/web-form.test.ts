@@ -92,7 +92,7 @@ test("readForm() never repeats a key in what it says", () => {
 });
 
 test("describeWish() says what will happen while the form is still being filled in", () => {
-  assert.match(describeWish({ ...DEFAULTS, open: "", server: "" }), /opens – on –/);
+  assert.match(describeWish({ ...DEFAULTS, open: "", server: "" }), /opens … on …/);
   assert.equal(
     describeWish({ ...GOOD, whose: "typed", address: "203.0.113.7", timeout: "30" }),
     "If the server agrees, this opens tcp/22 on knock.example.org for 203.0.113.7, for 30 s.",

@@ -210,13 +210,13 @@ function toKnock(values: FormValues, text: string): Knock {
  * Says what will happen, in one sentence.
  *
  * @param values the form, whatever state it is in
- * @returns the sentence; what is missing is a dash
+ * @returns the sentence; what is missing is an ellipsis
  */
 export function describeWish(values: FormValues): string {
-  const or = (text: string): string => text.trim() || "–";
+  const or = (text: string): string => text.trim() || "…";
   const whom = values.whose === "source" ? "for the address that the packet comes from" : `for ${or(values.address)}`;
   const time = values.timeout.trim() === "" ? "for the server’s own time" : `for ${values.timeout.trim()} s`;
-  const open = openList(values.open).join(", ") || "–";
+  const open = openList(values.open).join(", ") || "…";
   const what: Readonly<Record<Purpose, string>> = {
     access: `opens ${open} on ${or(values.server)} ${whom}, ${time}`,
     nat: `opens ${open} on ${or(values.server)}, leading to ${or(values.natHost)}:${or(values.natPort)} behind it, ${whom}, ${time}`,

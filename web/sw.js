@@ -1,10 +1,11 @@
 // Keeps the page for when there is no network. A knock, and everything else, goes its own way.
 const CACHE = "fko-tool-%HASH%";
 const PAGE = new URL("./", location).href;
+const KEPT = [PAGE, `${PAGE}manifest.webmanifest`, `${PAGE}icon.svg`];
 
 addEventListener("install", (event) => {
   skipWaiting();
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([PAGE, "manifest.webmanifest", "icon.svg"])));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(KEPT)));
 });
 addEventListener("activate", (event) => {
   const dropOld = async () => {
@@ -15,5 +16,5 @@ addEventListener("activate", (event) => {
 });
 addEventListener("fetch", (event) => {
   const url = event.request.url.replace(/#.*/, "").replace(/index\.html$/, "");
-  if (url === PAGE && event.request.method === "GET") event.respondWith(caches.match(PAGE).then((kept) => kept ?? fetch(event.request)));
+  if (KEPT.includes(url) && event.request.method === "GET") event.respondWith(caches.match(url).then((kept) => kept ?? fetch(event.request)));
 });

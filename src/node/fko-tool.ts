@@ -97,6 +97,17 @@ const COMMANDS: readonly Command[] = [
     run: async (argv) => (await import("./fwknopd.ts")).runServer(argv),
   },
   {
+    name: "web",
+    summary: "serve the page that knocks from a browser, to this computer only",
+    run: async (argv) => {
+      const { WEB, WEB_PORT } = await import("../tool/web.ts");
+      const line = readArguments(WEB, argv);
+      if (line === undefined) return 0;
+      if (line.operands.length > 0) throw new ToolError("web: expected no operands");
+      return (await import("./web-server.ts")).runWeb(line.options.port ?? WEB_PORT, (text) => print(`${text}\n`));
+    },
+  },
+  {
     name: "demo",
     summary: "show a port that is closed, a packet, and the port open for some seconds",
     async run() {

@@ -9,6 +9,8 @@ import { findProgram } from "../../src/node/find-program.ts";
 
 /** Debian's package for each peer. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  chromedriver: "chromium-driver",
+  chromium: "chromium",
   conntrack: "conntrack",
   expect: "expect",
   "firewall-cmd": "firewalld",

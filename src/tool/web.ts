@@ -1,0 +1,37 @@
+/**
+ * `fko-tool web`: serves the page that makes knocks, on this computer.
+ *
+ * @module
+ */
+
+import type { OptionTable, Program } from "../cli/options.ts";
+import { flag, integer } from "../cli/values.ts";
+
+/** The options. */
+export interface WebOptions {
+  port?: number;
+  help?: true;
+}
+
+/** The port of the page unless another is given; 0 lets the system choose. */
+export const WEB_PORT = 62280;
+
+const OPTIONS: OptionTable<WebOptions> = {
+  port: {
+    long: "port",
+    short: "p",
+    value: /* @__PURE__ */ integer("PORT", 0, 65535, (shown) => `expected 0..65535, got '${shown}'`),
+    group: "server",
+    doc: `Port on this computer's loopback address; ${WEB_PORT} unless given, 0 for any that is free.`,
+  },
+  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this." },
+};
+
+/** The subcommand. */
+export const WEB: Program<WebOptions> = {
+  name: "fko-tool web",
+  summary: "serves the page that makes knocks, to this computer only",
+  synopsis: ["[--port PORT]"],
+  options: OPTIONS,
+  groups: { server: "Server", output: "Output" },
+};

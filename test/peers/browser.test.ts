@@ -1,0 +1,304 @@
+/**
+ * The page in a real Chromium: a person fills the form in and presses the button, and a port opens, of the C daemon and
+ * of ours. `SCREENSHOTS=docs/web` keeps a picture of each state.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { Browser, BROWSER_PEERS } from "../support/browser.ts";
+import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
+import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { HMAC_KEY_BASE64, KEY_BASE64, startDaemon } from "../support/peers.ts";
+
+const PAGE = join(ROOT, "dist", "web", "index.html");
+const KNOCK_PORT = 62201;
+const PAGE_PORT = 8000;
+const TAB = "\uE004";
+const ENTER = "\uE007";
+
+/** Opens the server's firewall for web requests: a browser's knock is a connection. */
+async function letRequestsIn(lab: Lab): Promise<void> {
+  await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "-m", "multiport", "--dports", `80,${PAGE_PORT},${KNOCK_PORT}`, "-j", "ACCEPT"]);
+}
+
+/** Answers each request with a file, or without one with 204. */
+async function serveFile(lab: Lab, port: number, file?: string): Promise<void> {
+  const respond = file === undefined
+    ? "response.writeHead(204, { connection: 'close' }).end()"
+    : `response.writeHead(200, { "content-type": "text/html" }).end(require("node:fs").readFileSync(${JSON.stringify(file)}))`;
+  const server = lab.start(lab.server, [process.execPath, "-e", `require("node:http").createServer((request, response) => { ${respond}; }).listen(${port}, () => console.log("listening"))`]);
+  await server.waitFor("listening");
+}
+
+/** Fills in what the lab's stanza wants. */
+async function fillIn(browser: Browser, port = KNOCK_PORT): Promise<void> {
+  await browser.fill("#server", SERVER.v4);
+  await browser.fill("#port", String(port));
+  await browser.fill("#key", KEY_BASE64);
+  await browser.choose("#keyForm", "base64");
+  await browser.fill("#hmacKey", HMAC_KEY_BASE64);
+  await browser.choose("#hmacKeyForm", "base64");
+}
+
+/** Keeps a picture where that was asked for. */
+async function keep(browser: Browser, name: string): Promise<void> {
+  const folder = process.env["SCREENSHOTS"];
+  if (folder) await browser.picture(join(ROOT, folder, `${name}.png`));
+}
+
+/** What a page must never be reproached with. */
+async function assertQuiet(browser: Browser): Promise<void> {
+  assert.deepEqual((await browser.console()).filter((line) => /^SEVERE|Content Security Policy|Trusted/i.test(line)), []);
+}
+
+describe("the page", { concurrency: 1 }, () => {
+  test("as a saved file opens a port of fwknopd (C) for the browser's address", async (t) => {
+    const lab = await openLab(t, [...BROWSER_PEERS, "fwknopd"]);
+    if (lab === undefined) return;
+    await ensureBuilt();
+    await letRequestsIn(lab);
+    await Promise.all([lab.serve(lab.server, 22), serveFile(lab, KNOCK_PORT)]);
+    const fwknopd = await startDaemon(lab, "C", { config: { ENABLE_SPA_OVER_HTTP: "Y", PCAP_FILTER: `tcp port ${KNOCK_PORT}` } });
+    const browser = await Browser.open(lab);
+    await browser.resize(720, 900);
+    // fwknopd 2.6.10 has no ALLOW_ANY_USER_AGENT yet.
+    await browser.devtools("Network.setUserAgentOverride", { userAgent: "Fwknop/3.0.0" });
+    await browser.go(pathToFileURL(PAGE).href);
+    assert.deepEqual(await browser.run("return [isSecureContext, location.protocol]"), [true, "file:"]);
+    await keep(browser, "empty");
+
+    await browser.click("#send");
+    assert.match(await browser.text("#status"), /^Nothing was sent: 3 fields/);
+    assert.equal(await browser.run("return document.activeElement.id"), "server");
+    await keep(browser, "error");
+
+    await fillIn(browser);
+    assert.equal(await lab.probe(22), "filtered", "before the knock");
+    await keep(browser, "filled");
+    await browser.click("#send");
+    const status = await browser.waitForText("#status", /Delivered/);
+    assert.doesNotMatch(status, /opened/i);
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+    assert.equal(await lab.probe(22), "open", "after the knock");
+    await keep(browser, "sent");
+
+    await fwknopd.waitFor("Removed rule 1 from FWKNOP_INPUT");
+    await browser.click("#send");
+    await fwknopd.waitFor("Added access rule to FWKNOP_INPUT", 2);
+    assert.equal(fwknopd.count("Replay detected"), 0, "a fresh packet at each press");
+    await assertQuiet(browser);
+    assert.deepEqual(await browser.run("return [document.title, location.href.includes('?') || location.href.includes('#'), localStorage.length]"), ["Knock – fko-tool", false, 0]);
+  });
+
+  test("from plain http, without crypto.subtle, opens a port of our fwknopd by its own HTTP listener", async (t) => {
+    const lab = await openLab(t, [...BROWSER_PEERS, "tcpdump"]);
+    if (lab === undefined) return;
+    await ensureBuilt();
+    await letRequestsIn(lab);
+    await Promise.all([lab.serve(lab.server, 22), serveFile(lab, PAGE_PORT, PAGE)]);
+    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_HTTP_SERVER: "Y" }, args: ["-v", "-v"] });
+    const browser = await Browser.open(lab);
+    await browser.go(`http://${SERVER.v4}:${PAGE_PORT}/`);
+    assert.deepEqual(await browser.run("return [isSecureContext, typeof crypto.subtle]"), [false, "undefined"]);
+    assert.match(await browser.text("#insecure"), /plain http/);
+
+    await fillIn(browser);
+    await browser.click("#send");
+    await browser.waitForText("#status", /Delivered/);
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+    assert.equal(await lab.probe(22), "open", "after the knock");
+
+    // The same by opening the address: the 204 leaves the page where it is.
+    await browser.runAsync("location.href = [...document.querySelectorAll('#texts pre')][1].textContent; await new Promise((resolve) => setTimeout(resolve, 500));");
+    assert.equal(await browser.url(), `http://${SERVER.v4}:${PAGE_PORT}/`);
+    assert.match(await browser.text("#status"), /Delivered/);
+    assert.doesNotMatch(fwknopd.log, /warning.*Replay/i, "what a browser sends again is no attack");
+
+    // Nobody listens there.
+    await browser.fill("#port", "62299");
+    assert.equal(await browser.run("return document.getElementById('status').hidden"), true, "old news goes when something changes");
+    await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62299", "-j", "REJECT", "--reject-with", "tcp-reset"]);
+    await browser.click("#send");
+    assert.match(await browser.waitForText("#status", /Not delivered/), /Nothing listens there/);
+    await keep(browser, "not-delivered");
+    assert.equal(await browser.run("return document.getElementById('navigate').hidden"), false);
+  });
+
+  test("behind a real nginx opens the port for the browser, not for nginx", async (t) => {
+    const lab = await openLab(t, [...BROWSER_PEERS, "nginx", "tcpdump"]);
+    if (lab === undefined) return;
+    await ensureBuilt();
+    await letRequestsIn(lab);
+    await lab.serve(lab.server, 22);
+    const fwknopd = await startDaemon(lab, "ours", {
+      config: { ENABLE_HTTP_SERVER: "Y", HTTP_SERVER_ADDRESS: "127.0.0.1", ENABLE_X_FORWARDED_FOR: "Y", TRUSTED_PROXIES: "127.0.0.1" },
+    });
+    // The example of the manual, with what makes it run here.
+    const example = /```nginx\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs", "http.md"), "utf8"))![1]!;
+    const folder = lab.folder;
+    const config = lab.write("nginx.conf", `daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {}
+      http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/p; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
+      ${example} }`);
+    const nginx = lab.start(lab.server, ["nginx", "-e", "stderr", "-c", config]);
+    await nginx.waitFor("start worker process");
+    const browser = await Browser.open(lab);
+    await browser.go(pathToFileURL(PAGE).href);
+    await fillIn(browser, 80);
+    await browser.click("#send");
+    await browser.waitForText("#status", /Delivered/);
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+    assert.equal(await lab.probe(22), "open");
+    assert.equal(fwknopd.count("Added access rule"), 1);
+    await assertQuiet(browser);
+  });
+
+  test("of fko-tool web keeps profiles that nobody can read, works offline, and is used by keyboard on a narrow screen", async (t) => {
+    const lab = await openLab(t, [...BROWSER_PEERS, "zbarimg"]);
+    if (lab === undefined) return;
+    await ensureBuilt();
+    const web = lab.start(lab.client, shipped("fko-tool", "web", "--port", "0"));
+    await web.waitFor("Ctrl-C");
+    const url = /http:\S+/.exec(web.log)![0];
+    const browser = await Browser.open(lab);
+    await browser.go(url);
+
+    await t.test("fills the form in from a pasted stanza", async () => {
+      await browser.click("#import summary");
+      await browser.fill("#paste", `[${SERVER.v4}]\nACCESS tcp/22\nKEY_BASE64 ${KEY_BASE64}\nHMAC_KEY_BASE64 ${HMAC_KEY_BASE64}\nUSE_HMAC Y\nVERBOSE 1\n`);
+      await browser.click("#take");
+      assert.match(await browser.text("#import-status"), /Filled in from \[10\.77\.0\.1\].*\n?.*Not used here: VERBOSE/);
+      assert.equal(await browser.run("return document.getElementById('key').value"), KEY_BASE64);
+    });
+
+    await t.test("keeps a profile sealed, over a reload", async () => {
+      await browser.click("#profiles summary");
+      await browser.fill("#passphrase", "correct horse battery");
+      await browser.press(ENTER);
+      await browser.waitForText("#unlocked", /Name/);
+      await browser.fill("#profileName", "at home");
+      await keep(browser, "profiles");
+      await browser.click("#save");
+      await browser.waitForText("#vault-status", /Saved as “at home”/);
+      const stored = await browser.run<string>("return JSON.stringify(localStorage)");
+      for (const secret of [KEY_BASE64, HMAC_KEY_BASE64, SERVER.v4, "at home", "tcp/22", "battery"]) assert(!stored.includes(secret), secret);
+
+      await browser.reload();
+      assert.equal(await browser.run("return document.getElementById('key').value"), "");
+      await browser.click("#profiles summary");
+      await browser.fill("#passphrase", "wrong horse");
+      await browser.click("#unlock");
+      await browser.waitForText("#passphrase-error", /does not open/);
+      await browser.fill("#passphrase", "correct horse battery");
+      await browser.click("#unlock");
+      await browser.waitForText("#profile", /at home/);
+      await browser.click("#load");
+      assert.deepEqual(await browser.run("return ['server', 'key', 'hmacKey'].map((id) => document.getElementById(id).value)"), [SERVER.v4, KEY_BASE64, HMAC_KEY_BASE64]);
+    });
+
+    await t.test("shows the settings as a QR code that a scanner reads", async () => {
+      await browser.click("#qr summary");
+      await browser.click("#draw");
+      const svg = await browser.run<string>("return document.querySelector('#code svg').outerHTML");
+      assert.match(svg, /^<svg/);
+      await browser.resize(720, 900);
+      await browser.run("document.querySelector('#code').scrollIntoView()");
+      const { data } = await browser.devtools<{ data: string }>("Page.captureScreenshot");
+      const { stdout } = spawnSync("zbarimg", ["--raw", "-q", lab.write("code.png", Buffer.from(data, "base64"))], { encoding: "utf8" });
+      assert.match(stdout, /^fwknop:\/\/10\.77\.0\.1:62201\?ACCESS=tcp\/22/);
+      await browser.click("#hide");
+    });
+
+    await t.test("can be installed, and comes back without a network", async () => {
+      await browser.runAsync("await navigator.serviceWorker.ready");
+      const { installabilityErrors } = await browser.devtools<{ installabilityErrors: { errorId: string }[] }>("Page.getInstallabilityErrors");
+      assert.deepEqual(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito"), []);
+      await web.stop();
+      await browser.reload();
+      assert.equal(await browser.run("return document.title"), "Knock – fko-tool");
+      assert.equal(await browser.text("h1"), "Knock");
+    });
+
+    await t.test("asks nobody for anything but its own parts", async () => {
+      const asked = await browser.run<string[]>("return performance.getEntriesByType('resource').map(({ name }) => name)");
+      assert.deepEqual(asked.filter((name) => !name.startsWith(url) && !name.startsWith("data:")), []);
+      await assertQuiet(browser);
+    });
+
+    await t.test("names every control to those who cannot see it", async () => {
+      // Opening a part closes what was shown in it, a moment later.
+      await browser.runAsync("for (const part of document.querySelectorAll('details, [hidden]')) { part.open = true; part.hidden = false; } await new Promise((resolve) => setTimeout(resolve, 50));");
+      const ids = await browser.run<string[]>("return [...document.querySelectorAll('input, select, textarea, button, summary')].filter((element) => element.checkVisibility()).map((element, at) => element.id ||= `control${at}`)");
+      assert(ids.length > 35, String(ids.length));
+      for (const id of ids) assert.match(await browser.spoken(`#${id}`), /^\S+ ./, id);
+      assert.equal(await browser.spoken("#send"), "button Send knock");
+      assert.equal(await browser.spoken("#hmacKey"), "textbox HMAC key");
+      await browser.reload();
+    });
+
+    await t.test("is used by keyboard alone, from the first field to the knock", async () => {
+      await browser.run("document.activeElement.blur()");
+      await browser.press(TAB, ..."knock.example.org");
+      const order: string[] = [];
+      for (let step = 0; step < 14; step++) {
+        order.push(await browser.run("const { activeElement: { id, value, dataset } } = document; return id || dataset.show || value || document.activeElement.tagName"));
+        await browser.press(TAB);
+      }
+      assert.deepEqual(order, ["server", "port", "open", "source", "key", "key", "keyForm", "hmacKey", "hmacKey", "hmacKeyForm", "SUMMARY", "send", "make", "SUMMARY"]);
+      await browser.run("document.getElementById('key').focus()");
+      await browser.press(..."secret", ENTER);
+      assert.match(await browser.text("#status"), /Nothing was sent: one field/);
+      assert.equal(await browser.run("return document.activeElement.id"), "hmacKey");
+    });
+
+    for (const scheme of ["light", "dark"]) {
+      await t.test(`has contrast enough for everybody (${scheme})`, async () => {
+        await browser.prefer({ "prefers-color-scheme": scheme });
+        assert.deepEqual(await browser.run(CONTRASTS), []);
+      });
+    }
+
+    await t.test("fits on 320 pixels without scrolling sideways, and fingers find its buttons", async () => {
+      await browser.resize(320, 640);
+      await browser.run("for (const part of document.querySelectorAll('details')) part.open = true");
+      const [needed, given] = await browser.run<[number, number]>("const { scrollWidth, clientWidth } = document.documentElement; return [scrollWidth, clientWidth]");
+      assert(needed <= given && given <= 320, `${needed} of ${given}`);
+      const small = await browser.run<string[]>("return [...document.querySelectorAll('button, input:not([type=radio]), select, summary, .choice')].filter((part) => part.checkVisibility() && part.getBoundingClientRect().height < 44).map((part) => part.outerHTML)");
+      assert.deepEqual(small, []);
+      await browser.run("for (const part of document.querySelectorAll('details')) part.open = false");
+      await keep(browser, "dark-narrow");
+      await browser.resize(720, 900);
+      await keep(browser, "dark");
+    });
+  });
+});
+
+/** Texts with less than 4.5 : 1 against what is behind them (WCAG 2.2 §1.4.3), with every part of the page shown. */
+const CONTRASTS = `
+  for (const part of document.querySelectorAll("details")) part.open = true;
+  for (const part of document.querySelectorAll(".error, .notice")) { part.hidden = false; part.textContent ||= "x"; }
+  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = ([red, green, blue]) => [red, green, blue].map((value) => value / 255)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (element) => {
+    for (; element; element = element.parentElement) {
+      const color = channels(getComputedStyle(element).backgroundColor);
+      if (color[3] !== 0) return color;
+    }
+  };
+  const bad = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "") || "value" in element;
+    if (!hasText || !element.checkVisibility() || element.closest("video, option, :disabled, script")) continue;
+    const colors = [getComputedStyle(element).color];
+    if (element.placeholder) colors.push(getComputedStyle(element, "::placeholder").color);
+    for (const color of colors) {
+      const [light, dark] = [luminance(channels(color)), luminance(behind(element))].sort((a, b) => b - a);
+      const ratio = (light + 0.05) / (dark + 0.05);
+      if (ratio < 4.5) bad.push(element.outerHTML.slice(0, 80) + " " + ratio.toFixed(2));
+    }
+  }
+  return bad;`;
