@@ -10,6 +10,7 @@ import {
   type IpAddress,
   ipFromBytes,
   ipKey,
+  networkStart,
   isUnspecifiedIp,
   parseIp,
   parseIpNetwork,
@@ -162,4 +163,10 @@ test("parseIpNetwork() tells a bad address, a missing mask and bad masks apart",
     ["::ffff:10.0.0.0/96", "bad-prefix-length", "96"],
   ];
   for (const [text, reason, blamed] of refusals) assert.deepEqual(parseIpNetwork(text), { reason, text: blamed }, text);
+});
+
+test("networkStart() clears the bits behind the network's", () => {
+  const cases = [["10.1.2.3", 24, "10.1.2.0"], ["10.1.2.255", 31, "10.1.2.254"], ["2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::"], ["fd00::ff", 121, "fd00::80"]] as const;
+  for (const [text, length, start] of cases) assert.equal(formatIp(networkStart(parseIp(text)!, length)), start);
+  for (const length of [0, 33]) assert.throws(() => networkStart(parseIp("10.0.0.1")!, length), new RangeError(`Cannot make a network: expected 1 to 32 bits, got ${length}`));
 });

@@ -103,6 +103,10 @@ const RULES: readonly [title: string, wanted: Grant, rules: readonly string[]][]
       `FWKNOP_INPUT -t filter -p 6 -s 10.1.2.3 -d 10.9.9.8 --dport 22 ${END} -j ACCEPT`,
       `FWKNOP_PREROUTING -t nat -p 6 -s 10.1.2.3 -d 10.9.9.9 --dport 40001 ${END} -j DNAT --to-destination 10.9.9.8:22`,
     ]],
+  ["a whole network", grant({ source: ip("10.1.2.0"), sourcePrefix: 24 }), [
+    `FWKNOP_INPUT -t filter -p 6 -s 10.1.2.0/24 -d 0.0.0.0/0 --dport 22 ${END} -j ACCEPT`,
+    `FWKNOP_OUTPUT -t filter -p 6 -d 10.1.2.0/24 -s 0.0.0.0/0 --sport 22 ${END} -j ACCEPT`,
+  ]],
   ["IPv6", grant({ ...V6, ports: [{ protocol: "udp", port: 53 }] }), [
     `FWKNOP_INPUT -t filter -p 17 -s 2001:db8::3 -d ::/0 --dport 53 ${END} -j ACCEPT`,
     `FWKNOP_OUTPUT -t filter -p 17 -d 2001:db8::3 -s ::/0 --sport 53 ${END} -j ACCEPT`,
@@ -132,6 +136,7 @@ const REFUSALS: readonly [reason: RegExp, wanted: Grant, chains?: IptablesSettin
   [/^the source NAT address 192\.168\.10\.1 is no IPv6/, grant({
     ...V6, nat: nat({ address: ip("2001:db8::9"), sourceNat: { kind: "snat", address: ip("192.168.10.1") } }),
   })],
+  [/^this firewall does not count connections, which GRANT_USES needs$/, grant({ once: true })],
   [/0\.0\.0\.0, which stands for none$/, grant({ source: ip("0.0.0.0") })],
   [/^the NAT target 0\.0\.0\.0 stands for no address$/, grant({ nat: nat({ address: ip("0.0.0.0") }) })],
   [/^forwarding is not enabled$/, grant({ nat: nat() }), { input }],

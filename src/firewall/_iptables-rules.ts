@@ -26,10 +26,11 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
   checkGrant(grant);
   const { source, destination, nat, expiresAt } = grant;
   const family = source.version;
-  const problem = addressProblem(grant, [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]]);
+  const problem = addressProblem(grant, [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]], { networks: true });
   if (problem !== undefined) return refuse(problem);
 
-  const from = ["-s", formatIp(source)];
+  const client = `${formatIp(source)}${grant.sourcePrefix === undefined ? "" : `/${grant.sourcePrefix}`}`;
+  const from = ["-s", client];
   const any = family === 4 ? "0.0.0.0/0" : "::/0";
   const ours = destination === undefined ? any : formatIp(destination);
   const request = grant.ports.map((spec) => `${spec.protocol}/${spec.port}`).join(",");
@@ -39,7 +40,7 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
     rules.push({
       key: ruleKey(family, chain.table, chain.chain, words),
       family, table: chain.table, chain: chain.chain, kind, words, expiresAt, grant,
-      subject: `${formatIp(source)} -> ${ours} ${kind.endsWith(" ALL") ? "*/*" : request}`,
+      subject: `${client} -> ${ours} ${kind.endsWith(" ALL") ? "*/*" : request}`,
     });
   };
 
@@ -47,7 +48,7 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
     for (const spec of grant.ports) {
       add("access", chains.input, [...protocol(spec), ...from, "-d", ours, "--dport", String(spec.port)]);
       if (chains.output !== undefined && grant.withoutOutput === undefined) {
-        add("OUTPUT", chains.output, [...protocol(spec), "-d", formatIp(source), "-s", ours, "--sport", String(spec.port)]);
+        add("OUTPUT", chains.output, [...protocol(spec), "-d", client, "-s", ours, "--sport", String(spec.port)]);
       }
     }
     return { ok: true, rules };

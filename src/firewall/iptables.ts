@@ -7,7 +7,7 @@
  * @module
  */
 
-import { equalIp, type IpAddress, parseIp } from "../ip.ts";
+import { containsIp, type IpAddress, parseIpNetwork } from "../ip.ts";
 import { expiryOf, type Listing, readListing } from "./_iptables-listing.ts";
 import { ruleKey, rulesForGrant } from "./_iptables-rules.ts";
 import { type ChainSettings, chainsInUse, checkSettings, type IptablesSettings, type Program, programOf } from "./_iptables-settings.ts";
@@ -155,8 +155,8 @@ class Iptables implements FirewallBackend {
   concerns({ words }: Rule, address: IpAddress): boolean {
     return words.some((word, at) => {
       if (word !== "-s" && word !== "-d") return false;
-      const other = parseIp((words[at + 1] ?? "").replace(/\/(32|128)$/, ""));
-      return other !== undefined && equalIp(other, address);
+      const network = parseIpNetwork(words[at + 1] ?? "");
+      return "mask" in network && containsIp(network, address);
     });
   }
 
