@@ -488,6 +488,31 @@ describe("fwknop: the last command line", () => {
     assertRefused(await run("--last-host", "h"), /Could not find a command line for h/);
   });
 
+  test("fwknop --Save-dst keeps a command line that --Last-host prefers to later ones", async (t) => {
+    const { run, home } = bench(t);
+    const knockAt = (port: string, ...more: string[]): Promise<ClientRun> => run("-A", `tcp/${port}`, "-s", "-D", "127.0.0.1", ...KEYS, "--no-rc-file", ...more);
+    await knockAt("1", "--Save-dst");
+    await knockAt("2");
+    assert.equal(statSync(join(home, ".fwknop.save")).mode & 0o777, 0o600);
+    assert.equal(messageIn((await run("--Last-host", "127.0.0.1", "-T", ...KEYS)).stdout), "0.0.0.0,tcp/1");
+    assert.match(readFileSync(join(home, ".fwknop.hosts"), "latin1"), /tcp\/2/);
+    assert.match((await run("--show-last")).stdout, /tcp\/2/);
+    await knockAt("3", "--save-dst");
+    assert.match((await run("--Show-host-cmd", "127.0.0.1")).stdout, /-A tcp\/3 /);
+  });
+
+  test("fwknop --Home-dir takes the place of HOME, --user-rc of --rc-file", async (t) => {
+    const { run, home, env } = bench(t);
+    delete env["HOME"];
+    const other = join(home, "other");
+    mkdirSync(other);
+    writeFileSync(join(other, ".fwknoprc"), "[default]\nSPOOF_USER bob\n", { mode: 0o600 });
+    writeFileSync(join(home, "rc"), "[default]\nSPOOF_USER carol\n", { mode: 0o600 });
+    assert.match((await run("-T", ...REQUEST, ...KEYS, "--Home-dir", other)).stdout, /Username: bob/);
+    assert.ok(existsSync(join(other, ".fwknop.run")));
+    assert.match((await run("-T", ...REQUEST, ...KEYS, "--Home-dir", other, "--user-rc", join(home, "rc"))).stdout, /Username: carol/);
+  });
+
   test("fwknop --no-save-args keeps nothing", async (t) => {
     const { run, home } = bench(t);
     await run("-T", ...REQUEST, ...KEYS, ...QUIET);

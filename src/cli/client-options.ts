@@ -82,6 +82,8 @@ export interface ClientOptions {
   gpgAgent?: true;
   gpgNoSigningPw?: true;
   includeGpgPrefix?: true;
+  gpgPrefix?: string;
+  gpgDefaultKey?: true;
   keyGen?: true;
   keyGenFile?: string;
   keyLen?: number;
@@ -90,6 +92,7 @@ export interface ClientOptions {
   rcFile?: string;
   noRcFile?: true;
   noHomeDir?: true;
+  homeDir?: string;
   insecurePermissions?: true;
   saveRcStanza?: true;
   forceStanza?: true;
@@ -100,6 +103,7 @@ export interface ClientOptions {
   showLast?: true;
   lastHost?: string;
   showHostCmd?: string;
+  saveDst?: true;
   test?: true;
   savePacket?: string;
   savePacketAppend?: true;
@@ -363,6 +367,9 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     long: "gpg-signer-key", synonyms: ["gpg-signing-key"], value: /* @__PURE__ */ text("KEY"), implies: { gpgEncryption: true }, group: "gpg",
     doc: "Name or id of our key, which signs the packet.",
   },
+  gpgDefaultKey: {
+    long: "gpg-default-key", added: true, value: flag, implies: { gpgEncryption: true }, group: "gpg", doc: "Sign with the key that gpg itself takes: default-key of gpg.conf, or the first secret key.",
+  },
   gpgHomeDir: {
     long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), implies: { gpgEncryption: true }, group: "gpg", doc: "Folder of the key rings.",
   },
@@ -374,6 +381,10 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   includeGpgPrefix: {
     long: "include-gpg-prefix", added: true, synonyms: ["Include-gpg-prefix"], value: flag, group: "gpg", minor: true,
     doc: "Keep the text that begins each OpenPGP packet, for fwknopd 1.9.",
+  },
+  gpgPrefix: {
+    long: "gpg-prefix", added: true, value: /* @__PURE__ */ text("TEXT"), implies: { gpgEncryption: true }, group: "gpg", minor: true,
+    doc: "The text that is cut from the packet's beginning, as GPG_PREFIX of fwknopd 1.9 has it; 'hQ' unless given.",
   },
 
   keyGen: { long: "key-gen", short: "k", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
@@ -387,9 +398,10 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   },
 
   namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA"), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
-  rcFile: { long: "rc-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
+  rcFile: { long: "rc-file", synonyms: ["user-rc"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
   noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E or --no-save-args." },
+  homeDir: { long: "home-dir", added: true, synonyms: ["Home-dir"], value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "files", doc: "Look for our files there, instead of where HOME says." },
   insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file or key file although other users can write to it." },
   saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
   forceStanza: { long: "force-stanza", value: flag, group: "files", doc: "Overwrite keys of a saved stanza without a question." },
@@ -400,6 +412,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   showLast: { long: "show-last", synonyms: ["Show-last-cmd"], value: flag, group: "files", doc: "Print the last command line and exit." },
   lastHost: { long: "last-host", added: true, synonyms: ["Last-host"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Run with the options that were last used for this destination." },
   showHostCmd: { long: "show-host-cmd", added: true, synonyms: ["Show-host-cmd"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Print them and exit." },
+  saveDst: { long: "save-dst", added: true, synonyms: ["Save-dst"], value: flag, group: "files", minor: true, doc: "Keep this command line for its destination until --save-dst is given again: --last-host prefers it to later ones." },
 
   test: { long: "test", short: "T", synonyms: ["Test-mode"], value: flag, group: "output", doc: "Make the packet and show it, but do not send it." },
   savePacket: {

@@ -65,6 +65,7 @@ function clientManual(): Manual {
           { term: "~/.fwknoprc", text: "Stanzas. It must not be writable by others." },
           { term: "~/.fwknop.run", text: "The last command line, without keys, for --last-cmd." },
           { term: "~/.fwknop.hosts", text: "The last command line for each server, without keys, for --last-host." },
+          { term: "~/.fwknop.save", text: "Those kept by --save-dst, which --last-host prefers." },
         ],
       },
       {
@@ -81,6 +82,12 @@ function clientManual(): Manual {
           { term: "1", text: "It was not: standard error says why, in one line." },
           { term: "130", text: "Ctrl-C was pressed while a key was asked for." },
           { term: "other", text: "With --then, the exit status of the program: 126 and 127 when it could not be started, 128 and the number of a signal that ended it." },
+        ],
+      },
+      {
+        heading: "OLDER PROGRAMS",
+        body: [
+          "Options of the C program 2.6 mean what they mean there. Those of the Perl program 1.9 are taken by their long names; of its one-letter options -D, -A, -R, -V, -a, -f, -h, -s and -v are the same. Not done any more: port knocking (--Server-mode knock and shared, --offset, --rotate-proto, --time-delay), so that of its ~/.fwknoprc nothing is read.",
         ],
       },
       { heading: "SEE ALSO", body: ["fwknopd(8), fko-tool --help"] },

@@ -27,9 +27,9 @@ export interface RcFile {
   readonly lines: readonly RcLine[];
 }
 
-function homeFolder(host: ClientHost): string {
-  const home = host.env["HOME"];
-  if (home === undefined || home === "") throw new ClientError("Unable to determine HOME directory", { hint: "set HOME, or use --rc-file or --no-rc-file, and -E" });
+function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
+  const home = options.homeDir ?? host.env["HOME"];
+  if (home === undefined || home === "") throw new ClientError(`Unable to determine ${what}, HOME is not set`, { hint: "use --home-dir, or --rc-file or --no-rc-file, and -E or --no-save-args" });
   return home;
 }
 
@@ -52,7 +52,7 @@ export function rcPathOf(options: ClientOptions, host: ClientHost): string | und
     throw new ClientError("Warning: in --no-home-dir mode, must set --rc-file path.");
   }
   if (options.noHomeDir && options.saveArgsFile === undefined) throw new ClientError("In --no-home-dir mode must set the args save file path with -E");
-  return options.noRcFile ? undefined : options.rcFile ?? join(homeFolder(host), ".fwknoprc");
+  return options.noRcFile ? undefined : options.rcFile ?? join(homeFolder(options, host, "HOME directory"), ".fwknoprc");
 }
 
 /**
@@ -109,6 +109,8 @@ export interface ArgumentFiles {
   readonly last: string;
   /** One line a server; only in the home folder. */
   readonly hosts?: string;
+  /** The same, of the lines that `--save-dst` keeps. */
+  readonly preferred?: string;
 }
 
 /**
@@ -118,8 +120,8 @@ export interface ArgumentFiles {
  */
 export function argumentFiles(options: ClientOptions, host: ClientHost): ArgumentFiles {
   if (options.saveArgsFile !== undefined) return { last: options.saveArgsFile };
-  if (!host.env["HOME"]) throw new ClientError("Unable to determine args save file, HOME is not set", { hint: "use -E or --no-save-args" });
-  return { last: join(host.env["HOME"], ".fwknop.run"), hosts: join(host.env["HOME"], ".fwknop.hosts") };
+  const home = homeFolder(options, host, "args save file");
+  return { last: join(home, ".fwknop.run"), hosts: join(home, ".fwknop.hosts"), preferred: join(home, ".fwknop.save") };
 }
 
 /**
@@ -127,19 +129,20 @@ export function argumentFiles(options: ClientOptions, host: ClientHost): Argumen
  *
  * @param files where
  * @param scanned the options
- * @param options whether it is kept as the last one for its server, too
+ * @param options whether it is kept as the last one for its server, too, and as the one preferred to later ones
  * @param output for warnings
  */
 export function keepCommandLine(
-  files: ArgumentFiles, scanned: ScannedArguments<ClientOptions>, options: { readonly ofHost: boolean }, output: ClientOutput,
+  files: ArgumentFiles, scanned: ScannedArguments<ClientOptions>, options: { readonly ofHost: boolean; readonly isPreferred: boolean }, output: ClientOutput,
 ): void {
   const { text, left } = formatCommandLine(scanned);
   if (left.length > 0) output.info(`[-] Not kept for --last-cmd, because of their secrets: ${left.join(" ")}`);
   try {
     writePrivately(files.last, `${text}\n`);
-    if (!options.ofHost || files.hosts === undefined) return;
-    const others = rememberForHost(readKept(files.hosts) ?? "", scanned);
-    if (others !== undefined) writePrivately(files.hosts, others);
+    for (const path of [options.ofHost ? files.hosts : undefined, options.isPreferred ? files.preferred : undefined]) {
+      const others = path === undefined ? undefined : rememberForHost(readKept(path) ?? "", scanned);
+      if (others !== undefined) writePrivately(path!, others);
+    }
   } catch (error) {
     output.warning(`Unable to save command line arguments: ${reasonOf(error)} (${printableText(files.last, 200)})`);
   }
@@ -149,11 +152,13 @@ export function keepCommandLine(
  * Reads kept command lines.
  *
  * @param path the file
- * @returns its text
- * @throws ClientError when there is none
+ * @param preferred another one, whose lines win, if it is there
+ * @returns their text, what wins last
+ * @throws ClientError when there is neither
  */
-export function readCommandLines(path: string): string {
-  const text = readKept(path);
+export function readCommandLines(path: string, preferred?: string): string {
+  const saved = preferred === undefined ? undefined : readKept(preferred);
+  const text = saved === undefined ? readKept(path) : `${readKept(path) ?? ""}\n${saved}`;
   if (text === undefined) throw new ClientError(`Could not open args file: ${printableText(path, 200)}`);
   return text;
 }

@@ -57,14 +57,16 @@ export async function sealWithGpg(message: Message, encoded: EncodedMessage, set
   const recipient = settings.gpgRecipientKey!;
   const signer = settings.gpgSignerKey;
   const plaintext = utf8Bytes(encoded.plaintext);
-  const encrypted = await encryptAndSign({ ...gpgSettings(settings, keys), plaintext, recipient, ...(signer !== undefined && { signer }) });
+  const encrypted = await encryptAndSign({ ...gpgSettings(settings, keys), plaintext, recipient, ...(signer !== undefined && { signer }), ...(settings.gpgDefaultKey && { signByDefault: true }) });
   wipe(plaintext);
   if (!encrypted.ok) throw new ClientError(`${encryptError(encrypted.reason).message}; GPG ERR: ${encrypted.message}`);
   const type = hmacTypeOf(settings);
   const hmac = type === undefined ? undefined : new HmacKey(DIGESTS[type].hash, keys.hmac!);
-  const packet = sealOpenPgp(encrypted.ciphertext, {
-    ...(hmac && { hmac }), ...(settings.includeGpgPrefix && { keepPrefix: true }), ...(settings.includeEquals && { keepPadding: true }),
+  const prefix = settings.includeGpgPrefix ? "" : settings.gpgPrefix;
+  const sealed = sealOpenPgp(encrypted.ciphertext, {
+    ...(hmac && { hmac }), ...(prefix !== undefined && { keepPrefix: true }), ...(settings.includeEquals && { keepPadding: true }),
   });
+  const packet = prefix !== undefined && sealed.startsWith(prefix) ? sealed.slice(prefix.length) : sealed;
   hmac?.wipe();
   return {
     message, encoded: encoded.encoded, digest: encoded.digest, mode: "asymmetric", packet,

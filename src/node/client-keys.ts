@@ -72,7 +72,7 @@ async function obtainCipherKey(settings: ClientSettings, host: ClientHost, outpu
     output.notice("[+] GPG mode set, signing passphrase acquired via gpg-agent");
     return new Uint8Array(0);
   }
-  if (isGpg && settings.gpgSignerKey === undefined) return new Uint8Array(0);
+  if (isGpg && settings.gpgSignerKey === undefined && !settings.gpgDefaultKey) return new Uint8Array(0);
   const key = await obtainKey({
     kind: "Rijndael", plain: settings.keyRijndael, base64: settings.keyBase64Rijndael, file: settings.getKey, command: settings.keyCmd,
     ...(isGpg && { lastPlain: settings.gpgSigningPw, lastBase64: settings.gpgSigningPwBase64 }),

@@ -115,7 +115,7 @@ function keptCommandLine(given: ClientOptions, host: ClientHost): { readonly tex
   const files = argumentFiles(given, host);
   const path = wantedHost === undefined ? files.last : files.hosts;
   if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
-  const file = readCommandLines(path);
+  const file = readCommandLines(path, wantedHost === undefined ? undefined : files.preferred);
   const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
   if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
   const scanned = parseCommandLine(line);
@@ -150,7 +150,7 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
       const { saveRcStanza } = await import("./client-rc-edit.ts");
       saveRcStanza(rc, given, host, output);
     }
-    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test }, output);
+    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
     return await knock(settings, host, output);
   } finally {
     if (rc !== undefined) wipe(rc.bytes);

@@ -31,6 +31,8 @@ export interface EncryptAndSignOptions extends GpgSettings {
   readonly recipient: string;
   /** Whose key signs; not signed when absent. */
   readonly signer?: string;
+  /** Whether the key that gpg itself takes signs, when no signer is named. */
+  readonly signByDefault?: boolean;
 }
 
 /** Why there is no result. */
@@ -73,7 +75,8 @@ export async function encryptAndSign(options: EncryptAndSignOptions): Promise<Gp
   const result = await runGpg(options, [
     "--trust-model", "always", "--no-encrypt-to", "--no-armor", "--no-throw-keyids", "--no-auto-key-locate",
     `--recipient=${recipient}`,
-    ...(signer === undefined ? [] : [`--local-user=${signer}`, "--sign"]),
+    ...(signer === undefined ? [] : [`--local-user=${signer}`]),
+    ...(signer === undefined && !options.signByDefault ? [] : ["--sign"]),
     "--encrypt",
   ], plaintext);
   if (result.kind !== "exited") return startFailure(options, result);

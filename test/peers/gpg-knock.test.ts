@@ -60,10 +60,12 @@ async function uses(t: TestContext, lab: Lab, daemon: Maker): Promise<Use[]> {
   const locked = rings.add("client", "locked", "rsa2048", PASSPHRASE);
   const home = ["--gpg-home-dir", rings.client];
   const common = ["--gpg-recipient-key", "server@example.org", ...home];
+  lab.write("c/gpg.conf", `default-key ${open}\n`);
   lab.write("rc", `[default]\n[locked]\nGPG_SIGNING_PW_BASE64 ${Buffer.from(PASSPHRASE).toString("base64")}\n`);
   const rows: Use[] = [
     { name: "signed by a key without a passphrase", stanza: { GPG_FINGERPRINT_ID: open }, keys: [...common, "--gpg-signer-key", "open@example.org", "--gpg-no-signing-pw"] },
     { name: "signed by a key with a passphrase", stanza: { GPG_REMOTE_ID: locked.slice(-8) }, keys: [...common, "--gpg-signer-key", locked, "-n", "locked"] },
+    { name: "signed by gpg's own choice", stanza: { GPG_FINGERPRINT_ID: open }, keys: [...common, "--gpg-default-key", "--gpg-no-signing-pw", "--gpg-prefix", "hQ"] },
     { name: "not signed", stanza: { GPG_DISABLE_SIG: "Y" }, keys: common },
   ];
   if (daemon === "ours") { // the C programs corrupt packets for such recipients
