@@ -152,7 +152,38 @@ describe("the page", { concurrency: 1 }, () => {
     await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
     assert.equal(await lab.probe(22), "open");
     assert.equal(fwknopd.count("Added access rule"), 1);
+
+    // A port of the web can be looked at from the page.
+    await browser.fill("#open", "tcp/22, tcp/80");
+    await browser.click("#send");
+    await browser.waitForText("#status", /Delivered/);
+    await browser.click("#probe");
+    await browser.waitForText("#status", /Something answers at http:\/\/10\.77\.0\.1\//);
     await assertQuiet(browser);
+  });
+
+  test("from https knocks at plain http by opening the address, and stays where it is", async (t) => {
+    const lab = await openLab(t, [...BROWSER_PEERS, "openssl", "tcpdump"]);
+    if (lab === undefined) return;
+    await ensureBuilt();
+    await letRequestsIn(lab);
+    const [key, certificate] = [lab.path("key.pem"), lab.path("certificate.pem")];
+    await lab.server.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=knock", "-keyout", key, "-out", certificate]);
+    const read = (path: string): string => `require("node:fs").readFileSync(${JSON.stringify(path)})`;
+    const server = lab.start(lab.server, [process.execPath, "-e", `require("node:https").createServer({ key: ${read(key)}, cert: ${read(certificate)} },
+      (request, response) => response.writeHead(200, { "content-type": "text/html" }).end(${read(PAGE)})).listen(${PAGE_PORT}, () => console.log("listening"))`]);
+    await Promise.all([server.waitFor("listening"), lab.serve(lab.server, 22)]);
+    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_HTTP_SERVER: "Y" } });
+    const browser = await Browser.open(lab, lab.client, ["--ignore-certificate-errors"]);
+    const url = `https://${SERVER.v4}:${PAGE_PORT}/`;
+    await browser.go(url);
+    await fillIn(browser);
+    await browser.click("#send");
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+    const status = await browser.waitForText("#status", /opening the address/);
+    assert.match(status, /cannot be seen from here/);
+    assert.deepEqual([await browser.url(), await browser.run("return history.length"), await lab.probe(22)], [url, 2, "open"]);
+    await keep(browser, "https");
   });
 
   test("of fko-tool web keeps profiles that nobody can read, works offline, and is used by keyboard on a narrow screen", async (t) => {
@@ -162,8 +193,22 @@ describe("the page", { concurrency: 1 }, () => {
     const web = lab.start(lab.client, shipped("fko-tool", "web", "--port", "0"));
     await web.waitFor("Ctrl-C");
     const url = /http:\S+/.exec(web.log)![0];
-    const browser = await Browser.open(lab);
+    // The browser's camera shows its test picture, and whoever looks for a code in it finds this one.
+    const browser = await Browser.open(lab, lab.client, ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
+    const scanned = `fwknop://knock.example.org:8443?ACCESS=udp/53&KEY=scanned`;
+    await browser.devtools("Page.addScriptToEvaluateOnNewDocument", {
+      source: `globalThis.BarcodeDetector = class { async detect(video) { return video.videoWidth > 0 ? [{ rawValue: "${scanned}" }] : []; } };`,
+    });
     await browser.go(url);
+
+    await t.test("fills the form in from a scanned code, and gives the camera back", async () => {
+      await browser.click("#import summary");
+      await browser.click("#scan");
+      await browser.waitForText("#import-status", /Filled in/);
+      assert.deepEqual(await browser.run("return ['server', 'port', 'open', 'key'].map((id) => document.getElementById(id).value)"), ["knock.example.org", "8443", "udp/53", "scanned"]);
+      assert.equal(await browser.run("return document.getElementById('camera').srcObject"), null);
+      await browser.reload();
+    });
 
     await t.test("fills the form in from a pasted stanza", async () => {
       await browser.click("#import summary");
@@ -267,7 +312,10 @@ describe("the page", { concurrency: 1 }, () => {
       assert(needed <= given && given <= 320, `${needed} of ${given}`);
       const small = await browser.run<string[]>("return [...document.querySelectorAll('button, input:not([type=radio]), select, summary, .choice')].filter((part) => part.checkVisibility() && part.getBoundingClientRect().height < 44).map((part) => part.outerHTML)");
       assert.deepEqual(small, []);
-      await browser.run("for (const part of document.querySelectorAll('details')) part.open = false");
+      await browser.reload();
+      await fillIn(browser);
+      await browser.click("#make");
+      await browser.waitForText("#status", /below/);
       await keep(browser, "dark-narrow");
       await browser.resize(720, 900);
       await keep(browser, "dark");

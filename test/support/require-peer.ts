@@ -27,6 +27,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: "nftables",
   nginx: "nginx-light",
   nsenter: "util-linux",
+  openssl: "openssl",
   perl: "perl",
   "perl Crypt::CBC": "libcrypt-cbc-perl",
   "perl Crypt::Rijndael": "libcrypt-rijndael-perl",
