@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -9,6 +9,7 @@ import { encodeQr, type QrCode, type QrErrorCorrection } from "../../src/qr.ts";
 import { androidKeyText } from "../../src/tool/android-key-text.ts";
 import { renderQrText } from "../../src/tool/qr-text.ts";
 import { encodeBase64, padBase64 } from "../../src/base64.ts";
+import { ensureBuilt, shipped } from "../support/dist.ts";
 import { type Gen, generator } from "../support/gen.ts";
 import { requirePeer } from "../support/require-peer.ts";
 
@@ -107,11 +108,43 @@ test("zbarimg reads the keys of androidKeyText() from the half blocks of renderQ
   const key = (length: number): string => padBase64(encodeBase64(gen.bytes(length)));
   for (const clientIp of [undefined, "192.0.2.7"]) {
     const text = androidKeyText({ keyBase64: key(32), hmacKeyBase64: key(64), ...(clientIp === undefined ? {} : { clientIp }) });
-    const lines = renderQrText(encodeQr(text)).split("\n").slice(0, -1).map((line) => line.replace(/\x1b\[[0-9;]*m/g, ""));
-    const isDark = (row: number, column: number): boolean => {
-      const block = lines[row >> 1]?.[column];
-      return block === "█" || block === (row % 2 === 0 ? "▀" : "▄");
-    };
-    assert.deepEqual(scan(t, [picture(lines[0]!.length, isDark)]), [text]);
+    assert.deepEqual(scan(t, [pictureOfText(renderQrText(encodeQr(text)))]), [text]);
+  }
+});
+
+/** What a camera sees of half blocks on a terminal. */
+function pictureOfText(drawn: string): Uint8Array {
+  const lines = drawn.split("\n").slice(0, -1).map((line) => line.replace(/\x1b\[[0-9;]*m/g, ""));
+  return picture(lines[0]!.length, (row, column) => {
+    const block = lines[row >> 1]?.[column];
+    return block === "█" || block === (row % 2 === 0 ? "▀" : "▄");
+  });
+}
+
+/** What a viewer draws of an SVG document whose dark modules are runs `Mx yhWIDTH…`. */
+function pictureOfSvg(svg: string): Uint8Array {
+  const side = Number(/viewBox="0 0 (\d+) \1"/.exec(svg)![1]);
+  const dark = new Set<number>();
+  for (const [, column, row, width] of svg.matchAll(/M(\d+) (\d+)h(\d+)v1h-\3z/g)) {
+    for (let at = 0; at < Number(width); at++) dark.add(Number(row) * side + Number(column) + at);
+  }
+  return picture(side, (row, column) => dark.has(row * side + column));
+}
+
+test("zbarimg reads the keys that fko-tool keygen prints from its terminal code and from its SVG file", async (t) => {
+  if (requirePeer(t, "zbarimg") === undefined) return;
+  await ensureBuilt();
+  const folder = mkdtempSync(join(tmpdir(), "fko-tool-keygen-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, args, tail] of [["plain", [], ""], ["address", ["--client-ip", "192.0.2.7"], " CLIENT_IP:192.0.2.7"]] as const) {
+    const file = join(folder, `${name}.svg`);
+    const [program, ...rest] = shipped("fko-tool", "keygen", "--qr", "--qr-svg", file, ...args);
+    const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8", timeout: 60_000 });
+    assert.equal(status, 0, stderr);
+    const [key, hmacKey, ...drawn] = stdout.split("\n");
+    const text = `${key!.replace(": ", ":")} ${hmacKey!.replace(": ", ":")}${tail}`;
+    assert.match(text, /^KEY_BASE64:\S{44} HMAC_KEY_BASE64:\S{88}( |$)/);
+    assert.deepEqual(scan(t, [pictureOfText(drawn.join("\n")), pictureOfSvg(readFileSync(file, "utf8"))]), [text, text]);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
   }
 });
