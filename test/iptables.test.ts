@@ -495,7 +495,8 @@ test("concerns() knows an address by its value", () => {
   assert.ok(backend.concerns(outputRule!, ip("2001:db8::3")));
   assert.ok(!backend.concerns(inputRule!, ip("2001:db8::33")));
   assert.ok(backend.concerns({ ...inputRule!, words: ["-s", "10.1.2.3/32", "-j", "ACCEPT"] }, ip("10.1.2.3")));
-  assert.ok(!backend.concerns({ ...inputRule!, words: ["-s", "10.1.2.0/24", "-j", "ACCEPT"] }, ip("10.1.2.0")));
+  assert.ok(backend.concerns({ ...inputRule!, words: ["-s", "10.1.2.0/24", "-j", "ACCEPT"] }, ip("10.1.2.77")));
+  assert.ok(!backend.concerns({ ...inputRule!, words: ["-s", "10.1.2.0/24", "-d", "0.0.0.0/0", "-j", "ACCEPT"] }, ip("10.1.3.0")));
 });
 
 test("createPrint() prints what would be run, as it could be typed, and runs nothing", async () => {
