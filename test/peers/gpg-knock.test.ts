@@ -73,6 +73,7 @@ async function uses(t: TestContext, lab: Lab, daemon: Maker): Promise<Use[]> {
     const signer = rings.add("client", "edsigner", "ed25519");
     const keys = ["--gpg-recipient-key", "ecc@example.org", ...home, "--gpg-signer-key", "edsigner@example.org", "--gpg-no-signing-pw"];
     rows.push({ name: "with elliptic curves", stanza: { GPG_FINGERPRINT_ID: signer }, keys });
+    rows.push({ name: "with elliptic curves, not signed, a short packet", stanza: { GPG_DISABLE_SIG: "Y" }, keys: keys.slice(0, 4) });
   }
   return rows.map(({ name, stanza, keys }, at) => ({
     name,
