@@ -1,0 +1,60 @@
+/** The daemon's HTTP listener among those who mean no good: it answers dully or cuts, stays small, and knocks go on. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { knock, startDaemon } from "../support/peers.ts";
+import { makePacket } from "../support/spa.ts";
+
+/** An address of the client from which nothing bad comes. */
+const QUIET = "10.77.0.3";
+const CONNECTIONS = 10_000;
+const GROWTH_KB = 60_000;
+
+/** Opens connections that send half a head and wait, as many at once as the system lets it, and begins anew whatever is cut. */
+const IDLERS = `import("node:net").then(({ connect }) => {
+  let opened = 0;
+  const open = () => {
+    if (++opened > ${CONNECTIONS}) return opened === ${CONNECTIONS} + 50 ? console.log("all were opened") : undefined;
+    const socket = connect({ host: "${SERVER.v4}", port: 62201, localAddress: "${CLIENT.v4}" });
+    socket.on("connect", () => socket.write("GET /" + "x".repeat(7000)));
+    socket.on("error", () => {}).on("close", open).resume();
+  };
+  for (let at = 0; at < 50; at++) open();
+});`;
+
+const granted = (open: number): string => `Added access rule to FWKNOP_INPUT for ${QUIET} -> 0.0.0.0/0 tcp/${open},`;
+
+const memoryKb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+
+async function request(lab: Lab, open: number): Promise<string> {
+  const path = makePacket({ message: `0.0.0.0,tcp/${open}` }).replaceAll("+", "-").replaceAll("/", "_");
+  const script = `require("node:http").get({ host: "${SERVER.v4}", port: 62201, localAddress: "${QUIET}", path: "/${path}" }, ({ statusCode }) => { console.log(statusCode); process.exit(); })`;
+  return (await lab.client.run([process.execPath, "-e", script])).stdout.trim();
+}
+
+describe("the HTTP listener of fwknopd", () => {
+  test(`takes knocks by UDP and by HTTP while somebody opens ${CONNECTIONS} connections that never finish, and stays as small as it is`, async (t) => {
+    const lab = await openLab(t, ["tcpdump"]);
+    if (lab === undefined) return;
+    await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62201", "-j", "ACCEPT"]);
+    await lab.client.run(["ip", "addr", "add", `${QUIET}/24`, "dev", "eth0"]);
+    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_HTTP_SERVER: "Y" } });
+    assert.equal(await request(lab, 1001), "204");
+    await fwknopd.waitFor(granted(1001));
+    const before = memoryKb(fwknopd.pid);
+
+    const idlers = lab.start(lab.client, [process.execPath, "-e", IDLERS]);
+    await knock(lab, "ours");
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+    assert.equal(await request(lab, 1002), "204", "in the middle of it");
+    await fwknopd.waitFor(granted(1002));
+    await idlers.waitFor("all were opened");
+    const after = memoryKb(fwknopd.pid);
+    assert(after - before < GROWTH_KB, `${before} kB became ${after} kB`);
+    assert.equal(await request(lab, 1003), "204", "after it");
+    await fwknopd.waitFor(granted(1003));
+    assert(fwknopd.log.length < 20_000, "nothing of it fills the log");
+    assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+  });
+});

@@ -1,0 +1,51 @@
+/** The daemon's HTTP listener behind a real nginx: the client is granted, whatever the client writes into its request. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { ROOT } from "../support/dist.ts";
+import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { startDaemon } from "../support/peers.ts";
+import { makePacket } from "../support/spa.ts";
+
+const PROXIED = { ENABLE_HTTP_SERVER: "Y", ENABLE_X_FORWARDED_FOR: "Y", TRUSTED_PROXIES: "127.0.0.1" };
+/** Each request asks for a port of its own. */
+const granted = (open: number): string => `Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/${open},`;
+
+/** Starts nginx with the example of the manual. */
+async function startNginx(lab: Lab): Promise<void> {
+  const example = /```nginx\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs", "http.md"), "utf8"))![1]!;
+  const folder = lab.folder;
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
+  const config = lab.write("nginx.conf", `daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {} http { access_log off; ${temporary} ${example} }`);
+  const nginx = lab.start(lab.server, ["nginx", "-e", "stderr", "-c", config]);
+  await nginx.waitFor("start worker process");
+}
+
+/** Sends a packet that names no address as a web request from the lab's client. */
+async function request(lab: Lab, open: number, headers: Readonly<Record<string, string>> = {}, port = 80): Promise<string> {
+  const path = makePacket({ message: `0.0.0.0,tcp/${open}` }).replaceAll("+", "-").replaceAll("/", "_");
+  const script = `fetch(${JSON.stringify(`http://${SERVER.v4}:${port}/${path}`)}, { headers: ${JSON.stringify(headers)} }).then((response) => console.log(response.status))`;
+  return (await lab.client.run([process.execPath, "-e", script])).stdout.trim();
+}
+
+describe("nginx in front of fwknopd", { concurrency: 1 }, () => {
+  test("tells the client's address, and a client cannot tell another one", async (t) => {
+    const lab = await openLab(t, ["nginx", "tcpdump"]);
+    if (lab === undefined) return;
+    await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "-m", "multiport", "--dports", "80,62201", "-j", "ACCEPT"]);
+    const fwknopd = await startDaemon(lab, "ours", { config: PROXIED });
+    await startNginx(lab);
+    const lies: readonly Readonly<Record<string, string>>[] = [
+      {}, { "X-Forwarded-For": "198.51.100.9" }, { "X-Forwarded-For": "127.0.0.1, 198.51.100.9, 127.0.0.1" }, { Forwarded: "for=198.51.100.9" }, { "X-Real-IP": "198.51.100.9" },
+    ];
+    for (const [at, headers] of lies.entries()) {
+      assert.equal(await request(lab, 1000 + at, headers), "204");
+      await fwknopd.waitFor(granted(1000 + at));
+    }
+    // Past nginx nobody is a proxy.
+    assert.equal(await request(lab, 2000, { "X-Forwarded-For": "198.51.100.9" }, 62201), "204");
+    await fwknopd.waitFor(granted(2000));
+    assert.doesNotMatch(fwknopd.log, /198\.51\.100\.9|for 127\.0\.0\.1/);
+  });
+});
