@@ -4,30 +4,39 @@
  * @module
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
-import { hasErrors, formatProblem } from "../config/variable.ts";
+import { formatProblem, hasErrors } from "../config/variable.ts";
+import type { LogFunction } from "../server/log-record.ts";
 import type { OpenPgpAnswer, OpenPgpRequest } from "../server/open-packet.ts";
 import { Pipeline } from "../server/pipeline.ts";
 import { ReplayMemory } from "../server/replay.ts";
+import type { ActivatedSocket } from "./activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
-import { Firewall, type FirewallOptions, sweepSeconds } from "./firewall.ts";
-import { chooseFirewall } from "./firewall-choice.ts";
+import { firewallOptions, needsFirewall } from "./daemon-firewall.ts";
+import { Firewall, type FirewallOptions } from "./firewall.ts";
 import { decrypt } from "./gpg.ts";
-import { type Listener, listenToFile, listenToHttp, listenToInterface, type ListenerEnd, type ListenerOptions, listenToStdin, listenToTcp, listenToUdp } from "./listener.ts";
+import type { ListenerEnd } from "./listener.ts";
+import { Listening } from "./listening.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
+import { hasLocale } from "./locale.ts";
 import type { Log } from "./log.ts";
+import { Mailer } from "./mailer.ts";
 import { PacketCommands } from "./packet-commands.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { handleSignals } from "./signals.ts";
+import { waysOfHearing } from "./ways-of-hearing.ts";
 
 /** What the daemon starts with. */
 export interface DaemonSetup {
   readonly options: ServerOptions;
   readonly config: DaemonConfig;
   readonly stanzas: readonly AccessStanza[];
+  /** Sockets that the service manager handed over. */
+  readonly sockets: readonly ActivatedSocket[];
   readonly log: Log;
   /** Is called when nothing that is sent from now on will be missed. */
   readonly onReady: () => void;
@@ -39,54 +48,114 @@ const GPG_TIMEOUT_MS = 10_000;
 const RESOLVE_TIMEOUT_MS = 5000;
 /** How often it is told what was kept out of the log, milliseconds. */
 const SUPPRESSED_INTERVAL_MS = 60_000;
+/** How long commands of packets may go on at the end before the firewall is put back, milliseconds. */
+const SETTLE_MS = 1500;
+
+/** Variables that are obeyed at the next start only. */
+const START_VARIABLES = ["FWKNOP_RUN_DIR", "FWKNOP_PID_FILE", "DIGEST_FILE", "ENABLE_DIGEST_PERSISTENCE", "SYSLOG_IDENTITY", "SYSLOG_FACILITY"] as const satisfies readonly (keyof DaemonConfig)[];
+
+/**
+ * Runs the daemon until a signal, the end of what is read, or the packet limit.
+ *
+ * @param setup options and configuration
+ * @returns the exit status
+ * @throws {FileError | FirewallError | AppendError} when something does not work that must before packets are heard;
+ * the message is one line for the user
+ */
+export async function runDaemon(setup: DaemonSetup): Promise<number> {
+  const daemon = new Daemon(setup);
+  const restoreSignals = handleSignals({ reload: () => daemon.reload(), stop: (signal) => daemon.stop(signal) });
+  try {
+    return await daemon.run();
+  } finally {
+    restoreSignals();
+  }
+}
 
 /** A daemon in its run. */
-export class Daemon {
+class Daemon {
+  readonly #setup: DaemonSetup;
   readonly #options: ServerOptions;
   readonly #log: Log;
-  readonly #onReady: () => void;
-  readonly #counts: FrameCounts = createFrameCounts();
+  readonly #mailer: Mailer;
   readonly #commands: PacketCommands;
-  readonly #firewall: Firewall | undefined;
-  readonly #store: ReplayStore | undefined;
-  readonly #pipeline: Pipeline;
+  readonly #counts: FrameCounts = createFrameCounts();
   #config: DaemonConfig;
-  #listeners: readonly Listener[] = [];
+  #listening: Listening | undefined;
+  #pipeline: Pipeline | undefined;
+  #firewall: Firewall | undefined;
+  #firewallOptions: FirewallOptions | undefined;
   #stopReason: string | undefined;
-  #endListening: (end: ListenerEnd) => void = () => {};
+  /** One reload at a time; undefined before the daemon is ready for one. */
+  #reloads: Promise<void> | undefined;
+  #reloadAsked = false;
 
-  /**
-   * Opens everything that must work before packets are heard.
-   *
-   * @param setup options and configuration
-   * @throws {FileError | FirewallError | AppendError} with one line for the user
-   */
-  static async start(setup: DaemonSetup): Promise<Daemon> {
-    const { config, options, log, stanzas } = setup;
-    const store = config.ENABLE_DIGEST_PERSISTENCE
-      ? await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: options.rotateDigestCache ?? false })
-      : undefined;
-    if (store === undefined) log.warning("ENABLE_DIGEST_PERSISTENCE is off: packets are remembered only until the daemon ends");
-    else log.debug(`Using Digest Cache: '${config.DIGEST_FILE}' (entry count = ${store.memory.size})`);
-    const firewall = needsFirewall(options, config, stanzas) ? new Firewall(await firewallOptions(config, stanzas, options, log)) : undefined;
-    await firewall?.start();
-    return new Daemon(setup, store, firewall);
+  constructor(setup: DaemonSetup) {
+    this.#setup = setup;
+    this.#options = setup.options;
+    this.#config = setup.config;
+    this.#log = setup.log;
+    this.#mailer = new Mailer(setup.config, setup.log.write);
+    this.#commands = new PacketCommands(setup.config, this.#write);
   }
 
-  private constructor({ options, config, stanzas, log, onReady }: DaemonSetup, store: ReplayStore | undefined, firewall: Firewall | undefined) {
-    this.#options = options;
-    this.#config = config;
-    this.#log = log;
-    this.#onReady = onReady;
-    this.#store = store;
-    this.#firewall = firewall;
-    this.#commands = new PacketCommands(config, log.write);
-    this.#pipeline = new Pipeline({ config, stanzas, testMode: options.test ?? false }, store?.memory ?? new ReplayMemory(), {
-      log: log.write,
+  /** To the log, and to those who get mail. */
+  readonly #write: LogFunction = (record) => {
+    this.#log.write(record);
+    this.#mailer.take(record);
+  };
+
+  /** INT or TERM. */
+  stop(signal: string): void {
+    this.#stopReason = `Got ${signal}. Exiting...`;
+    this.#listening?.end();
+  }
+
+  /** HUP: what comes while files are read leads to one more reading. */
+  reload(): void {
+    const isUnderWay = this.#reloadAsked;
+    this.#reloadAsked = true;
+    if (isUnderWay || this.#reloads === undefined) return;
+    this.#reloads = this.#reloads.then(() => this.#reload());
+  }
+
+  async run(): Promise<number> {
+    const { store, memory } = await this.#openStore();
+    const pipeline = this.#makePipeline(memory, store);
+    this.#pipeline = pipeline;
+    await this.#tellLocale(this.#config);
+    if (needsFirewall(this.#config, this.#setup.stanzas, this.#options)) await this.#openFirewall(this.#config, this.#setup.stanzas);
+
+    const telling = setInterval(() => pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
+    const end = this.#stopReason === undefined ? await this.#listen(pipeline) : { kind: "done" as const };
+    clearInterval(telling);
+    await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    this.#tellEnd(end);
+    await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
+    await store?.close();
+    await this.#mailer.stop();
+    this.#log.info("Shutting Down fwknopd.");
+    return end.kind === "failed" ? 1 : 0;
+  }
+
+  async #openStore(): Promise<{ readonly store: ReplayStore | undefined; readonly memory: ReplayMemory }> {
+    const { DIGEST_FILE: path, ENABLE_DIGEST_PERSISTENCE: isPersistent } = this.#config;
+    if (!isPersistent) {
+      this.#log.warning("ENABLE_DIGEST_PERSISTENCE is off: packets are remembered only until the daemon ends");
+      return { store: undefined, memory: new ReplayMemory() };
+    }
+    const store = await ReplayStore.open({ path, log: this.#write, rotate: this.#options.rotateDigestCache ?? false });
+    this.#log.debug(`Using Digest Cache: '${path}' (entry count = ${store.memory.size})`);
+    return { store, memory: store.memory };
+  }
+
+  #makePipeline(memory: ReplayMemory, store: ReplayStore | undefined): Pipeline {
+    return new Pipeline(this.#settings(this.#config, this.#setup.stanzas), memory, {
+      log: this.#write,
       now: () => Date.now() / 1000,
       monotonicMs: () => performance.now(),
       remember: async (entries) => store?.remember(entries),
-      open: async (grant) => firewall?.open(grant) ?? { ok: false, reason: "there is no firewall" },
+      open: async (grant) => this.#firewall?.open(grant) ?? { ok: false, reason: "there is no firewall" },
       resolveHost: async (name, family) => {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
@@ -97,78 +166,29 @@ export class Daemon {
     });
   }
 
-  /**
-   * Hears and acts until a signal, the end of what is read, or the packet limit.
-   *
-   * @returns the exit status
-   */
-  async run(): Promise<number> {
-    const restoreSignals = handleSignals({
-      reload: () => void this.#reload(),
-      stop: (signal) => {
-        this.#stopReason = `Got ${signal}. Exiting...`;
-        this.#endListening({ kind: "done" });
-      },
-    });
-    const telling = setInterval(() => this.#pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
-    const end = await this.#listen();
-    clearInterval(telling);
-    await this.#pipeline.settle();
-    this.#tellEnd(end);
-    await this.#commands.stop();
-    await this.#firewall?.stop();
-    await this.#store?.close();
-    this.#log.info("Shutting Down fwknopd.");
-    restoreSignals();
-    return end.kind === "failed" ? 1 : 0;
+  #settings(config: DaemonConfig, stanzas: readonly AccessStanza[]): ConstructorParameters<typeof Pipeline>[0] {
+    return { config, stanzas, testMode: this.#options.test ?? false };
   }
 
-  /** Runs the listeners until all are done, one fails, or somebody ends them. */
-  async #listen(): Promise<ListenerEnd> {
-    const ended = new Promise<ListenerEnd>((resolve) => {
-      this.#endListening = resolve;
-    });
-    this.#startListeners();
-    const end = await ended;
-    const listeners = this.#listeners;
-    this.#listeners = [];
-    await Promise.all(listeners.map((listener) => listener.close()));
-    return end;
+  async #tellLocale({ LOCALE: name }: DaemonConfig): Promise<void> {
+    if (name !== undefined && !(await hasLocale(name))) this.#log.warning(`WARNING: Unable to set locale to ${name}: this system does not have it`);
   }
 
-  #startListeners(): void {
-    let listeners: readonly Listener[];
-    try {
-      listeners = openListeners(this.#config, this.#options, {
-        handle: (datagram) => this.#pipeline.handle(datagram),
-        counts: this.#counts,
-        packetLimit: this.#options.packetLimit ?? 0,
-        log: this.#log.write,
-      });
-    } catch (error) {
-      this.#endListening({ kind: "failed", text: error instanceof Error ? error.message : String(error) });
-      return;
-    }
-    this.#listeners = listeners;
-    let unready = listeners.length;
-    const onReady = (): void => {
-      if (--unready > 0) return;
+  async #listen(pipeline: Pipeline): Promise<ListenerEnd> {
+    this.#listening = new Listening({
+      handle: (datagram) => pipeline.handle(datagram),
+      counts: this.#counts,
+      packetLimit: this.#options.packetLimit ?? 0,
+      log: this.#log.write,
+    });
+    return this.#listening.run(waysOfHearing(this.#config, this.#options, this.#setup.sockets), () => {
       this.#log.info("Starting fwknopd main event loop.");
-      this.#onReady();
-    };
-    let running = listeners.length;
-    for (const listener of listeners) {
-      let isFirst = true;
-      const onceReady = (): void => {
-        if (isFirst) onReady();
-        isFirst = false;
-      };
-      void listener.run(onceReady).then((end) => {
-        // A listener that a reload replaced has nothing to say any more.
-        if (this.#listeners !== listeners) return;
-        if (end.kind === "failed" || --running === 0) this.#endListening(end);
-      });
-    }
+      this.#setup.onReady();
+      const wasAsked = this.#reloadAsked;
+      this.#reloads = Promise.resolve();
+      this.#reloadAsked = false;
+      if (wasAsked) this.reload();
+    });
   }
 
   #tellEnd(end: ListenerEnd): void {
@@ -177,7 +197,7 @@ export class Daemon {
       this.#log.warning(`* Incoming packet count limit of ${limit} reached`);
       this.#log.info(`Packet count limit (${limit}) reached. Exiting...`);
     }
-    this.#pipeline.tellSuppressed(true);
+    this.#pipeline?.tellSuppressed(true);
     const refused = Object.entries(this.#counts.refused).filter(([, count]) => count > 0);
     const unread = refused.map(([reason, count]) => `${count} ${reason}`).join(", ");
     this.#log.debug(`${this.#counts.frames} frames were captured${unread === "" ? "" : `; not read as packets: ${unread}`}`);
@@ -188,110 +208,57 @@ export class Daemon {
 
   /** Reads the files again. Grants, sources and memory stay; a file with errors changes nothing. */
   async #reload(): Promise<void> {
+    this.#reloadAsked = false;
     this.#log.warning("Got SIGHUP. Re-reading configs.");
+    try {
+      const problem = await this.#readAgain();
+      if (problem === undefined) this.#log.info("Re-starting fwknopd");
+      else this.#log.error(`${problem}; the old configuration stays in force`);
+    } catch (error) {
+      this.#log.error(`The old configuration stays in force: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** Returns why nothing was changed. What can fail comes before what cannot. */
+  async #readAgain(): Promise<string | undefined> {
     const loaded = loadDaemonConfig(this.#options);
     const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, Date.now() / 1000);
     const problems = [...loaded.problems, ...(access?.problems ?? [])];
     for (const problem of problems) this.#log.write({ level: problem.severity, message: formatProblem(problem) });
-    if (access === undefined || hasErrors(problems)) {
-      this.#log.error("The configuration has errors; the old one stays in force");
-      return;
-    }
-    const previous = this.#config;
-    this.#config = loaded.config;
-    this.#pipeline.reconfigure({ config: loaded.config, stanzas: access.stanzas, testMode: this.#options.test ?? false });
-    this.#commands.reconfigure(loaded.config);
-    this.#log.configure({ verbosity: (this.#options.verbose ?? 0) + loaded.config.VERBOSE });
-    await this.#firewall?.reload(await firewallOptions(loaded.config, access.stanzas, this.#options, this.#log));
-    if (!this.#options.stdin && SOURCE_VARIABLES.some((name) => JSON.stringify(previous[name]) !== JSON.stringify(loaded.config[name]))) {
-      const old = this.#listeners;
-      this.#startListeners();
-      await Promise.all(old.map((listener) => listener.close()));
-    }
-    this.#log.info("Re-starting fwknopd");
+    if (access === undefined || hasErrors(problems)) return "The configuration has errors";
+    const { config } = loaded;
+    const { stanzas } = access;
+    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, this.#setup.sockets));
+    if (isListening !== undefined) return `${isListening}; packets are heard as before`;
+    if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
+    const unheeded = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
+    if (unheeded.length > 0) this.#log.warning(`A new value counts from the next start on: ${unheeded.join(", ")}`);
+    this.#config = config;
+    this.#pipeline?.reconfigure(this.#settings(config, stanzas));
+    this.#commands.reconfigure(config);
+    this.#mailer.reconfigure(config);
+    this.#log.configure({ verbosity: (this.#options.verbose ?? 0) + config.VERBOSE });
+    await this.#tellLocale(config);
+    return undefined;
   }
-}
 
-/** Variables that decide where packets come from: when one changes, the listeners are opened anew. */
-const SOURCE_VARIABLES = [
-  "PCAP_INTF",
-  "PCAP_FILTER",
-  "PCAP_FILE",
-  "ENABLE_PCAP_PROMISC",
-  "ENABLE_PCAP_ANY_DIRECTION",
-  "MAX_SNIFF_BYTES",
-  "ENABLE_COOKED_INTF",
-  "ENABLE_UDP_SERVER",
-  "UDPSERV_PORT",
-  "ENABLE_TCP_SERVER",
-  "TCPSERV_PORT",
-  "ENABLE_HTTP_SERVER",
-  "HTTP_SERVER_ADDRESS",
-  "HTTP_SERVER_PORT",
-  "HTTP_SERVER_STATUS",
-  "ENABLE_X_FORWARDED_FOR",
-  "TRUSTED_PROXIES",
-  "AUTH_MODE",
-  "PCAP_PKT_FILE",
-] as const satisfies readonly (keyof DaemonConfig)[];
-
-/** Opens the ways of hearing that the options or the configuration name. */
-function openListeners(config: DaemonConfig, options: ServerOptions, listener: ListenerOptions): readonly Listener[] {
-  if (options.stdin) return [listenToStdin(listener)];
-  if (config.PCAP_FILE !== undefined) return [listenToFile(config.PCAP_FILE, false, listener)];
-  if (config.AUTH_MODE === "FILE_PCAP") return [listenToFile(config.PCAP_PKT_FILE, true, listener)];
-  const maxPayload = config.MAX_SNIFF_BYTES;
-  const tcp = config.ENABLE_TCP_SERVER ? [listenToTcp({ port: config.TCPSERV_PORT, maxPayload }, listener)] : [];
-  const servers = [...tcp, ...openHttp(config, listener)];
-  if (config.ENABLE_UDP_SERVER) return [listenToUdp({ port: config.UDPSERV_PORT, maxPayload, destination: "exact" }, listener), ...servers];
-  if (config.AUTH_MODE === "SOCKET" && servers.length > 0) return servers;
-  const captures = config.PCAP_INTF.map((interfaceName) =>
-    listenToInterface(
-      {
-        interfaceName,
-        filter: config.PCAP_FILTER,
-        snapLength: config.MAX_SNIFF_BYTES,
-        promiscuous: config.ENABLE_PCAP_PROMISC,
-        anyDirection: config.ENABLE_PCAP_ANY_DIRECTION,
-        cooked: config.ENABLE_COOKED_INTF,
-        ...(!config.ENABLE_INTF_CHECKS && { watchIntervalMs: 0 }),
-        checkExists: config.ENABLE_INTF_EXISTS_CHECK,
-        checkRunning: config.ENABLE_INTF_RUNNING_CHECK,
-        checkBytes: config.ENABLE_INTF_BYTES_CHECK,
-      },
-      config.EXIT_AT_INTF_DOWN,
-      listener,
-    ),
-  );
-  return [...captures, ...servers];
-}
-
-function openHttp(config: DaemonConfig, listener: ListenerOptions): readonly Listener[] {
-  if (!config.ENABLE_HTTP_SERVER) return [];
-  const { HTTP_SERVER_PORT: port, HTTP_SERVER_ADDRESS: address, HTTP_SERVER_STATUS: status } = config;
-  const trustedProxies = config.ENABLE_X_FORWARDED_FOR ? config.TRUSTED_PROXIES : [];
-  return [listenToHttp({ port, status, trustedProxies, log: listener.log, ...(address !== undefined && { address }) }, listener)];
-}
-
-/** In test mode nothing is opened, and stanzas that only run commands need no firewall. */
-function needsFirewall(options: ServerOptions, config: DaemonConfig, stanzas: readonly AccessStanza[]): boolean {
-  const runsCommands = (stanza: AccessStanza): boolean => stanza.CMD_CYCLE_OPEN !== undefined || stanza.EXTERNAL_CMD_OPEN !== undefined;
-  return !options.test && config.FIREWALL_TYPE !== "external_cmd" && !stanzas.every(runsCommands);
-}
-
-async function firewallOptions(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, log: Log): Promise<FirewallOptions> {
-  const checkSupport = !options.noIptCheckSupport && !options.noFirewdCheckSupport;
-  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell: (message) => log.info(message) });
-  return {
-    backend,
-    log,
-    clearAtStart: config.FLUSH_IPT_AT_INIT,
-    clearAtStop: config.FLUSH_IPT_AT_EXIT,
-    tries: config.IPT_EXEC_TRIES,
-    pauseSeconds: config.IPT_EXEC_SLEEP,
-    timeoutSeconds: config.IPT_CMD_ALARM,
-    sweepSeconds: backend.endsByItself ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
-  };
+  /** Starts the firewall, or gives it new settings; one that refuses them goes back to the old ones. */
+  async #openFirewall(config: DaemonConfig, stanzas: readonly AccessStanza[]): Promise<void> {
+    const options = await firewallOptions(config, stanzas, this.#options, this.#write);
+    if (this.#firewall === undefined) {
+      const firewall = new Firewall(options);
+      await firewall.start();
+      this.#firewall = firewall;
+    } else {
+      try {
+        await this.#firewall.reload(options);
+      } catch (error) {
+        if (this.#firewallOptions !== undefined) await this.#firewall.reload(this.#firewallOptions);
+        throw error;
+      }
+    }
+    this.#firewallOptions = options;
+  }
 }
 
 async function decryptOpenPgp({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> {

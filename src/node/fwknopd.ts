@@ -13,7 +13,8 @@ import { type ConfigProblem, formatProblem, hasErrors } from "../config/variable
 import { FirewallError } from "../firewall/backend.ts";
 import { FkoError } from "../fko-error.ts";
 import { AppendError } from "./append-file.ts";
-import { Daemon } from "./daemon.ts";
+import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.ts";
+import { runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
 import { loadAccess, type LoadedConfig, loadDaemonConfig } from "./load-config.ts";
@@ -92,7 +93,8 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
     complain("Configs parsed, exiting.");
     return 0;
   }
-  return runDaemonProgram(argv, options, loaded, access.stanzas, readiness, say);
+  const untold = all.filter((problem) => !isToldAtOnce(problem, options));
+  return runDaemonProgram(argv, options, loaded, { stanzas: access.stanzas, untold }, readiness, say);
 }
 
 /** A time as C's asctime writes it: `Mon Dec 31 00:00:00 2035`. */
@@ -101,12 +103,17 @@ function asctime(unixSeconds: number): string {
   return `${weekday} ${month} ${day!.replace(/^0/, " ")} ${time} ${year}`;
 }
 
-/** Prints what is to be said about files; information only when asked for. */
+/** Prints what is to be said about files. */
 function tellProblems(problems: readonly ConfigProblem[], options: ServerOptions, say: (line: string) => void): readonly ConfigProblem[] {
   for (const problem of problems) {
-    if (problem.severity !== "info" || (options.verbose ?? 0) > 0 || options.check) say(formatProblem(problem));
+    if (isToldAtOnce(problem, options)) say(formatProblem(problem));
   }
   return problems;
+}
+
+/** Information waits for the log, unless somebody wants to see all. */
+function isToldAtOnce({ severity }: ConfigProblem, { verbose = 0, check }: ServerOptions): boolean {
+  return severity !== "info" || verbose > 0 || check === true;
 }
 
 // --- The daemon ------------------------------------------------------------------------------------------------------
@@ -115,7 +122,7 @@ async function runDaemonProgram(
   argv: readonly string[],
   options: ServerOptions,
   { config }: LoadedConfig,
-  stanzas: readonly AccessStanza[],
+  { stanzas, untold }: { readonly stanzas: readonly AccessStanza[]; readonly untold: readonly ConfigProblem[] },
   readiness: Readiness | undefined,
   say: (line: string) => void,
 ): Promise<number> {
@@ -124,6 +131,8 @@ async function runDaemonProgram(
   for (const { message } of folder.problems) say(message);
 
   const isForeground = options.foreground || options.stdin || options.exitParseDigestCache;
+  const sockets: readonly ActivatedSocket[] = takeActivatedSockets(process.env, process.pid);
+  if (sockets.length > 0 && !isForeground) throw new ServerError("Sockets of the service manager stay with the process that it started: use --foreground");
   const lock = readiness?.lock ? adoptPidFile(config.FWKNOP_PID_FILE, readiness.lock.descriptor, readiness.lock.guard) : takeLock(config);
   if (!isForeground && readiness === undefined) {
     const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: [...process.argv.slice(2, process.argv.length - argv.length), ...absolutePaths(argv, options)], lock });
@@ -136,13 +145,13 @@ async function runDaemonProgram(
   if (lock.guard !== "all") log.warning("The pid file's lock is not seen by other programs than this one");
   try {
     log.info("Starting fwknopd");
+    for (const problem of untold) log.info(formatProblem(problem));
     if (options.exitParseDigestCache) {
       await (await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: false })).close();
       log.info("Digest cache parsed, exiting.");
       return 0;
     }
-    const daemon = await Daemon.start({ options, config, stanzas, log, onReady: () => readiness?.ready() });
-    return await daemon.run();
+    return await runDaemon({ options, config, stanzas, sockets, log, onReady: () => readiness?.ready() });
   } catch (error) {
     if (readiness !== undefined && error instanceof Error) log.error(error.message);
     throw error;

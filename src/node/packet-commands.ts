@@ -10,7 +10,8 @@ import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { formatIp } from "../ip.ts";
 import { cycleValues, expandCommand, externalValues, MAX_WORDS, splitCommand } from "../server/command-template.ts";
-import type { LogFunction } from "../server/log-record.ts";
+import type { LogFunction, LogRecord } from "../server/log-record.ts";
+import { packetFields } from "../server/trail.ts";
 import type { Commanded, Cycled } from "../server/verdict.ts";
 import { type CommandResult, type Identity, runCommand } from "./command.ts";
 
@@ -47,18 +48,25 @@ export class PacketCommands {
     this.#config = config;
   }
 
+  /** LOCALE, for what commands print. */
+  get #environment(): Readonly<Record<string, string>> {
+    const { LOCALE: locale } = this.#config;
+    return locale === undefined ? {} : { LC_ALL: locale };
+  }
+
   /** Runs the command that a packet carried (ENABLE_CMD_EXEC). */
   async runCommand(verdict: Commanded, stanza: AccessStanza): Promise<void> {
     const who = `[${formatIp(verdict.packetSource)}] (stanza #${stanza.number})`;
     this.#log({ level: "info", message: `${who} Processing SPA Command message: command='${verdict.command}'.` });
     const argv = splitCommand(verdict.command);
     if (argv === undefined) {
-      this.#log({ level: "error", message: `${who} run_extcmd(): Error converting cmd str to argv via strtoargv(): expected 1..${MAX_WORDS} words; command returned -6` });
+      const message = `${who} run_extcmd(): Error converting cmd str to argv via strtoargv(): expected 1..${MAX_WORDS} words; command returned -6`;
+      this.#log({ level: "error", message, fields: { ...fieldsOf(verdict), reason: "words" } });
       return;
     }
     this.#log({ level: "info", message: `${who} Running command '${verdict.command}'${identityText(stanza)}` });
-    const result = await runCommand(argv, { identity: this.#identity(stanza), timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000 });
-    this.#tellResult(`${who} CMD_EXEC`, result);
+    const result = await runCommand(argv, { identity: this.#identity(stanza), timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, env: this.#environment });
+    this.#tellResult(`${who} CMD_EXEC`, result, { ...fieldsOf(verdict), command: verdict.command });
   }
 
   /** Runs a stanza's open command for each port, and its close command when the time is over. */
@@ -73,7 +81,7 @@ export class PacketCommands {
       const close = pair.close === undefined ? undefined : expand(pair.close);
       const who = `[${formatIp(verdict.packetSource)}] (stanza #${stanza.number})`;
       if (open === undefined || (pair.close !== undefined && close === undefined)) {
-        this.#log({ level: "error", message: `${who} Could not build ${pair.name}_OPEN command.` });
+        this.#log({ level: "error", message: `${who} Could not build ${pair.name}_OPEN command.`, fields: { ...fieldsOf(verdict), reason: "words" } });
         return;
       }
       this.#log({ level: "info", message: `${who} Running ${pair.name}_OPEN command: ${commandText(open)}` });
@@ -81,7 +89,9 @@ export class PacketCommands {
         this.#log({ level: "info", message: `${who} Running ${pair.name}_CLOSE command in ${verdict.lifetimeSeconds} seconds: ${commandText(close)}` });
         this.#schedule(verdict, stanza, pair, close);
       }
-      this.#tellResult(`${who} ${pair.name}_OPEN`, await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000 }));
+      const result = await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, env: this.#environment });
+      const fields = { ...fieldsOf(verdict), address: formatIp(verdict.source), ports: `${port.protocol}/${port.port}`, command: commandText(open) };
+      this.#tellResult(`${who} ${pair.name}_OPEN`, result, { ...fields, ...(close !== undefined && { expiresAt: Math.floor(Date.now() / 1000) + verdict.lifetimeSeconds }) });
     }
   }
 
@@ -98,7 +108,8 @@ export class PacketCommands {
     const run = async (): Promise<void> => {
       this.#pending.delete(pending);
       this.#log({ level: "info", message: `${who} Timer expired, running ${pair.name}_CLOSE command: ${commandText(argv)}` });
-      this.#tellResult(`${who} ${pair.name}_CLOSE`, await runCommand(argv, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000 }));
+      const result = await runCommand(argv, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, env: this.#environment });
+      this.#tellResult(`${who} ${pair.name}_CLOSE`, result, { source: formatIp(verdict.source), stanza: stanza.number, command: commandText(argv) });
     };
     const pending: PendingClose = { run, timer: setTimeout(() => void run(), Math.min(verdict.lifetimeSeconds * 1000, MAX_DELAY_MS)) };
     this.#pending.add(pending);
@@ -113,15 +124,21 @@ export class PacketCommands {
     return user === undefined ? { kind: "self" } : { kind: "user", user, ...(group && { group }) };
   }
 
-  #tellResult(who: string, result: CommandResult): void {
-    if (result.startError !== undefined) {
-      this.#log({ level: "error", message: `${who}: run_extcmd(): execvp() failed: ${result.startError}: command returned 0, pid_status: 255` });
+  #tellResult(who: string, result: CommandResult, about: NonNullable<LogRecord["fields"]>): void {
+    const { startError, timedOut, exitStatus, signal, output } = result;
+    if (startError !== undefined) {
+      const message = `${who}: run_extcmd(): execvp() failed: ${startError}: command returned 0, pid_status: 255`;
+      this.#log({ level: "error", message, fields: { ...about, reason: startError } });
       return;
     }
-    const status = result.timedOut ? "killed at its time limit" : (result.exitStatus ?? `ended by ${result.signal}`);
-    const output = result.output === "" ? "" : `: ${result.output}`;
-    this.#log({ level: result.exitStatus === 0 ? "info" : "warning", message: `${who}: command returned 0, pid_status: ${status}${output}` });
+    const status = timedOut ? "killed at its time limit" : (exitStatus ?? `ended by ${signal}`);
+    const message = `${who}: command returned 0, pid_status: ${status}${output === "" ? "" : `: ${output}`}`;
+    this.#log({ level: exitStatus === 0 ? "info" : "warning", message, fields: { ...about, exitStatus: exitStatus ?? null } });
   }
+}
+
+function fieldsOf(verdict: Commanded | Cycled): NonNullable<LogRecord["fields"]> {
+  return { ...packetFields({ source: verdict.packetSource }, Date.now() / 1000, verdict), verdict: verdict.kind };
 }
 
 function pairOf(stanza: AccessStanza, config: DaemonConfig): Pair {

@@ -8,10 +8,11 @@
  * @module
  */
 
+import { wipe } from "../bytes.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import type { Grant } from "../firewall/grant.ts";
-import { type IpAddress, parseIp } from "../ip.ts";
+import { type IpAddress, networkStart, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import { decide } from "./decide.ts";
 import { type GrantOutcome, tellGrant } from "./grant-record.ts";
@@ -54,6 +55,7 @@ export interface PipelineCounts {
   readonly refused: Partial<Record<RefusalReason, number>>;
 }
 
+const NO_KEY = /* @__PURE__ */ new Uint8Array(0);
 /** Acts that may be under way before the source has to wait. */
 const MAX_UNDER_WAY = 1000;
 /** Refusals of one reason that are logged within a minute; the rest is counted. */
@@ -81,7 +83,7 @@ export class Pipeline {
     this.#stanzas = settings.stanzas.map(readyStanza);
   }
 
-  /** Decides by another configuration from the next packet on; grants and replay memory stay. */
+  /** Decides by another configuration from the next packet on; grants and replay memory stay, the keys of before are wiped. */
   reconfigure(settings: PipelineSettings): void {
     this.#retired.push(...this.#stanzas);
     this.#wipeRetired();
@@ -121,7 +123,10 @@ export class Pipeline {
 
   #wipeRetired(): void {
     if (this.#slowDecisions > 0) return;
-    for (const { hmac } of this.#retired.splice(0)) hmac?.wipe();
+    for (const { hmac, KEY = NO_KEY, HMAC_KEY = NO_KEY, GPG_DECRYPT_PW = NO_KEY } of this.#retired.splice(0)) {
+      hmac?.wipe();
+      wipe(KEY, HMAC_KEY, GPG_DECRYPT_PW);
+    }
   }
 
   /** Waits until everything that was accepted has been acted upon. */
@@ -188,7 +193,8 @@ export class Pipeline {
 
   /** Puts an address in the place of a NAT target's name; undefined when it has none. */
   async #toGrant(verdict: Granted): Promise<Grant | undefined> {
-    const { source, ports, destination, withoutOutput, endsEarlier, nat } = verdict;
+    const { ports, destination, withoutOutput, endsEarlier, nat, once, sourcePrefix } = verdict;
+    const source = sourcePrefix === undefined ? verdict.source : networkStart(verdict.source, sourcePrefix);
     const host = nat === undefined ? undefined : (parseIp(nat.host) ?? (await this.#effects.resolveHost(nat.host, source.version)));
     if (nat !== undefined && host === undefined) return undefined;
     return {
@@ -198,6 +204,8 @@ export class Pipeline {
       ...(destination && { destination }),
       ...(withoutOutput && { withoutOutput }),
       ...(endsEarlier && { endsEarlier }),
+      ...(sourcePrefix !== undefined && { sourcePrefix }),
+      ...(once && { once }),
       ...(nat && host && { nat: { ...nat, address: host } }),
     };
   }

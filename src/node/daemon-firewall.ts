@@ -1,0 +1,59 @@
+/**
+ * The daemon's firewall: whether it needs one, and how the configuration wants it run.
+ *
+ * @module
+ */
+
+import type { ServerOptions } from "../cli/server-options.ts";
+import type { AccessStanza } from "../config/access-config.ts";
+import type { DaemonConfig } from "../config/daemon-config.ts";
+import type { LogFunction } from "../server/log-record.ts";
+import { findRulesInUse } from "./conntrack.ts";
+import { type FirewallOptions, sweepSeconds } from "./firewall.ts";
+import { chooseFirewall } from "./firewall-choice.ts";
+import type { FirewallLog } from "./perform-plan.ts";
+
+/**
+ * Tells whether anything will ever be opened: nothing is in test mode, and stanzas that only run commands need no firewall.
+ *
+ * @param config fwknopd.conf
+ * @param stanzas access.conf
+ * @param options the command line
+ */
+export function needsFirewall(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions): boolean {
+  const runsCommands = (stanza: AccessStanza): boolean => stanza.CMD_CYCLE_OPEN !== undefined || stanza.EXTERNAL_CMD_OPEN !== undefined;
+  return !options.test && config.FIREWALL_TYPE !== "external_cmd" && !stanzas.every(runsCommands);
+}
+
+/**
+ * Makes the firewall's options.
+ *
+ * @param config fwknopd.conf
+ * @param stanzas access.conf
+ * @param options the command line
+ * @param log takes what the firewall says
+ */
+export async function firewallOptions(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, log: LogFunction): Promise<FirewallOptions> {
+  const checkSupport = !options.noIptCheckSupport && !options.noFirewdCheckSupport;
+  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell: (message) => log({ level: "info", message }) });
+  return {
+    backend,
+    log: firewallLog(log),
+    clearAtStart: config.FLUSH_IPT_AT_INIT,
+    clearAtStop: config.FLUSH_IPT_AT_EXIT,
+    tries: config.IPT_EXEC_TRIES,
+    pauseSeconds: config.IPT_EXEC_SLEEP,
+    timeoutSeconds: config.IPT_CMD_ALARM,
+    sweepSeconds: backend.endsByItself ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
+    ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, config.CONNTRACK_ESTAB_PORTS, log) }),
+  };
+}
+
+function firewallLog(log: LogFunction): FirewallLog {
+  return {
+    error: (message) => log({ level: "error", message }),
+    warning: (message) => log({ level: "warning", message }),
+    info: (message) => log({ level: "info", message }),
+    debug: (message) => log({ level: "debug", message }),
+  };
+}
