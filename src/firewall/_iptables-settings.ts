@@ -84,10 +84,10 @@ export function checkSettings({ program, chains }: IptablesSettings): void {
  * Names the program of a family.
  *
  * @param program the one for IPv4
- * @param family IPv6's has the same name with `ip6`
+ * @param family IPv6's has the same name with `ip6`; firewalld is told `ipv6` instead of `ipv4`
  */
 export function programOf(program: Program, family: 4 | 6): Program {
-  return family === 4 ? program : withLastWord(program, (word) => word.replace(/iptables(?=[^/]*$)/, "ip6tables"));
+  return family === 4 ? program : withLastWord(program, (word) => (word === "ipv4" ? "ipv6" : word.replace(/iptables(?=[^/]*$)/, "ip6tables")));
 }
 
 /**
