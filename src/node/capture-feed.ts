@@ -7,6 +7,10 @@
 import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, type PacketRefusal, parsePacket } from "../packet.ts";
 import { createPcapRecord, type PcapEnd, PcapReader } from "../pcap-reader.ts";
 import { MIN_PAYLOAD } from "../server/decide.ts";
+import { HttpSegments, startsRequest } from "../server/http-segments.ts";
+
+/** IP protocol number. */
+const TCP = 6;
 
 /** Takes a datagram; a promise asks for a pause until it resolves. */
 export type DatagramHandler = (datagram: Datagram) => Promise<void> | undefined;
@@ -28,6 +32,7 @@ export class CaptureFeed {
   readonly #reader: PcapReader = new PcapReader();
   readonly #record = createPcapRecord();
   readonly #layout = createPacketLayout();
+  readonly #segments: HttpSegments = new HttpSegments();
   readonly #handle: DatagramHandler;
   readonly #counts: FrameCounts;
   readonly #limit: number;
@@ -59,11 +64,19 @@ export class CaptureFeed {
       this.#counts.frames++;
       const refusal = parsePacket(this.#record, this.#layout);
       if (refusal !== undefined) this.#counts.refused[refusal]++;
-      else if (this.#layout.payloadLength >= MIN_PAYLOAD) {
-        const pause = this.#handle(datagramOf(this.#record, this.#layout));
+      else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#isPartOfRequest()) {
+        const datagram = this.#segments.join(datagramOf(this.#record, this.#layout));
+        const pause = datagram === undefined || datagram.payload.length < MIN_PAYLOAD ? undefined : this.#handle(datagram);
         if (pause !== undefined) await pause;
       }
     }
+  }
+
+  /** Whether a TCP segment that is too short for a packet begins a web request, or may go on with one. */
+  #isPartOfRequest(): boolean {
+    const { protocol, buffer, payloadOffset, payloadLength } = this.#layout;
+    if (protocol !== TCP || payloadLength === 0) return false;
+    return this.#segments.isWaiting || startsRequest(buffer.subarray(payloadOffset, payloadOffset + payloadLength));
   }
 
   /** Why nothing more can be read, when the stream is broken already. */

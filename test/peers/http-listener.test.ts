@@ -33,6 +33,26 @@ async function request(lab: Lab, open: number): Promise<string> {
   return (await lab.client.run([process.execPath, "-e", script])).stdout.trim();
 }
 
+describe("fwknopd that captures requests", () => {
+  test("takes a packet out of a request that came in pieces", async (t) => {
+    const lab = await openLab(t, ["tcpdump"]);
+    if (lab === undefined) return;
+    await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "8080", "-j", "ACCEPT"]);
+    await lab.serve(lab.server, 8080);
+    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_SPA_OVER_HTTP: "Y", PCAP_FILTER: "tcp port 8080" } });
+    const path = makePacket({ message: "0.0.0.0,tcp/22" }).replaceAll("+", "-").replaceAll("/", "_");
+    const pieces = [`GET /${path.slice(0, 20)}`, path.slice(20, 150), `${path.slice(150)} HTTP/1.1\r\nHost: a\r\nUser-`, "Agent: Fwknop/3.0.0\r\n\r\n"];
+    const script = `const socket = require("node:net").connect({ host: "${SERVER.v4}", port: 8080, noDelay: true });
+      socket.resume();
+      const pieces = ${JSON.stringify(pieces)};
+      const next = () => pieces.length > 0 ? socket.write(pieces.shift(), () => setTimeout(next, 30)) : socket.destroy();
+      next();`;
+    await lab.client.run([process.execPath, "-e", script]);
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+    assert.equal(fwknopd.count("Replay"), 0);
+  });
+});
+
 describe("the HTTP listener of fwknopd", () => {
   test(`takes knocks by UDP and by HTTP while somebody opens ${CONNECTIONS} connections that never finish, and stays as small as it is`, async (t) => {
     const lab = await openLab(t, ["tcpdump"]);
@@ -51,6 +71,7 @@ describe("the HTTP listener of fwknopd", () => {
     await fwknopd.waitFor(granted(1002));
     await idlers.waitFor("all were opened");
     const after = memoryKb(fwknopd.pid);
+    t.diagnostic(`resident memory: ${before} kB before, ${after} kB after`);
     assert(after - before < GROWTH_KB, `${before} kB became ${after} kB`);
     assert.equal(await request(lab, 1003), "204", "after it");
     await fwknopd.waitFor(granted(1003));
