@@ -75,7 +75,7 @@ const takeFromOthers = (name) => ({
       return owners.get(module) === name ? undefined : { path: module, namespace: module in deferred ? "deferred" : "owned" };
     });
     onLoad({ filter: /.*/, namespace: "deferred" }, ({ path }) => ({
-      contents: `let load; export function ${deferred[path]}(...words) { (load ??= require("./${owners.get(path)}").shared[${JSON.stringify(path)}].${deferred[path]})(...words); }`,
+      contents: `let load; export function ${deferred[path]}(...words) { return (load ??= require("./${owners.get(path)}").shared[${JSON.stringify(path)}].${deferred[path]})(...words); }`,
     }));
     onLoad({ filter: /.*/, namespace: "owned" }, ({ path }) => ({
       contents: `module.exports = require("./${owners.get(path)}").shared[${JSON.stringify(path)}];`,
