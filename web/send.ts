@@ -21,7 +21,7 @@ async function request(url: string, patienceMs: number): Promise<Outcome> {
   const start = performance.now();
   const took = (): number => Math.round(performance.now() - start);
   try {
-    await fetch(url, { mode: "no-cors", credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", redirect: "follow", signal: AbortSignal.timeout(patienceMs) });
+    await fetch(url, { mode: "no-cors", credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", signal: AbortSignal.timeout(patienceMs) });
     return { kind: "delivered", tookMs: took() };
   } catch (error) {
     return { kind: error instanceof DOMException && error.name === "TimeoutError" ? "silent" : "failed", tookMs: took() };

@@ -12,6 +12,7 @@ import { unwrapSpaRequest } from "../http-request.ts";
 import { containsIp, formatIp, type IpAddress, type IpNetwork, ipKey, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import { findClient, parseProxyHeader } from "../proxied-source.ts";
+import { MIN_PAYLOAD } from "../server/decide.ts";
 import { LogLimit } from "../server/log-limit.ts";
 import type { LogFunction } from "../server/log-record.ts";
 import { Channel } from "./channel.ts";
@@ -72,7 +73,7 @@ export function httpAnswer(status: HttpStatus): string {
  * Binds.
  *
  * @param options where, and the limits
- * @returns one datagram a GET request, its payload the packet and its source the client, until it is closed
+ * @returns one datagram a GET request that is long enough for a knock, its payload the packet and its source the client, until it is closed
  * @throws {Error} the system's, when it cannot be bound
  */
 export async function openHttpSource(options: HttpSourceOptions): Promise<DatagramSource> {
@@ -196,6 +197,7 @@ class HttpSource implements DatagramSource {
     const take = (start: number, source: IpAddress): void => {
       const request = unwrapSpaRequest(head.subarray(start));
       if (request?.ok !== true) return;
+      if (request.packet.length < MIN_PAYLOAD) return; // what scanners ask for
       const client = findClient(source, request, this.#isTrusted);
       if (!client.ok) {
         this.#warn(`Request from the trusted proxy ${formatIp(source)} is not taken: ${client.reason}`);

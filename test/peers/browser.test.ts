@@ -111,6 +111,10 @@ describe("the page", { concurrency: 1 }, () => {
     await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
     assert.equal(await lab.probe(22), "open", "after the knock");
 
+    await browser.click("#result summary");
+    await browser.click("button[aria-label='Copy curl']");
+    assert.match(await browser.text("#texts"), /Copied/);
+
     // The same by opening the address: the 204 leaves the page where it is.
     await browser.runAsync("location.href = [...document.querySelectorAll('#texts pre')][1].textContent; await new Promise((resolve) => setTimeout(resolve, 500));");
     assert.equal(await browser.url(), `http://${SERVER.v4}:${PAGE_PORT}/`);
@@ -266,10 +270,26 @@ describe("the page", { concurrency: 1 }, () => {
       assert.equal(await browser.text("h1"), "Knock");
     });
 
+    await t.test("stays where it is while it loads", async () => {
+      const shifts = "const shifts = []; new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: 'layout-shift', buffered: true }); await new Promise((resolve) => setTimeout(resolve, 100)); return shifts.filter(({ hadRecentInput }) => !hadRecentInput).map(({ value }) => value);";
+      assert.deepEqual(await browser.runAsync(shifts), []);
+    });
+
     await t.test("asks nobody for anything but its own parts", async () => {
       const asked = await browser.run<string[]>("return performance.getEntriesByType('resource').map(({ name }) => name)");
       assert.deepEqual(asked.filter((name) => !name.startsWith(url) && !name.startsWith("data:")), []);
       await assertQuiet(browser);
+    });
+
+    await t.test("forgets keys and locks profiles when nobody is there any more", async () => {
+      await fillIn(browser);
+      await browser.click("#profiles summary");
+      await browser.fill("#passphrase", "correct horse battery");
+      await browser.click("#unlock");
+      await browser.waitForText("#profile", /at home/);
+      await browser.run("dispatchEvent(new Event('pagehide'))");
+      assert.deepEqual(await browser.run("return ['key', 'hmacKey', 'passphrase'].map((id) => document.getElementById(id).value)"), ["", "", ""]);
+      assert.deepEqual(await browser.run("return ['locked', 'unlocked'].map((id) => document.getElementById(id).hidden)"), [false, true]);
     });
 
     await t.test("names every control to those who cannot see it", async () => {
