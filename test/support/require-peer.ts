@@ -31,7 +31,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
   perl: "perl",
   "perl Crypt::CBC": "libcrypt-cbc-perl",
   "perl Crypt::Rijndael": "libcrypt-rijndael-perl",
-  openssl: "openssl",
   "perl FKO": "libfko-perl",
   python3: "python3",
   setpriv: "util-linux",
