@@ -76,7 +76,7 @@ const MAX_BATCH = 1000;
 const SWEEP_AFTER_CLOSING_MS = 2000;
 
 /** How long a rule stays whose connections last, before they are looked for again. */
-const IN_USE_MS = 5000;
+const IN_USE_MS = 3000;
 
 /** The longest pause between two tries to close something. */
 const MAX_POSTPONE_MS = 60_000;
