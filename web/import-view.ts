@@ -119,7 +119,10 @@ function startCode(form: FormView): () => void {
     hide.hidden = false;
   });
   hide.addEventListener("click", clear);
-  byId("qr").addEventListener("toggle", clear);
+  const section = byId("qr", HTMLDetailsElement);
+  section.addEventListener("toggle", () => {
+    if (!section.open) clear();
+  });
   return clear;
 }
 

@@ -114,6 +114,7 @@ describe("the page", { concurrency: 1 }, () => {
     await browser.click("#result summary");
     await browser.click("button[aria-label='Copy curl']");
     assert.match(await browser.text("#texts"), /Copied/);
+    await browser.click("#result summary");
 
     // The same by opening the address: the 204 leaves the page where it is.
     await browser.runAsync("location.href = [...document.querySelectorAll('#texts pre')][1].textContent; await new Promise((resolve) => setTimeout(resolve, 500));");
@@ -121,9 +122,12 @@ describe("the page", { concurrency: 1 }, () => {
     assert.match(await browser.text("#status"), /Delivered/);
     assert.doesNotMatch(fwknopd.log, /warning.*Replay/i, "what a browser sends again is no attack");
 
-    // Nobody listens there.
+    // A port that keeps silent, and one where nobody listens.
     await browser.fill("#port", "62299");
     assert.equal(await browser.run("return document.getElementById('status').hidden"), true, "old news goes when something changes");
+    await browser.click("#send");
+    assert.match(await browser.waitForText("#status", /No answer in 8 s/), /try the service/);
+    await keep(browser, "silent");
     await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62299", "-j", "REJECT", "--reject-with", "tcp-reset"]);
     await browser.click("#send");
     assert.match(await browser.waitForText("#status", /Not delivered/), /Nothing listens there/);
@@ -293,8 +297,7 @@ describe("the page", { concurrency: 1 }, () => {
     });
 
     await t.test("names every control to those who cannot see it", async () => {
-      // Opening a part closes what was shown in it, a moment later.
-      await browser.runAsync("for (const part of document.querySelectorAll('details, [hidden]')) { part.open = true; part.hidden = false; } await new Promise((resolve) => setTimeout(resolve, 50));");
+      await browser.run("for (const part of document.querySelectorAll('details, [hidden]')) { part.open = true; part.hidden = false; }");
       const ids = await browser.run<string[]>("return [...document.querySelectorAll('input, select, textarea, button, summary')].filter((element) => element.checkVisibility()).map((element, at) => element.id ||= `control${at}`)");
       assert(ids.length > 35, String(ids.length));
       for (const id of ids) assert.match(await browser.spoken(`#${id}`), /^\S+ ./, id);

@@ -54,6 +54,22 @@ describe("fwknopd that captures requests", () => {
 });
 
 describe("the HTTP listener of fwknopd", () => {
+  test("takes the same request by ten connections within a moment, as Firefox sends it when it is cut off, for one knock", async (t) => {
+    const lab = await openLab(t, ["tcpdump"]);
+    if (lab === undefined) return;
+    await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62201", "-j", "ACCEPT"]);
+    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_HTTP_SERVER: "Y" } });
+    const paths = ["22", "23"].map((open) => makePacket({ message: `0.0.0.0,tcp/${open}` }).replaceAll("+", "-").replaceAll("/", "_"));
+    const script = `const [first, last] = ${JSON.stringify(paths)};
+      const send = (path) => fetch("http://${SERVER.v4}:62201/" + path).then(({ status }) => status);
+      Promise.all(Array.from({ length: 10 }, () => send(first))).then((statuses) => send(last).then((status) => console.log(statuses.join(), status)));`;
+    const { stdout } = await lab.client.run([process.execPath, "-e", script]);
+    assert.equal(stdout.trim(), `${Array.from({ length: 10 }, () => 204).join()} 204`);
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/23`);
+    assert.equal(fwknopd.count(/Added access rule .* tcp\/22/), 1);
+    assert.doesNotMatch(fwknopd.log, /Replay/);
+  });
+
   test(`takes knocks by UDP and by HTTP while somebody opens ${CONNECTIONS} connections that never finish, and stays as small as it is`, async (t) => {
     const lab = await openLab(t, ["tcpdump"]);
     if (lab === undefined) return;
