@@ -8,6 +8,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { utf8Bytes } from "../../src/bytes.ts";
+import { DIGESTS, type DigestType, type EncryptionMode, openPacket } from "../../src/fko.ts";
+import { HmacKey } from "../../src/hmac.ts";
 import { Browser, BROWSER_PEERS } from "../support/browser.ts";
 import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
@@ -54,6 +57,22 @@ async function assertQuiet(browser: Browser): Promise<void> {
   assert.deepEqual((await browser.console()).filter((line) => /^SEVERE|Content Security Policy|Trusted/i.test(line)), []);
 }
 
+/** Has the page make a packet of every type, mode, digest and HMAC, and opens each with the server's code. */
+async function assertEveryKindOpens(browser: Browser): Promise<void> {
+  const made = await browser.runAsync<{ kind: Record<string, string>; packet: string }[]>(EVERY_KIND);
+  assert(Array.isArray(made), String(made));
+  const types = new Set<number>();
+  for (const { kind, packet } of made) {
+    const hmac = kind["useHmac"] === "yes" ? { hmac: new HmacKey(DIGESTS[kind["hmacType"] as DigestType].hash, Buffer.from(HMAC_KEY_BASE64, "base64")) } : {};
+    const opened = openPacket(utf8Bytes(packet), { mode: kind["mode"] as EncryptionMode, key: Buffer.from(KEY_BASE64, "base64"), ...hmac });
+    assert(opened.ok, JSON.stringify([kind, opened]));
+    assert.equal(opened.message.digestType, kind["digestType"]);
+    types.add(opened.message.type);
+  }
+  assert.deepEqual([...types].sort(), [0, 1, 2, 3, 4, 5, 6]);
+  assert.equal(new Set(made.map(({ packet }) => packet)).size, made.length, "each is fresh");
+}
+
 describe("the page", { concurrency: 1 }, () => {
   test("as a saved file opens a port of fwknopd (C) for the browser's address", async (t) => {
     const lab = await openLab(t, [...BROWSER_PEERS, "fwknopd"]);
@@ -89,6 +108,7 @@ describe("the page", { concurrency: 1 }, () => {
     await browser.click("#send");
     await fwknopd.waitFor("Added access rule to FWKNOP_INPUT", 2);
     assert.equal(fwknopd.count("Replay detected"), 0, "a fresh packet at each press");
+    await assertEveryKindOpens(browser);
     await assertQuiet(browser);
     assert.deepEqual(await browser.run("return [document.title, location.href.includes('?') || location.href.includes('#'), localStorage.length]"), ["Knock – fko-tool", false, 0]);
   });
@@ -133,6 +153,7 @@ describe("the page", { concurrency: 1 }, () => {
     assert.match(await browser.waitForText("#status", /Not delivered/), /Nothing listens there/);
     await keep(browser, "not-delivered");
     assert.equal(await browser.run("return document.getElementById('navigate').hidden"), false);
+    await assertEveryKindOpens(browser);
   });
 
   test("behind a real nginx opens the port for the browser, not for nginx", async (t) => {
@@ -345,6 +366,28 @@ describe("the page", { concurrency: 1 }, () => {
     });
   });
 });
+
+/** Each list in turn, the others at their first value. */
+const EVERY_KIND = `
+  const byId = (id) => document.getElementById(id);
+  const set = (id, value) => { byId(id).value = value; byId(id).dispatchEvent(new Event("input", { bubbles: true })); };
+  const valuesOf = (id) => [...byId(id).options].map(({ value }) => value);
+  const usual = { purpose: "access", timeout: "", mode: "cbc", digestType: "sha256", hmacType: "sha256", useHmac: "yes", natHost: "192.168.10.5", natPort: "22", command: "/bin/true" };
+  const kinds = [];
+  for (const purpose of valuesOf("purpose")) for (const timeout of purpose === "command" ? [""] : ["", "30"]) kinds.push({ ...usual, purpose, timeout });
+  for (const mode of valuesOf("mode")) kinds.push({ ...usual, mode, useHmac: mode === "legacy" ? "no" : "yes" });
+  for (const digestType of valuesOf("digestType")) kinds.push({ ...usual, digestType });
+  for (const hmacType of valuesOf("hmacType")) kinds.push({ ...usual, hmacType });
+  const made = [];
+  for (const kind of kinds) {
+    for (const [id, value] of Object.entries(kind)) set(id, value);
+    byId("make").click();
+    while (byId("make").disabled || byId("status").hidden) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (byId("result").hidden) throw new Error(byId("status").textContent);
+    made.push({ kind, packet: document.querySelector("#texts pre").textContent });
+  }
+  for (const [id, value] of Object.entries(usual)) set(id, value);
+  return made;`;
 
 /** Texts with less than 4.5 : 1 against what is behind them (WCAG 2.2 §1.4.3), with every part of the page shown. */
 const CONTRASTS = `
