@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -14,6 +13,7 @@ import { HmacKey } from "../../src/hmac.ts";
 import { Browser, BROWSER_PEERS } from "../support/browser.ts";
 import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { nginxExample } from "../support/nginx-example.ts";
 import { HMAC_KEY_BASE64, KEY_BASE64, startDaemon } from "../support/peers.ts";
 
 const PAGE = join(ROOT, "dist", "web", "index.html");
@@ -166,9 +166,9 @@ describe("the page", { concurrency: 1 }, () => {
       config: { ENABLE_HTTP_SERVER: "Y", HTTP_SERVER_ADDRESS: "127.0.0.1", ENABLE_X_FORWARDED_FOR: "Y", TRUSTED_PROXIES: "127.0.0.1" },
     });
     // The example of the manual, with what makes it run here.
-    const example = /```nginx\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs", "http.md"), "utf8"))![1]!;
+    const example = nginxExample();
     const folder = lab.folder;
-    const config = lab.write("nginx.conf", `daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {}
+    const config = lab.write("nginx.conf", `user root; daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {}
       http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/p; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
       ${example} }`);
     const nginx = lab.start(lab.server, ["nginx", "-e", "stderr", "-c", config]);

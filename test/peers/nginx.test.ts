@@ -1,9 +1,7 @@
 /** The daemon's HTTP listener behind a real nginx: the client is granted, whatever the client writes into its request. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { ROOT } from "../support/dist.ts";
+import { nginxExample } from "../support/nginx-example.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { startDaemon } from "../support/peers.ts";
 import { makePacket } from "../support/spa.ts";
@@ -12,12 +10,23 @@ const PROXIED = { ENABLE_HTTP_SERVER: "Y", ENABLE_X_FORWARDED_FOR: "Y", TRUSTED_
 /** Each request asks for a port of its own. */
 const granted = (open: number): string => `Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/${open},`;
 
+/** What the web servers of the page and of the example have in common. */
+async function assertPage(lab: Lab): Promise<void> {
+  const script = `const get = (path) => fetch("http://${SERVER.v4}/" + path).then(async (response) => [response.status, response.headers.get("content-type"), response.headers.get("content-security-policy"), (await response.text()).length > 100]);
+    Promise.all(["", "sw.js", "manifest.webmanifest", "icon.svg", "SHA256SUMS"].map(get)).then((answers) => console.log(JSON.stringify(answers)))`;
+  const policy = "frame-ancestors 'none'";
+  assert.deepEqual(JSON.parse((await lab.client.run([process.execPath, "-e", script])).stdout), [
+    [200, "text/html", policy, true], [200, "text/javascript", policy, true], [200, "application/manifest+json", policy, true], [200, "image/svg+xml", policy, true],
+    [204, null, null, false],
+  ]);
+}
+
 /** Starts nginx with the example of the manual. */
 async function startNginx(lab: Lab): Promise<void> {
-  const example = /```nginx\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs", "http.md"), "utf8"))![1]!;
+  const example = nginxExample();
   const folder = lab.folder;
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
-  const config = lab.write("nginx.conf", `daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {} http { access_log off; ${temporary} ${example} }`);
+  const config = lab.write("nginx.conf", `user root; daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {} http { access_log off; ${temporary} ${example} }`);
   const nginx = lab.start(lab.server, ["nginx", "-e", "stderr", "-c", config]);
   await nginx.waitFor("start worker process");
 }
@@ -36,6 +45,7 @@ describe("nginx in front of fwknopd", { concurrency: 1 }, () => {
     await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "-m", "multiport", "--dports", "80,62201", "-j", "ACCEPT"]);
     const fwknopd = await startDaemon(lab, "ours", { config: PROXIED });
     await startNginx(lab);
+    await assertPage(lab);
     const lies: readonly Readonly<Record<string, string>>[] = [
       {}, { "X-Forwarded-For": "198.51.100.9" }, { "X-Forwarded-For": "127.0.0.1, 198.51.100.9, 127.0.0.1" }, { Forwarded: "for=198.51.100.9" }, { "X-Real-IP": "198.51.100.9" },
     ];
