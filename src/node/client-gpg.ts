@@ -43,6 +43,11 @@ function encryptError(reason: GpgFailure["reason"]): FkoError {
   }
 }
 
+/** Servers take a shorter packet for one with a shared key. Only those to elliptic curves, not signed, can be shorter. */
+const MIN_PACKET_LENGTH = 400;
+/** Makes the shortest message long enough. */
+const PADDING_BYTES = 120;
+
 /**
  * Encrypts a message to the server's key.
  *
@@ -54,10 +59,23 @@ function encryptError(reason: GpgFailure["reason"]): FkoError {
  * @throws ClientError with gpg's reason
  */
 export async function sealWithGpg(message: Message, encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
-  const recipient = settings.gpgRecipientKey!;
-  const signer = settings.gpgSignerKey;
+  const short = await sealOnce(encoded, settings, keys, 0);
+  const packet = short.length < MIN_PACKET_LENGTH ? await sealOnce(encoded, settings, keys, PADDING_BYTES) : short;
+  const { gpgRecipientKey: recipient, gpgSignerKey: signer } = settings;
+  const type = hmacTypeOf(settings);
+  return {
+    message, encoded: encoded.encoded, digest: encoded.digest, mode: "asymmetric", packet,
+    ...(type !== undefined && { hmac: { type, text: packet.slice(-DIGESTS[type].wireLength) } }),
+    gpg: { ...listedGpg(settings), recipient: recipient!, ...(signer !== undefined && { signer }), summary: -1, status: -1 },
+  };
+}
+
+async function sealOnce(encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys, paddingLength: number): Promise<string> {
   const plaintext = utf8Bytes(encoded.plaintext);
-  const encrypted = await encryptAndSign({ ...gpgSettings(settings, keys), plaintext, recipient, ...(signer !== undefined && { signer }), ...(settings.gpgDefaultKey && { signByDefault: true }) });
+  const encrypted = await encryptAndSign({
+    ...gpgSettings(settings, keys), plaintext, recipient: settings.gpgRecipientKey!, paddingLength,
+    ...(settings.gpgSignerKey !== undefined && { signer: settings.gpgSignerKey }), ...(settings.gpgDefaultKey && { signByDefault: true }),
+  });
   wipe(plaintext);
   if (!encrypted.ok) throw new ClientError(`${encryptError(encrypted.reason).message}; GPG ERR: ${encrypted.message}`);
   const type = hmacTypeOf(settings);
@@ -66,13 +84,8 @@ export async function sealWithGpg(message: Message, encoded: EncodedMessage, set
   const sealed = sealOpenPgp(encrypted.ciphertext, {
     ...(hmac && { hmac }), ...(prefix !== undefined && { keepPrefix: true }), ...(settings.includeEquals && { keepPadding: true }),
   });
-  const packet = prefix !== undefined && sealed.startsWith(prefix) ? sealed.slice(prefix.length) : sealed;
   hmac?.wipe();
-  return {
-    message, encoded: encoded.encoded, digest: encoded.digest, mode: "asymmetric", packet,
-    ...(type !== undefined && { hmac: { type, text: packet.slice(-DIGESTS[type].wireLength) } }),
-    gpg: { ...listedGpg(settings), recipient, ...(signer !== undefined && { signer }), summary: -1, status: -1 },
-  };
+  return prefix !== undefined && sealed.startsWith(prefix) ? sealed.slice(prefix.length) : sealed;
 }
 
 /**

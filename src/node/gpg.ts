@@ -33,6 +33,8 @@ export interface EncryptAndSignOptions extends GpgSettings {
   readonly signer?: string;
   /** Whether the key that gpg itself takes signs, when no signer is named. */
   readonly signByDefault?: boolean;
+  /** Makes the message longer by about so many bytes, 255 at most; they are a file name, which nobody looks at (RFC 4880 §5.9). */
+  readonly paddingLength?: number;
 }
 
 /** Why there is no result. */
@@ -70,13 +72,14 @@ const PASSPHRASE_FD = "4";
  * @returns the OpenPGP message, or gpg's reason
  */
 export async function encryptAndSign(options: EncryptAndSignOptions): Promise<GpgEncrypted | GpgFailure> {
-  const { plaintext, recipient, signer } = options;
+  const { plaintext, recipient, signer, paddingLength = 0 } = options;
   if (recipient === "") return failure("no-public-key", "expected a recipient's key id or user id");
   const result = await runGpg(options, [
     "--trust-model", "always", "--no-encrypt-to", "--no-armor", "--no-throw-keyids", "--no-auto-key-locate",
     `--recipient=${recipient}`,
     ...(signer === undefined ? [] : [`--local-user=${signer}`]),
     ...(signer === undefined && !options.signByDefault ? [] : ["--sign"]),
+    ...(paddingLength === 0 ? [] : ["--compress-algo", "none", `--set-filename=${"_".repeat(paddingLength)}`]),
     "--encrypt",
   ], plaintext);
   if (result.kind !== "exited") return startFailure(options, result);

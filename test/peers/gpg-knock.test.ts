@@ -48,6 +48,8 @@ interface Use {
   readonly name: string;
   readonly stanza: Settings;
   readonly keys: readonly string[];
+  /** True when absent. */
+  readonly hasHmac?: false;
 }
 
 /** Another HMAC key for each use, so that only its stanza takes its packets. */
@@ -73,12 +75,13 @@ async function uses(t: TestContext, lab: Lab, daemon: Maker): Promise<Use[]> {
     const signer = rings.add("client", "edsigner", "ed25519");
     const keys = ["--gpg-recipient-key", "ecc@example.org", ...home, "--gpg-signer-key", "edsigner@example.org", "--gpg-no-signing-pw"];
     rows.push({ name: "with elliptic curves", stanza: { GPG_FINGERPRINT_ID: signer }, keys });
-    rows.push({ name: "with elliptic curves, not signed, a short packet", stanza: { GPG_DISABLE_SIG: "Y" }, keys: keys.slice(0, 4) });
+    rows.push({ name: "with elliptic curves, not signed: made longer", stanza: { GPG_DISABLE_SIG: "Y" }, keys: keys.slice(0, 4) });
+    rows.push({ name: "with elliptic curves, not signed, no HMAC: made longer", stanza: { GPG_DISABLE_SIG: "Y" }, keys: keys.slice(0, 4), hasHmac: false });
   }
-  return rows.map(({ name, stanza, keys }, at) => ({
+  return rows.map(({ name, stanza, keys, hasHmac = true }, at) => ({
     name,
-    stanza: { SOURCE: "ANY", HMAC_KEY_BASE64: hmacKey(at), GPG_HOME_DIR: rings.server, GPG_ALLOW_NO_PW: "Y", FW_ACCESS_TIMEOUT: 300, ...stanza },
-    keys: [...keys, "--key-base64-hmac", hmacKey(at)],
+    stanza: { SOURCE: "ANY", ...(hasHmac && { HMAC_KEY_BASE64: hmacKey(at) }), GPG_HOME_DIR: rings.server, GPG_ALLOW_NO_PW: "Y", FW_ACCESS_TIMEOUT: 300, ...stanza },
+    keys: hasHmac ? [...keys, "--key-base64-hmac", hmacKey(at)] : keys,
   }));
 }
 
