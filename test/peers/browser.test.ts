@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { utf8Bytes } from "../../src/bytes.ts";
 import { DIGESTS, type DigestType, type EncryptionMode, openPacket } from "../../src/fko.ts";
 import { HmacKey } from "../../src/hmac.ts";
+import type { WatchedChild } from "../../src/node/watched-child.ts";
 import { Browser, BROWSER_PEERS } from "../support/browser.ts";
 import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
@@ -27,13 +28,18 @@ async function letRequestsIn(lab: Lab): Promise<void> {
   await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "-m", "multiport", "--dports", `80,${PAGE_PORT},${KNOCK_PORT}`, "-j", "ACCEPT"]);
 }
 
-/** Answers each request with a file, or without one with 204. */
-async function serveFile(lab: Lab, port: number, file?: string): Promise<void> {
+/**
+ * Answers each request with a file, or without one with 204.
+ *
+ * @returns the server, which says the first line of each request
+ */
+async function serveFile(lab: Lab, port: number, file?: string): Promise<WatchedChild> {
   const respond = file === undefined
     ? "response.writeHead(204, { connection: 'close' }).end()"
     : `response.writeHead(200, { "content-type": "text/html" }).end(require("node:fs").readFileSync(${JSON.stringify(file)}))`;
-  const server = lab.start(lab.server, [process.execPath, "-e", `require("node:http").createServer((request, response) => { ${respond}; }).listen(${port}, () => console.log("listening"))`]);
+  const server = lab.start(lab.server, [process.execPath, "-e", `require("node:http").createServer((request, response) => { console.log(request.method, request.url.slice(0, 20)); ${respond}; }).listen(${port}, () => console.log("listening"))`]);
   await server.waitFor("listening");
+  return server;
 }
 
 /** Fills in what the lab's stanza wants. */
@@ -79,7 +85,7 @@ describe("the page", { concurrency: 1 }, () => {
     if (lab === undefined) return;
     await ensureBuilt();
     await letRequestsIn(lab);
-    await Promise.all([lab.serve(lab.server, 22), serveFile(lab, KNOCK_PORT)]);
+    const [server] = await Promise.all([serveFile(lab, KNOCK_PORT), lab.serve(lab.server, 22)]);
     const fwknopd = await startDaemon(lab, "C", { config: { ENABLE_SPA_OVER_HTTP: "Y", PCAP_FILTER: `tcp port ${KNOCK_PORT}` } });
     const browser = await Browser.open(lab);
     await browser.resize(720, 900);
@@ -108,6 +114,7 @@ describe("the page", { concurrency: 1 }, () => {
     await browser.click("#send");
     await fwknopd.waitFor("Added access rule to FWKNOP_INPUT", 2);
     assert.equal(fwknopd.count("Replay detected"), 0, "a fresh packet at each press");
+    assert.match(server.log, /^listening\n(GET \/[\w-]{19}\n){2}$/, "one request a press, and nothing else");
     await assertEveryKindOpens(browser);
     await assertQuiet(browser);
     assert.deepEqual(await browser.run("return [document.title, location.href.includes('?') || location.href.includes('#'), localStorage.length]"), ["Knock – fko-tool", false, 0]);
