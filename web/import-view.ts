@@ -48,6 +48,7 @@ export function startImport(form: FormView): () => void {
     if (!take(paste.value)) paste.focus();
   });
 
+  takeFragment(form, status);
   const stopScan = startScan(take, status);
   const hideCode = startCode(form);
   return () => {
@@ -55,6 +56,23 @@ export function startImport(form: FormView): () => void {
     stopScan();
     hideCode();
   };
+}
+
+/**
+ * A link behind the `#` of the page's own address fills the form in, so that a page can be handed out for one server. What
+ * stands there is kept in histories: a link with keys is not taken.
+ */
+function takeFragment(form: FormView, status: HTMLElement): void {
+  const link = location.hash.slice(1);
+  if (!/^fwknop:/i.test(link)) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  byId("import", HTMLDetailsElement).open = true;
+  const imported = importText(link);
+  if (!imported.ok) return say(status, "bad", `The link in the address is not understood: ${imported.message}`);
+  const { key, hmacKey } = imported.values;
+  if (key !== undefined || hmacKey !== undefined) return say(status, "bad", "The link in the address held keys and was not used. The browser’s history has seen them: make new ones.");
+  form.fill(imported.values);
+  say(status, "good", "Filled in from the link in the address. Look it over before you send.");
 }
 
 function startScan(take: (text: string) => boolean, status: HTMLElement): () => void {

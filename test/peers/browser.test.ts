@@ -246,6 +246,18 @@ describe("the page", { concurrency: 1 }, () => {
       await browser.reload();
     });
 
+    await t.test("fills the form in from a link behind its own address, but for one with keys", async () => {
+      await browser.go("about:blank");
+      await browser.go(`${url}#fwknop://knock.example.org:8080?ACCESS=tcp/443&FW_TIMEOUT=20`);
+      assert.match(await browser.text("#import-status"), /Filled in from the link/);
+      assert.deepEqual(await browser.run("return ['server', 'port', 'open', 'timeout'].map((id) => document.getElementById(id).value)"), ["knock.example.org", "8080", "tcp/443", "20"]);
+      await browser.go("about:blank");
+      await browser.go(`${url}#fwknop://knock.example.org?KEY=secret`);
+      assert.match(await browser.text("#import-status"), /held keys and was not used/);
+      assert.deepEqual([await browser.run("return document.getElementById('key').value + document.getElementById('server').value"), await browser.url()], ["", url]);
+      await browser.reload();
+    });
+
     await t.test("fills the form in from a pasted stanza", async () => {
       await browser.click("#import summary");
       await browser.fill("#paste", `[${SERVER.v4}]\nACCESS tcp/22\nKEY_BASE64 ${KEY_BASE64}\nHMAC_KEY_BASE64 ${HMAC_KEY_BASE64}\nUSE_HMAC Y\nVERBOSE 1\n`);
