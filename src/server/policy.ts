@@ -148,6 +148,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   const nat = natWish(stanza, message, ports, config);
   if (nat !== undefined && "reason" in nat) return refused({ ...nat, text: `${who} ${nat.text}` });
   if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping firewall manipulation.` });
+  const sourcePrefix = source.version === 4 ? stanza.GRANT_PREFIX_V4 : stanza.GRANT_PREFIX_V6;
   const granted: Granted = {
     kind: "granted",
     ...common,
@@ -156,6 +157,8 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     ...(stanza.ENABLE_OUTPUT_ACCESS === false && { withoutOutput: true }),
     ...(clientSeconds === CLOSING_SECONDS && { endsEarlier: true }),
     ...(nat !== undefined && { nat }),
+    ...(sourcePrefix !== undefined && { sourcePrefix }),
+    ...(stanza.GRANT_USES === 1 && { once: true }),
     lifetimeSeconds,
   };
   return granted;
