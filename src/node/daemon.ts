@@ -54,12 +54,23 @@ const SETTLE_MS = 1500;
 /** Variables that are obeyed at the next start only. */
 const START_VARIABLES = ["FWKNOP_RUN_DIR", "FWKNOP_PID_FILE", "DIGEST_FILE", "ENABLE_DIGEST_PERSISTENCE", "SYSLOG_IDENTITY", "SYSLOG_FACILITY"] as const satisfies readonly (keyof DaemonConfig)[];
 
+/** Packets could not be heard from the start. The message is one line for the user. */
+export class ListenError extends Error {
+  readonly code: string = "LISTEN";
+
+  /** @param message what was tried and what came of it */
+  constructor(message: string) {
+    super(message);
+    this.name = "ListenError";
+  }
+}
+
 /**
  * Runs the daemon until a signal, the end of what is read, or the packet limit.
  *
  * @param setup options and configuration
  * @returns the exit status
- * @throws {FileError | FirewallError | AppendError} when something does not work that must before packets are heard;
+ * @throws {FileError | FirewallError | AppendError | ListenError} when something does not work that must before packets are heard;
  * the message is one line for the user
  */
 export async function runDaemon(setup: DaemonSetup): Promise<number> {
@@ -111,6 +122,11 @@ class Daemon {
     this.#listening?.end();
   }
 
+  /** Whether everything has been heard once. */
+  get #isReady(): boolean {
+    return this.#reloads !== undefined;
+  }
+
   /** HUP: what comes while files are read leads to one more reading. */
   reload(): void {
     const isUnderWay = this.#reloadAsked;
@@ -135,6 +151,7 @@ class Daemon {
     await store?.close();
     await this.#mailer.stop();
     this.#log.info("Shutting Down fwknopd.");
+    if (end.kind === "failed" && !this.#isReady) throw new ListenError(end.text);
     return end.kind === "failed" ? 1 : 0;
   }
 
@@ -201,7 +218,7 @@ class Daemon {
     const refused = Object.entries(this.#counts.refused).filter(([, count]) => count > 0);
     const unread = refused.map(([reason, count]) => `${count} ${reason}`).join(", ");
     this.#log.debug(`${this.#counts.frames} frames were captured${unread === "" ? "" : `; not read as packets: ${unread}`}`);
-    if (end.kind === "failed") this.#log.error(end.text);
+    if (end.kind === "failed" && this.#isReady) this.#log.error(end.text);
     this.#log.info("Gracefully leaving the fwknopd event loop.");
     if (this.#stopReason !== undefined) this.#log.warning(this.#stopReason);
   }

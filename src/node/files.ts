@@ -229,7 +229,7 @@ export function ensurePrivateFolder(path: string, kind: string): PrivateFolder {
   const created = stats === undefined;
   if (stats === undefined) {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolders(path);
     } catch (cause) {
       // EEXIST: a dangling link, or a file that somebody made just now.
       if (codeOf(cause) !== "EEXIST") throw fileError(`Unable to create ${kind}: ${path}`, path, cause);
@@ -240,6 +240,13 @@ export function ensurePrivateFolder(path: string, kind: string): PrivateFolder {
     throw new FileError(`Specified ${kind}: ${path} is NOT a directory`, "NOT_A_FOLDER", path);
   }
   return { created, problems: created ? [] : judgeFolder(path, stats) };
+}
+
+/** Makes a folder and those above it. Not by `recursive`: Node 20 tries for ever where mkdir says ENOENT, as /proc does. */
+function makeFolders(path: string): void {
+  const parent = dirname(path);
+  if (parent !== path && statSync(parent, { throwIfNoEntry: false }) === undefined) makeFolders(parent);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** A folder that others can write to lets them replace what is in it, unless it is sticky. */

@@ -132,13 +132,21 @@ export class Firewall {
    */
   async start(): Promise<void> {
     this.#alarm = this.#clock.alarm(() => this.#wake());
-    await this.#enqueue(async () => {
-      const found = await this.#perform(this.#options.backend.prepare({ fresh: this.#options.clearAtStart }));
-      this.#sweptAtMs = this.#clock.read().monotonicMs;
-      this.#adopt(found);
-      this.#planUpkeep();
-      await this.#closeDue();
-    });
+    try {
+      await this.#enqueue(async () => {
+        const found = await this.#perform(this.#options.backend.prepare({ fresh: this.#options.clearAtStart }));
+        this.#sweptAtMs = this.#clock.read().monotonicMs;
+        this.#adopt(found);
+        this.#planUpkeep();
+        await this.#closeDue();
+      });
+    } catch (error) {
+      this.#stopped = true;
+      this.#alarm.close();
+      // Half of a ground is worse than none. That this may fail as well is no news.
+      if (this.#options.clearAtStop) await this.#enqueue(() => this.#perform(this.#options.backend.clear())).catch(() => {});
+      throw error;
+    }
   }
 
   /**

@@ -14,7 +14,7 @@ import { FirewallError } from "../firewall/backend.ts";
 import { FkoError } from "../fko-error.ts";
 import { AppendError } from "./append-file.ts";
 import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.ts";
-import { runDaemon } from "./daemon.ts";
+import { ListenError, runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
 import { loadAccess, type LoadedConfig, loadDaemonConfig } from "./load-config.ts";
@@ -44,7 +44,7 @@ class ServerError extends Error {
 }
 
 /** The world's failures that are told in one line. */
-const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError] as const;
+const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError, ListenError] as const;
 
 /**
  * Runs the server program.
@@ -80,7 +80,7 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
   const all = [...problems, ...tellProblems(access.problems, options, say)];
   if (options.check) {
     const errors = all.filter(({ severity }) => severity === "error").length;
-    print(errors === 0 ? `${access.stanzas.length} stanzas, no errors\n` : `${errors} errors\n`);
+    print(errors === 0 ? `No errors; stanzas: ${access.stanzas.length}\n` : `Errors: ${errors}\n`);
     return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
   }
   if (options.dumpConfig) {

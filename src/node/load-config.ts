@@ -142,7 +142,15 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
   const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };
   const parsed = parseAccessConfig(root, host, { config, dialect, now });
   wipe(...read); // they hold keys; the stanzas have their own copies
-  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems] };
+  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(parsed.stanzas)] };
+}
+
+/** Programs that packets would be the first to miss. */
+function missingPrograms(stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
+  const withoutGpg = stanzas.filter(({ ENABLE_GPG, GPG_EXE }) => ENABLE_GPG && findProgram(GPG_EXE) === undefined);
+  return withoutGpg.map(({ number, file, line, GPG_EXE }) => ({
+    severity: "warning", file, line, column: 1, message: `(stanza #${number}) GnuPG is missing: there is no program ${GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`,
+  }));
 }
 
 /** Paths that options name must be what they say, not a link to something else. */

@@ -1,0 +1,212 @@
+/** Starting, asking after and ending our daemon as an administrator does, and all that can be in its way. */
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import type { RunResult } from "../../src/node/run.ts";
+import { run } from "../../src/node/run.ts";
+import { ensureBuilt, shipped } from "../support/dist.ts";
+import { FAULTS } from "../support/fake-iptables.ts";
+import { CLIENT, type Lab, openLab } from "../support/lab.ts";
+import { DAEMON_PEERS, type DaemonOptions, PLAIN_STANZA, sendPayloads, startDaemon, writeDaemonFiles } from "../support/peers.ts";
+import { captureOf, makePacket } from "../support/spa.ts";
+
+/** Runs our server program on the lab's server to its end. */
+async function fwknopd(lab: Lab, args: readonly string[], options: { input?: Uint8Array } = {}): Promise<RunResult> {
+  await ensureBuilt();
+  return run(lab.server.argv(shipped("fwknopd", ...args)), { timeoutMs: 15_000, env: { HOME: lab.folder }, ...options });
+}
+
+/** The arguments of a daemon in the background. */
+function backgroundFiles(lab: Lab, options: DaemonOptions = {}): string[] {
+  return writeDaemonFiles(lab, options).slice(1);
+}
+
+function told({ status, stdout, stderr }: RunResult): readonly [number | undefined, string, string] {
+  return [status, stdout, stderr];
+}
+
+const chains = async (lab: Lab): Promise<boolean> => /FWKNOP/.test((await lab.server.run(["iptables", "-S"])).stdout);
+
+describe("start and end", { concurrency: 2 }, () => {
+  test("fwknopd goes into the background, is found, told to read again and ended, with C's words and statuses", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const files = backgroundFiles(lab, { stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }] });
+    const pidFile = lab.path("fwknopd.run/fwknopd.pid");
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-S"])), [1, "No running fwknopd detected.\n", ""]);
+    assert(!existsSync(pidFile), "-S writes nothing");
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-K"])), [1, "", "No running fwknopd detected.\n"]);
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-R"])), [1, "No running fwknopd detected.\n", ""]);
+
+    assert.deepEqual(told(await fwknopd(lab, files)), [0, "", ""], "it is ready when the command returns");
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    assert(lab.server.pids().includes(pid));
+    await sendPayloads(lab, [makePacket()]);
+    for (let turn = 0; (await lab.rules("FWKNOP_INPUT")).length === 0; turn++) assert(turn < 100, "nothing was opened");
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-S"])), [0, `Detected fwknopd is running (pid=${pid}).\n`, ""]);
+    for (const again of [files, ["-f", ...files]]) {
+      const { status, stderr } = await fwknopd(lab, again);
+      assert.equal(status, 1);
+      assert.match(stderr, new RegExp(`\\[\\*\\] An instance of fwknopd is already running: \\(PID=${pid}\\)\\.`));
+    }
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-R"])), [0, `Sent restart signal to fwknopd (pid=${pid})\n`, ""]);
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-S"])), [0, `Detected fwknopd is running (pid=${pid}).\n`, ""], "after a HUP, too");
+    assert.equal((await lab.rules("FWKNOP_INPUT")).length, 1);
+
+    const listed = await fwknopd(lab, [...files, "--fw-list"]);
+    assert.match(listed.stdout, /^Chain FWKNOP_INPUT \(1 references\)$/m);
+    assert.match(listed.stdout, /^1\s+ACCEPT\s+.*10\.77\.0\.2\s.*dpt:22 \/\* _exp_\d+ \*\//m);
+    assert.doesNotMatch(listed.stdout, /^Chain INPUT/m);
+    assert.match((await fwknopd(lab, [...files, "--fw-list-all"])).stdout, /^Chain INPUT[\s\S]*^Chain FWKNOP_INPUT/m);
+    assert.match((await fwknopd(lab, [...files, "--fw-del-ip", "10.77.0.9"])).stdout, /No rule lets 10\.77\.0\.9 in/);
+    assert.match((await fwknopd(lab, [...files, "--fw-del-ip", CLIENT.v4])).stdout, /Removed from FWKNOP_INPUT: .*10\.77\.0\.2/);
+    assert.deepEqual(await lab.rules("FWKNOP_INPUT"), []);
+    assert.equal((await fwknopd(lab, [...files, "--fw-flush"])).status, 0);
+    assert(!(await chains(lab)));
+    await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/23` })]);
+    for (let turn = 0; !(await lab.rules("FWKNOP_INPUT")).join().includes("dport 23"); turn++) assert(turn < 100, "the daemon did not put its chain back");
+
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-K"])), [0, `Killed fwknopd (pid=${pid}) via SIGTERM\n`, ""]);
+    assert(!lab.server.pids().includes(pid));
+    assert(!(await chains(lab)));
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-S"])), [1, "No running fwknopd detected.\n", ""]);
+  });
+
+  test("fwknopd -S, -K and -R leave a stranger alone whose pid is in a stale file", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const files = backgroundFiles(lab);
+    const stranger = lab.start(lab.server, ["sleep", "1000"]);
+    writeFileSync(lab.path("fwknopd.run/fwknopd.pid"), `${stranger.pid}\n`, { mode: 0o600 });
+    assert.equal((await fwknopd(lab, [...files, "-S"])).status, 1);
+    assert.deepEqual(told(await fwknopd(lab, [...files, "-K"])), [1, "", "No running fwknopd detected.\n"]);
+    assert.equal((await fwknopd(lab, [...files, "-R"])).status, 1);
+    assert(lab.server.pids().includes(stranger.pid));
+  });
+
+  test("fwknopd says on standard error what is in its way, ends with status 1, and leaves nothing behind", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const failing = (name: string, { status, said }: { status: number; said: (name: string) => string }): string => {
+      const path = lab.write(name, `#!/bin/bash\nprintf '%s' ${JSON.stringify(said("iptables"))} >&2\nexit ${status}\n`);
+      chmodSync(path, 0o755);
+      return path;
+    };
+    const config = (settings: Record<string, string>): DaemonOptions => ({ config: settings });
+    const rows: readonly (readonly [what: string, DaemonOptions, args: readonly string[], says: RegExp])[] = [
+      ["no such firewall program", config({ FIREWALL_EXE: "/nonexistent/iptables" }), [], /\/nonexistent\/iptables/],
+      ["a firewall whose lock is held", config({ FIREWALL_EXE: failing("locked", FAULTS.locked) }), [], /holding the xtables lock/],
+      ["a firewall that we may not use", config({ FIREWALL_EXE: failing("denied", FAULTS.denied) }), [], /Permission denied/],
+      ["no run directory", config({ FWKNOP_RUN_DIR: "/proc/none/fwknop" }), [], /Run directory.*\/proc\/none/],
+      ["a run directory that is a file", config({ FWKNOP_RUN_DIR: lab.write("file", "") }), [], /[Rr]un directory|is not a directory/],
+      ["a relative run directory", config({ FWKNOP_RUN_DIR: "run" }), [], /'run' is not absolute/],
+      ["no such interface", config({ PCAP_INTF: "nowhere0" }), [], /pcap_open_live\(\) error: .*nowhere0/],
+      ["a filter that is none", config({ PCAP_FILTER: "udp purt 1" }), [], /Error compiling pcap filter/],
+      ["a replay cache that is a folder", config({ DIGEST_FILE: lab.folder }), [], /not a regular file|digest/i],
+      ["an access file that is missing", {}, ["-a", lab.path("missing")], /Invalid access\.conf file path/],
+      ["an access file with no stanza", { stanzas: [] }, [], /Could not find valid SOURCE stanza/],
+      ["an access file with a mistake", { stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/x" }] }, [], /access\.conf:\d+:\d+: /],
+      ["a configuration that is missing", {}, ["-c", lab.path("missing")], /Could not open config file|was not found/],
+      ["an access folder that is missing", {}, ["--access-folder", lab.path("missing")], /Invalid access folder directory/],
+      ["a capture file that is missing", {}, ["--pcap-file", lab.path("missing")], /missing/],
+      ["two commands", {}, ["-S", "-K"], /mutually exclusive/],
+      ["an option that is none", {}, ["--nonsense"], /--nonsense/],
+    ];
+    for (const [what, options, args, says] of rows) {
+      for (const mode of [[], ["-f"]]) {
+        const result = await fwknopd(lab, [...mode, ...backgroundFiles(lab, options), ...args]);
+        assert.equal(result.status, 1, `${what}: ${result.stdout}${result.stderr}`);
+        assert.match(result.stderr, says, what);
+        assert.doesNotMatch(result.stderr, /^ +at /m, `${what}: no stack trace`);
+        assert(!(await chains(lab)), what);
+        if (mode.length === 0) assert.deepEqual(lab.server.pids(), [], `${what}: nobody is left`);
+      }
+    }
+  });
+
+  test("fwknopd refuses key files that others can write to, and warns of those that others can read", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const files = backgroundFiles(lab);
+    chmodSync(lab.path("fwknopd.access.conf"), 0o622);
+    const refused = await fwknopd(lab, [...files, "--exit-parse-config"]);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /permissions should only be user read\/write[\s\S]*--insecure-permissions overrides/);
+    assert.equal((await fwknopd(lab, [...files, "--exit-parse-config", "--insecure-permissions"])).status, 0);
+    chmodSync(lab.path("fwknopd.access.conf"), 0o644);
+    const warned = await fwknopd(lab, [...files, "--exit-parse-config"]);
+    assert.equal(warned.status, 0);
+    assert.match(warned.stderr, /permissions should only be user read\/write/);
+  });
+});
+
+describe("commands that are done and over", { concurrency: 2 }, () => {
+  test("fwknopd -D, --check, --exit-parse-config and --exit-parse-digest-cache look and start nothing", async (t) => {
+    const lab = await openLab(t);
+    if (lab === undefined) return;
+    const files = backgroundFiles(lab, { config: { PCAP_FILTER: "udp port 1234" } });
+    const dumped = await fwknopd(lab, [...files, "-D"]);
+    assert.equal(dumped.status, 0);
+    assert.match(dumped.stdout, /PCAP_FILTER\s+= +'udp port 1234'|FILTER.*1234/);
+    assert.doesNotMatch(dumped.stdout, /c2l4dGVlbiBieXRlcyBvZiBrZXkgYW5kIHNvbWUgbW8|sixteen bytes/, "no key is printed");
+    const parsed = await fwknopd(lab, [...files, "--exit-parse-config"]);
+    assert.deepEqual([parsed.status, /Configs parsed, exiting\./.test(parsed.stderr)], [0, true]);
+    assert.deepEqual(told(await fwknopd(lab, [...backgroundFiles(lab, { stanzas: [{ ...PLAIN_STANZA, REQUIRE_SOURCE_ADDRESS: "Y" }] }), "--check"])), [0, "No errors; stanzas: 1\n", ""]);
+
+    mkdirSync(lab.path("fwknopd.run"), { recursive: true });
+    const cache = lab.path("fwknopd.run/digest.cache");
+    writeFileSync(cache, "# a comment\nnonsense\nKLrZcUAUIUfU7UBemXi2/yMnVCBzYFVaxfALxhrESQY 17 127.0.0.1 35575 127.0.0.1 62201 1795344190\n127.0.0.1 36wD3+KXKLrZcUAUIUfU7UBemXi2yMnVCBzYFVaxfAL [Sun Nov 22 10:47:59 2026]\n", { mode: 0o600 });
+    const read = await fwknopd(lab, [...files, "--exit-parse-digest-cache"]);
+    assert.equal(read.status, 0);
+    assert.match(read.stderr, /invalid digest file entry in .*digest\.cache at line 2[\s\S]*Digest cache parsed, exiting\./);
+    assert(!(await chains(lab)));
+
+    const { status, stdout, stderr } = await fwknopd(lab, [...backgroundFiles(lab, { config: { PCAP_DISPATCH_COUNT: "0", PCAP_FILTR: "x" }, stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/22-x" }] }), "--check"]);
+    assert.equal(status, 78, stdout + stderr);
+    assert.match(stderr, /fwknopd\.conf:\d+:\d+: .*PCAP_DISPATCH_COUNT.* not in the range 1-8388608/);
+    assert.match(stderr, /PCAP_FILTR.*did you mean '?PCAP_FILTER/);
+    assert.match(stderr, /access\.conf:\d+:\d+: /);
+    assert.match((await fwknopd(lab, [...backgroundFiles(lab, { stanzas: [{ ...PLAIN_STANZA, GPG_ALLOW_NO_PW: "Y", GPG_FINGERPRINT_ID: "A".repeat(40), GPG_EXE: "/nonexistent/gpg" }] }), "--check"])).stderr, /GnuPG is missing: .*\/nonexistent\/gpg/);
+  });
+
+  test("fwknopd -C ends after so many packets, -t changes nothing, --rotate-digest-cache begins anew", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const packet = makePacket();
+    const limited = await startDaemon(lab, "ours", { args: ["-C", "2"] });
+    await sendPayloads(lab, ["x", packet, "y"]);
+    assert.deepEqual(await limited.exit, { status: 0, signal: null });
+    assert.match(limited.log, /Incoming packet count limit of 2 reached[\s\S]*Gracefully leaving the fwknopd event loop\.\n[\s\S]*Shutting Down fwknopd\./);
+    assert.equal(limited.count("Granted"), 1, "what it had heard");
+
+    const capture = lab.write("capture", captureOf([packet, makePacket({ message: `${CLIENT.v4},tcp/23` })]));
+    const files = writeDaemonFiles(lab);
+    const tested = await fwknopd(lab, [...files, "-t", "--pcap-file", capture]);
+    assert.equal(tested.status, 0);
+    assert.match(tested.stderr, /Replay detected/);
+    assert.equal(tested.stderr.split("--test mode enabled, skipping firewall manipulation.").length - 1, 1);
+    assert.equal(readFileSync(lab.path("fwknopd.run/digest.cache"), "utf8").trim().split("\n").length, 2, "nothing was remembered");
+
+    const rotated = await fwknopd(lab, [...files, "--rotate-digest-cache", "--pcap-file", capture]);
+    assert.equal(rotated.status, 0, rotated.stderr);
+    assert.match(rotated.stderr, /Rotating digest cache file\./);
+    assert.equal(rotated.stderr.split("Granted").length - 1, 2);
+    assert.equal(readFileSync(lab.path("fwknopd.run/digest.cache-old"), "utf8").trim().split("\n").length, 2);
+    assert.match(rotated.stderr, /Gracefully leaving the fwknopd event loop\.[\s\S]*Shutting Down fwknopd\./, "a capture file ends");
+  });
+
+  test("fwknopd --log-format json says each line as an object", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const capture = lab.write("capture", captureOf([makePacket(), makePacket({ timestamp: 1 })]));
+    const { status, stderr } = await fwknopd(lab, [...writeDaemonFiles(lab, { config: { ENABLE_SPA_PACKET_AGING: "Y" } }), "--log-format", "json", "--pcap-file", capture]);
+    assert.equal(status, 0, stderr);
+    const records = stderr.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+    const granted = records.find(({ verdict }) => verdict === "granted")!;
+    assert.deepEqual([granted["source"], granted["stanza"], granted["user"], granted["address"], granted["ports"]], [CLIENT.v4, 1, "tester", CLIENT.v4, "tcp/22"]);
+    assert.match(String(granted["rule"]), /^FWKNOP_INPUT .*--dport 22 .*_exp_\d+/);
+    const refused = records.find(({ verdict }) => verdict === "refused")!;
+    assert.deepEqual([refused["reason"], refused["user"], Number(refused["skew"]) < -1e9], ["age", "tester", true]);
+    assert(records.every(({ time, level, message }) => !Number.isNaN(Date.parse(String(time))) && typeof level === "string" && typeof message === "string"));
+  });
+});
