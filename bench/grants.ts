@@ -1,5 +1,5 @@
 /**
- * What grants cost with the real iptables, in a network of its own. See README.md.
+ * What grants cost with the real iptables and the real nftables, in a network of its own. See README.md.
  *
  *     node --import tsx bench/grants.ts
  *
@@ -8,8 +8,10 @@
 
 import { performance } from "node:perf_hooks";
 
+import type { FirewallBackend } from "../src/firewall/backend.ts";
 import type { Grant } from "../src/firewall/grant.ts";
 import { createIptables, DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
+import { createNftables } from "../src/firewall/nftables.ts";
 import { ipFromBytes } from "../src/ip.ts";
 import { Firewall, type FirewallLog } from "../src/node/firewall.ts";
 import { NamespaceHost } from "../src/node/namespaces.ts";
@@ -26,15 +28,51 @@ function grant(number: number, expiresAt: number): Grant {
   return { source: ipFromBytes(Uint8Array.of(10, number >> 16, number >> 8, number)), ports: [{ protocol: "tcp", port: 22 }], expiresAt };
 }
 
+/** A firewall to be measured. */
+interface Engine {
+  readonly name: string;
+  backend(host: NamespaceHost): FirewallBackend;
+  /** The command that does one grant, for comparison. */
+  single(address: string, end: number): readonly [string, ...string[]];
+}
+
+const IPTABLES: Engine = {
+  name: "iptables",
+  backend: (host) => createIptables({
+    program: host.argv(["iptables"]), chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true,
+  }),
+  single: (address, end) => [
+    "iptables", "-w", "5", "-t", "filter", "-A", "FWKNOP_INPUT", "-p", "6", "-s", address, "--dport", "22", "-m", "comment", "--comment", `_exp_${end}`, "-j", "ACCEPT",
+  ],
+};
+
+const NFTABLES: Engine = {
+  name: "nftables",
+  backend: (host) => createNftables({
+    program: host.argv(["nft"]), mode: "inject", table: { family: "inet", name: "filter" }, inputChain: "input", outputChain: "output", forwardChain: "forward",
+    guarded: [], mark: 1, destinations: false, output: false, nat: false, sourceNat: false, prefixes: [], once: false,
+  }, () => Date.now() / 1000),
+  single: (address, end) => [
+    "nft", "add", "element", "inet", "filter", "fwknop_g4", `{ ${address} . tcp . 22 timeout 3600s comment "_exp_${end}" }`,
+  ],
+};
+
+const RULES = `table inet filter {
+  chain input {
+    type filter hook input priority 0; policy drop;
+    ct state established,related accept
+  }
+}
+`;
+
 /** A firewall in a host of its own, and a count of the programs that it starts. */
-async function openFirewall(log: FirewallLog = silent): Promise<{ firewall: Firewall; host: NamespaceHost; started: () => number }> {
+async function openFirewall(engine: Engine, log: FirewallLog = silent): Promise<{ firewall: Firewall; host: NamespaceHost; started: () => number }> {
   const host = await NamespaceHost.open("bench");
   let started = 0;
+  const backend = engine.backend(host);
+  if (engine === NFTABLES) await host.run(["nft", "-f", "-"], { input: RULES });
   const firewall = new Firewall({
-    backend: createIptables({
-      program: host.argv(["iptables"]), chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true,
-    }),
-    log, clearAtStart: true, clearAtStop: true, sweepSeconds: 300,
+    backend, log, clearAtStart: true, clearAtStop: true, sweepSeconds: backend.endsByItself ? 0 : 300,
     run: (argv, options) => {
       started++;
       return run(argv, options);
@@ -55,27 +93,27 @@ async function measure(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** A thousand grants at once against a thousand commands. */
-async function compareBatch(): Promise<void> {
-  const { firewall, host } = await openFirewall();
+async function compareBatch(engine: Engine): Promise<void> {
+  const { firewall, host } = await openFirewall(engine);
   const far = Math.floor(Date.now() / 1000) + 3600;
   const batch = await measure(() => Promise.all(Array.from({ length: GRANTS }, (_, at) => firewall.open(grant(at + 1, far)))));
   const single = 100;
   const commands = await measure(async () => {
     for (let at = 1; at <= single; at++) {
-      await host.run(["iptables", "-w", "5", "-t", "filter", "-A", "FWKNOP_INPUT", "-p", "6", "-s", `10.200.0.${at}`, "--dport", "22", "-m", "comment", "--comment", `_exp_${far}`, "-j", "ACCEPT"]);
+      await host.run(engine.single(`10.200.0.${at}`, far));
     }
   });
-  console.log(`${GRANTS} grants at once, one -A command for each = 1: ${(batch / (commands * GRANTS / single)).toFixed(3)}`);
+  console.log(`${engine.name}: ${GRANTS} grants at once, one command for each = 1: ${(batch / (commands * GRANTS / single)).toFixed(3)}`);
   await firewall.stop();
   await host.close();
 }
 
 /** One more grant beside many. */
-async function compareSizes(): Promise<void> {
+async function compareSizes(engine: Engine): Promise<void> {
   const costs: number[] = [];
   const programs: number[] = [];
   for (const live of LIVE) {
-    const { firewall, host, started } = await openFirewall();
+    const { firewall, host, started } = await openFirewall(engine);
     const far = Math.floor(Date.now() / 1000) + 3600;
     for (let first = 0; first < live; first += 5000) {
       await Promise.all(Array.from({ length: Math.min(5000, live - first) }, (_, at) => firewall.open(grant(first + at + 1, far))));
@@ -89,14 +127,14 @@ async function compareSizes(): Promise<void> {
     await host.close();
   }
   for (const [at, live] of LIVE.entries()) {
-    console.log(`one grant beside ${live}, beside none = 1: ${(costs[at]! / costs[0]!).toFixed(2)} (${programs[at]} programs)`);
+    console.log(`${engine.name}: one grant beside ${live}, beside none = 1: ${(costs[at]! / costs[0]!).toFixed(2)} (${programs[at]} programs)`);
   }
 }
 
 /** A thousand knocks in a row, each closed how long after its time; then an idle firewall. */
-async function watchEnds(): Promise<void> {
+async function watchEnds(engine: Engine): Promise<void> {
   const late: number[] = [];
-  const { firewall, host, started } = await openFirewall({
+  const { firewall, host, started } = await openFirewall(engine, {
     ...silent,
     info: (message) => {
       const end = /^Removed rule .* expire time of (\d+)$/.exec(message)?.[1];
@@ -111,17 +149,19 @@ async function watchEnds(): Promise<void> {
   }
   await Promise.all(opened);
   while (late.length < GRANTS) await new Promise((resolve) => setTimeout(resolve, 50));
-  console.log(`${GRANTS} knocks in a row: closed ${Math.min(...late)} to ${Math.max(...late)} ms after their time, median ${median(late)}; `
+  console.log(`${engine.name}: ${GRANTS} knocks in a row: closed ${Math.min(...late)} to ${Math.max(...late)} ms after their time, median ${median(late)}; `
     + `${((started() - before) / GRANTS).toFixed(2)} programs for each`);
 
   await firewall.open(grant(1, Math.floor(Date.now() / 1000) + 60));
   const idle = started();
   await new Promise((resolve) => setTimeout(resolve, 5000));
-  console.log(`5 s idle with a live grant: ${started() - idle} programs`);
+  console.log(`${engine.name}: 5 s idle with a live grant: ${started() - idle} programs`);
   await firewall.stop();
   await host.close();
 }
 
-await compareBatch();
-await compareSizes();
-await watchEnds();
+for (const engine of [IPTABLES, NFTABLES]) {
+  await compareBatch(engine);
+  await compareSizes(engine);
+  await watchEnds(engine);
+}
