@@ -36,8 +36,8 @@ export interface WebServer {
 
 /** @returns the folder of the page that belongs to this program */
 export function webFolder(): string {
-  // In dist/ it lies beside the program, in the sources where it is built to.
-  return typeof __dirname === "string" ? join(__dirname, "web") : fileURLToPath(new URL("../../dist/web", import.meta.url));
+  // In dist/, whose files have no import.meta, it lies beside the program; for the sources it is where they are built to.
+  return import.meta.url === undefined ? join(__dirname, "web") : fileURLToPath(new URL("../../dist/web", import.meta.url));
 }
 
 /**
