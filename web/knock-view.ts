@@ -60,6 +60,7 @@ export class KnockView {
       return;
     }
     this.#form.showErrors(new Map());
+    const focused = document.activeElement;
     for (const button of this.#buttons) button.disabled = true;
     try {
       const { knock } = read;
@@ -73,6 +74,8 @@ export class KnockView {
       read.knock.keys.key.fill(0);
       read.knock.keys.hmac?.key.fill(0);
       for (const button of this.#buttons) button.disabled = false;
+      // A button that is disabled loses the focus, and its person the place.
+      if (document.activeElement === document.body && focused instanceof HTMLElement) focused.focus();
     }
   }
 

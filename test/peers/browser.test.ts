@@ -359,6 +359,10 @@ describe("the page", { concurrency: 1 }, () => {
       await browser.press(..."secret", ENTER);
       assert.match(await browser.text("#status"), /Nothing was sent: one field/);
       assert.equal(await browser.run("return document.activeElement.id"), "hmacKey");
+      await browser.press(..."other", TAB, TAB, TAB, TAB, TAB, ENTER);
+      await browser.waitForText("#status", /packet is below/);
+      await browser.runAsync("await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+      assert.equal(await browser.run("return document.activeElement.id"), "make", "the place is kept");
     });
 
     for (const scheme of ["light", "dark"]) {
