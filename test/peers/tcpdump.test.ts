@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { CaptureEvent, CaptureOptions } from "../../src/node/capture.ts";
 import type { NamespaceHost } from "../../src/node/namespaces.ts";
@@ -145,7 +146,11 @@ describe("tcpdump", { concurrency: 2 }, () => {
     await lab.client.run(["ip", "link", "set", "eth0", "up"]);
     await runner.waitFor("is up", 2);
     await until(() => starts(runner).length >= 2 && identifyProcess(starts(runner).at(-1)!.pid) !== undefined);
-    await send(lab.client, SERVER.v4, "on the new device");
+    // The first packets over a new cable may be lost: the carrier comes when it comes, and tcpdump may just be changing over.
+    for (let tries = 0; tries < 40 && !runner.log.includes(hex("on the new device")); tries++) {
+      await send(lab.client, SERVER.v4, "on the new device");
+      await sleep(100);
+    }
     await runner.waitFor(hex("on the new device"));
     await close(runner);
   });
