@@ -46,6 +46,18 @@ const BAD: Readonly<Partial<Record<DaemonVariableName, readonly (readonly [text:
   TRUSTED_PROXIES: [["ANY", /must name each/], ["10.0.0.1, !10.0.0.2", /must name each/], ["proxy.example", /Fatal invalid TRUSTED_PROXIES/]],
   AUTH_MODE: [["KNOCK", /none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET/], ["x", /AUTH_MODE value 'x'/]],
   FIREWALL_TYPE: [["ebtables", /FIREWALL_TYPE value 'ebtables' is none of/]],
+  IPFW_START_RULE_NUM: numbers("IPFW_START_RULE_NUM", 1, 65534),
+  IPFW_MAX_RULES: numbers("IPFW_MAX_RULES", 1, 65535),
+  IPFW_ACTIVE_SET_NUM: numbers("IPFW_ACTIVE_SET_NUM", 1, 30),
+  IPFW_EXPIRE_SET_NUM: numbers("IPFW_EXPIRE_SET_NUM", 1, 30),
+  IPFW_EXPIRE_PURGE_INTERVAL: numbers("IPFW_EXPIRE_PURGE_INTERVAL", 1, 131071),
+  IPFW_RULE_NUM: numbers("IPFW_RULE_NUM", 1, 65534),
+  IPFW_SET_NUM: numbers("IPFW_SET_NUM", 1, 30),
+  IPFW_DYNAMIC_INTERVAL: numbers("IPFW_DYNAMIC_INTERVAL", 1, 131071),
+  PF_ANCHOR_NAME: [["-F", /PF_ANCHOR_NAME value '-F' is no name of an anchor/], ["a b", /no name/], ["x".repeat(64), /no name/]],
+  PF_EXPIRE_INTERVAL: numbers("PF_EXPIRE_INTERVAL", 1, 131071),
+  PF_TABLE: [["-T", /PF_TABLE value '-T' is no name of a table/], ["a/b", /no name/]],
+  FIREWD_ZONE: [["a b", /FIREWD_ZONE value 'a b' is no name of a zone/], ["-x", /no name/]],
   NFT_MODE: [["accept", /NFT_MODE value 'accept' is none of inject, guard, mark/]],
   NFT_TABLE: [["filter", /is not inet, ip or ip6 and the name of a table/], ["arp filter", /is not inet/], ["inet a b", /is not inet/], ["inet a{", /is not inet/]],
   ...Object.fromEntries(["INPUT", "OUTPUT", "FORWARD"].map((role) => [`NFT_${role}_CHAIN`, [["in put", /is no name in nftables/], ["in{", /is no name/], ["1", /is no name/]] as const])),
@@ -84,6 +96,9 @@ const GOOD: Readonly<Partial<Record<DaemonVariableName, readonly [string, string
   TRUSTED_PROXIES: ["10.0.0.1", "10.0.0.0/24"],
   AUTH_MODE: ["FILE_PCAP", "SOCKET"],
   FIREWALL_TYPE: ["print", "iptables"],
+  PF_ANCHOR_NAME: ["spa", "spa/guests"],
+  PF_TABLE: ["guests", "spa.guests"],
+  FIREWD_ZONE: ["public", "dmz"],
   NFT_MODE: ["guard", "mark"],
   NFT_TABLE: ["ip own", "inet host"],
   NFT_INPUT_CHAIN: ["IN", "to_us"],
@@ -114,7 +129,7 @@ describe("parseDaemonConfig()", () => {
     assert.equal(config.DIGEST_FILE, "/run/fwknop/digest.cache");
     assert.deepEqual(config.PCAP_INTF, ["eth0"]);
     assert.deepEqual(config.IPT_INPUT_ACCESS, { target: "ACCEPT", table: "filter", from: "INPUT", position: 1, chain: "FWKNOP_INPUT" });
-    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "NFT_GUARD_PORTS", "NFT_SET", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
+    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "NFT_GUARD_PORTS", "NFT_SET", "PF_TABLE", "FIREWD_ZONE", "IPFW_RULE_NUM", "IPFW_SET_NUM", "IPFW_DYNAMIC_INTERVAL", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
     assert.deepEqual(ROWS.map(([name]) => name).filter((name) => config[name] === undefined), optional);
     assert.equal(texts.VERBOSE, undefined);
   });
@@ -161,7 +176,8 @@ describe("parseDaemonConfig()", () => {
         assert.deepEqual(more, []);
         assert.match(problem!, new RegExp(`^warning f:1:1: Ignoring unknown configuration parameter: '${misspelt}'`));
         assert.deepEqual(parsed.config, parse("").config);
-        if (name.length > 7) assert.match(problem!, new RegExp(`, did you mean ${name}\\?$`));
+        // FLUSH_IPF_AT_INIT is as near to one name as to the other.
+        if (name.length > 7) assert.match(problem!, new RegExp(`, did you mean ${name.replace("FLUSH_IPFW", "FLUSH_IP(FW|T)")}\\?$`));
       }
     });
   }

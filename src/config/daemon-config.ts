@@ -131,11 +131,34 @@ export interface DaemonConfig {
   readonly CONNTRACK_ON_EXPIRE: "keep" | "kill";
   readonly CONNTRACK_EXE: string;
 
+  // Of the other builds of fwknop 2.x, and beside them.
+  readonly IPFW_START_RULE_NUM: number;
+  readonly IPFW_MAX_RULES: number;
+  readonly IPFW_ACTIVE_SET_NUM: number;
+  readonly IPFW_EXPIRE_SET_NUM: number;
+  /** Seconds. */
+  readonly IPFW_EXPIRE_PURGE_INTERVAL: number;
+  readonly IPFW_ADD_CHECK_STATE: boolean;
+  readonly PF_ANCHOR_NAME: string;
+  /** Seconds. */
+  readonly PF_EXPIRE_INTERVAL: number;
+  /** Absent: rules in the anchor. */
+  readonly PF_TABLE?: string;
+  /** Absent: the default zone. */
+  readonly FIREWD_ZONE?: string;
+  readonly FIREWD_DIRECT: boolean;
+
   // fwknop 1.x.
   readonly AUTH_MODE: AuthMode;
   /** Followed as it grows, from its present end (FILE_PCAP). */
   readonly PCAP_PKT_FILE: string;
-  readonly FIREWALL_TYPE: "iptables" | "nftables" | "external_cmd" | "print" | "auto";
+  readonly FIREWALL_TYPE: "iptables" | "nftables" | "ipfw" | "pf" | "firewalld" | "external_cmd" | "print" | "auto";
+  readonly ipfwCmd: string;
+  /** This and the next two: any of them makes the layout that of 1.x. */
+  readonly IPFW_RULE_NUM?: number;
+  readonly IPFW_SET_NUM?: number;
+  /** Seconds. */
+  readonly IPFW_DYNAMIC_INTERVAL?: number;
   readonly ENABLE_COOKED_INTF: boolean;
   readonly ENABLE_INTF_CHECKS: boolean;
   /** Seconds. */
@@ -259,6 +282,9 @@ function contradictions(config: DaemonConfig, settings: Settings): ConfigProblem
   }
   if (config.FIREWALL_TYPE === "external_cmd" && config.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_CLOSE === undefined) {
     say("error", "FIREWALL_TYPE", "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE");
+  }
+  if (config.IPFW_ACTIVE_SET_NUM === config.IPFW_EXPIRE_SET_NUM) {
+    say("error", "IPFW_EXPIRE_SET_NUM", `IPFW_ACTIVE_SET_NUM and IPFW_EXPIRE_SET_NUM are both ${config.IPFW_EXPIRE_SET_NUM}: expected two different sets`);
   }
   if (config.NFT_SET !== undefined && (config.ENABLE_DESTINATION_RULE || config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT || config.ENABLE_IPT_OUTPUT)) {
     say("error", "NFT_SET", "NFT_SET only opens ports of this host: it goes neither with NAT nor with ENABLE_DESTINATION_RULE or ENABLE_IPT_OUTPUT");

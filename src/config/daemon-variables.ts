@@ -63,6 +63,18 @@ const address: TextKind<string> = {
   },
 };
 
+/** The last set cannot be switched off, and set 0 is everybody's. */
+const ipfwSet = /* @__PURE__ */ integer(1, 30);
+
+const named = (describe: string, pattern: RegExp): TextKind<string> => ({
+  describe,
+  parse: (text, name) => (pattern.test(text) ? accept(text) : refuse(`${name} value ${shown(text)} is no ${describe}`)),
+});
+
+const anchor = /* @__PURE__ */ named("name of an anchor", /^[\w.][\w./-]{0,62}$/);
+const pfTable = /* @__PURE__ */ named("name of a table", /^[\w.][\w.-]{0,30}$/);
+const zone = /* @__PURE__ */ named("name of a zone", /^\w[\w-]{0,31}$/);
+
 const AUTH_MODES: Readonly<Record<string, AuthMode>> = { PCAP: "PCAP", FILE_PCAP: "FILE_PCAP", ULOG_PCAP: "FILE_PCAP", SOCKET: "SOCKET" };
 
 const networks: TextKind<readonly IpNetwork[]> = {
@@ -135,8 +147,9 @@ const alerts: TextKind<AlertingMethods> = {
 
 // --- The table --------------------------------------------------------------------------------------------------------
 
-/** The same variable under the name that the firewalld build has for it. */
-const firewalld = (name: string): Pick<Variable<never>, "synonyms"> => ({ synonyms: { [name]: { origin: "C", weak: true } } });
+/** The same variable under the names that the firewalld build and others have for it. */
+const firewalld = (...names: readonly string[]): Pick<Variable<never>, "synonyms"> =>
+  ({ synonyms: Object.fromEntries(names.map((name) => [name, { origin: "C", weak: true }])) });
 
 const NO_POLLING = "Nothing is polled; the daemon sleeps until a packet comes or a grant ends.";
 
@@ -196,8 +209,8 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
       doc: "The source that ENABLE_IPT_SNAT writes; without it, the address of the outgoing interface.",
     },
     ENABLE_IPT_OUTPUT: { kind: yesNo, origin: "C, Perl", default: "N", doc: "Also let answers out, for hosts that restrict what leaves them.", ...firewalld("ENABLE_FIREWD_OUTPUT") },
-    FLUSH_IPT_AT_INIT: { kind: yesNo, origin: "C, Perl", default: "Y", doc: "Remove rules of an earlier run at the start; otherwise they are taken over.", ...firewalld("FLUSH_FIREWD_AT_INIT") },
-    FLUSH_IPT_AT_EXIT: { kind: yesNo, origin: "C", default: "Y", doc: "Remove all rules at the end.", ...firewalld("FLUSH_FIREWD_AT_EXIT") },
+    FLUSH_IPT_AT_INIT: { kind: yesNo, origin: "C, Perl", default: "Y", doc: "Remove rules of an earlier run at the start; otherwise they are taken over.", ...firewalld("FLUSH_FIREWD_AT_INIT", "FLUSH_IPFW_AT_INIT") },
+    FLUSH_IPT_AT_EXIT: { kind: yesNo, origin: "C", default: "Y", doc: "Remove all rules at the end.", ...firewalld("FLUSH_FIREWD_AT_EXIT", "FLUSH_IPFW_AT_EXIT") },
     IPT_INPUT_ACCESS: { kind: chain, origin: "C, Perl", default: "ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1", doc: "Chain for access to this host.", ...firewalld("FIREWD_INPUT_ACCESS") },
     IPT_OUTPUT_ACCESS: { kind: chain, origin: "C, Perl", default: "ACCEPT, filter, OUTPUT, 1, FWKNOP_OUTPUT, 1", doc: "Chain for answers.", ...firewalld("FIREWD_OUTPUT_ACCESS") },
     IPT_FORWARD_ACCESS: { kind: chain, origin: "C, Perl", default: "ACCEPT, filter, FORWARD, 1, FWKNOP_FORWARD, 1", doc: "Chain for access to other hosts.", ...firewalld("FIREWD_FORWARD_ACCESS") },
@@ -251,6 +264,19 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     },
     CONNTRACK_EXE: { kind: command, origin: "own", default: "/usr/sbin/conntrack", doc: "The program that does it." },
 
+    // Of the other builds of fwknop 2.x, and beside them.
+    IPFW_START_RULE_NUM: { kind: integer(1, 65534), origin: "other C", default: "10000", doc: "First number of our rules in ipfw." },
+    IPFW_MAX_RULES: { kind: integer(1, 65535), origin: "other C", default: "65535", doc: "How many numbers there are for them." },
+    IPFW_ACTIVE_SET_NUM: { kind: ipfwSet, origin: "other C", default: "1", doc: "The set of open rules, which must be for us alone: it is deleted at the start and at the end." },
+    IPFW_EXPIRE_SET_NUM: { kind: ipfwSet, origin: "other C", default: "2", doc: "The set, switched off, to which rules are moved that ended, so that their connections go on." },
+    IPFW_EXPIRE_PURGE_INTERVAL: { kind: integer(1, 131071), origin: "other C", default: "30", doc: "Seconds between two looks at that set for rules that no connection needs any more." },
+    IPFW_ADD_CHECK_STATE: { kind: yesNo, origin: "other C", default: "N", doc: "Put a check-state rule before ours, for policies that have none." },
+    PF_ANCHOR_NAME: { kind: anchor, origin: "other C", default: "fwknop", doc: "The anchor of pf that our rules are in; pf.conf has to name it." },
+    PF_EXPIRE_INTERVAL: { kind: integer(1, 131071), origin: "other C", default: "30", doc: "Seconds between two looks for expired rules.", obsolete: NO_POLLING },
+    PF_TABLE: { kind: pfTable, origin: "own", unset: ["NONE"], doc: "A table in that anchor: addresses are put into it instead of rules into the anchor, and what they may reach is said by rules of yours." },
+    FIREWD_ZONE: { kind: zone, origin: "own", unset: ["NONE"], doc: "The zone of firewalld that is opened; without it, the default zone." },
+    FIREWD_DIRECT: { kind: yesNo, origin: "own", default: "N", doc: "With FIREWALL_TYPE firewalld: direct rules as by fwknop 2.x, which open nothing unless firewalld itself drives iptables." },
+
     AUTH_MODE: {
       kind: choice(AUTH_MODES, (name, value) => `${name} value ${value} is none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET (port knocking is not heard any more)`),
       origin: "Perl", default: "PCAP", doc: "Hear packets on interfaces, in PCAP_PKT_FILE as it grows, or on the sockets of the TCP and UDP server.",
@@ -258,12 +284,16 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     PCAP_PKT_FILE: { kind: path, origin: "Perl", default: "/var/log/sniff.pcap", doc: "Capture file that another program writes, for AUTH_MODE FILE_PCAP." },
     FIREWALL_TYPE: {
       kind: choice(
-        { iptables: "iptables", nftables: "nftables", command: "external_cmd", external_cmd: "external_cmd", print: "print", auto: "auto" } as const,
-        (name, value) => `${name} value ${value} is none of iptables, nftables, command, external_cmd, print, auto`,
+        { iptables: "iptables", nftables: "nftables", ipfw: "ipfw", pf: "pf", firewalld: "firewalld", command: "external_cmd", external_cmd: "external_cmd", print: "print", auto: "auto" } as const,
+        (name, value) => `${name} value ${value} is none of iptables, nftables, ipfw, pf, firewalld, command, external_cmd, print, auto`,
       ),
       origin: "Perl", default: "iptables",
       doc: "What grants are given to: iptables, nftables, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE (command or external_cmd), or print: nobody, the iptables commands are only printed. auto: what this host uses.",
     },
+    ipfwCmd: { kind: path, origin: "Perl", default: "/sbin/ipfw", doc: "The program of ipfw, where FIREWALL_EXE names another firewall's." },
+    IPFW_RULE_NUM: { kind: integer(1, 65534), origin: "Perl", doc: "First number of our rules in ipfw. This or one of the next two makes them be in set 0, as in fwknop 1.x." },
+    IPFW_SET_NUM: { kind: ipfwSet, origin: "Perl", doc: "The set, switched off, of rules that ended, 1 when it is not set. They are switched on again when the same is asked for." },
+    IPFW_DYNAMIC_INTERVAL: { kind: integer(1, 131071), origin: "Perl", doc: "Seconds between two looks at that set for rules that no connection needs any more, 60 when it is not set." },
     ENABLE_COOKED_INTF: { kind: yesNo, origin: "Perl", default: "N", doc: "Capture without link-layer headers, for interfaces whose headers are unknown." },
     ENABLE_INTF_CHECKS: { kind: yesNo, origin: "Perl", default: "Y", doc: "Watch the interfaces and begin to listen anew when one was away or replaced." },
     INTF_CHECKS_INTERVAL: { kind: integer(1, 86400), origin: "Perl", default: "1", doc: "Seconds between two looks at the interfaces." },
@@ -329,11 +359,6 @@ export const OBSOLETE_DAEMON_VARIABLES: readonly ObsoleteVariables[] = [
     now: "Firewall commands are run in one way, without a shell, and their output goes to the log",
     origin: "Perl",
     names: ["IPT_EXEC_STYLE", "IPT_OUTPUT_FILE", "IPT_ERROR_FILE", "KNOPTM_IPT_OUTPUT_FILE", "KNOPTM_IPT_ERROR_FILE", "shCmd"],
-  },
-  {
-    now: "Only iptables is driven",
-    origin: "Perl",
-    names: ["IPFW_RULE_NUM", "IPFW_SET_NUM", "IPFW_DYNAMIC_INTERVAL", "ipfwCmd"],
   },
   {
     now: "Every digest is recognised and remembered, with the packet's source",

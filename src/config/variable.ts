@@ -55,8 +55,8 @@ export interface SecretKind<T> {
 /** How the values of a variable are read. */
 export type ValueKind<T> = TextKind<T> | SecretKind<T>;
 
-/** Whose variable it is: fwknop 2.x, 1.x, both, or ours alone. */
-export type Origin = "C" | "Perl" | "C, Perl" | "own";
+/** Whose variable it is: fwknop 2.x, 1.x, both, 2.x where it is built for another firewall than iptables, or ours alone. */
+export type Origin = "C" | "Perl" | "C, Perl" | "other C" | "own";
 
 /** Another name for a variable. */
 export interface Synonym<T> {
