@@ -136,16 +136,16 @@ describe("kinds of grants", { concurrency: 5 }, () => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;
     await lab.serve(lab.server, 22);
-    const fwknopd = await startDaemon(lab, "ours", { stanzas: [{ SOURCE: "fd77::/64", KEY_BASE64, HMAC_KEY_BASE64, FW_ACCESS_TIMEOUT: 2 }], config: { ENABLE_DESTINATION_RULE: "Y" } });
+    const fwknopd = await startDaemon(lab, "ours", { stanzas: [{ SOURCE: "fd77::/64", KEY_BASE64, HMAC_KEY_BASE64, FW_ACCESS_TIMEOUT: 3 }], config: { ENABLE_DESTINATION_RULE: "Y" } });
     assert.equal(await lab.probe(22, SERVER.v6), "filtered");
     await lab.client.run([process.execPath, "-e", `
       const socket = require("node:dgram").createSocket("udp6");
       socket.send(${JSON.stringify(makePacket({ message: "::,tcp/22" }))}, 62201, "${SERVER.v6}", () => socket.close());`]);
     await fwknopd.waitFor(/Granted tcp\/22 for fd77::2/);
-    assert.equal(await lab.probe(22, SERVER.v6), "open");
-    assert.equal(await lab.probe(22), "filtered", "IPv4 is another matter");
     const [rule] = await lab.rules("FWKNOP_INPUT", { program: "ip6tables" });
     assert.match(rule!, /-s fd77::2\/128 -d fd77::1\/128 -p tcp -m tcp --dport 22 /);
+    assert.equal(await lab.probe(22, SERVER.v6), "open");
+    assert.equal(await lab.probe(22), "filtered", "IPv4 is another matter");
     await fwknopd.waitFor("Removed rule");
     assert.equal(await lab.probe(22, SERVER.v6), "filtered");
     await fwknopd.stop();
