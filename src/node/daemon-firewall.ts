@@ -7,10 +7,11 @@
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
+import { forgetConnections } from "../firewall/connections.ts";
 import type { LogFunction } from "../server/log-record.ts";
 import { findRulesInUse } from "./conntrack.ts";
 import { type FirewallOptions, sweepSeconds } from "./firewall.ts";
-import { chooseFirewall } from "./firewall-choice.ts";
+import { chooseFirewall, splitProgram } from "./firewall-choice.ts";
 import type { FirewallLog } from "./perform-plan.ts";
 
 /**
@@ -45,6 +46,7 @@ export async function firewallOptions(config: DaemonConfig, stanzas: readonly Ac
     pauseSeconds: config.IPT_EXEC_SLEEP,
     timeoutSeconds: config.IPT_CMD_ALARM,
     sweepSeconds: backend.endsByItself ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
+    ...(config.CONNTRACK_ON_EXPIRE === "kill" && { afterClosing: (closed) => forgetConnections(closed, splitProgram(config.CONNTRACK_EXE)) }),
     ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, config.CONNTRACK_ESTAB_PORTS, log) }),
   };
 }

@@ -120,7 +120,12 @@ function linesOf(path: string): readonly string[] {
   }
 }
 
-function splitProgram(text: string): readonly [string, ...string[]] {
+/**
+ * Splits a program and the words in front of it.
+ *
+ * @param text as a configuration holds it
+ */
+export function splitProgram(text: string): readonly [string, ...string[]] {
   const [program = "iptables", ...words] = text.split(/\s+/).filter((word) => word !== "");
   return [program, ...words];
 }

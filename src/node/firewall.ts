@@ -44,6 +44,8 @@ export interface FirewallOptions extends PerformOptions {
    * (ENABLE_CONNTRACK_PERSIST). Asked again every {@link IN_USE_MS} milliseconds; never rejects.
    */
   readonly findInUse?: (due: readonly Rule[]) => Promise<readonly Rule[]>;
+  /** Planned when rules were closed, for the connections that they let in (CONNTRACK_ON_EXPIRE). */
+  readonly afterClosing?: (closed: readonly Rule[]) => Plan<void>;
   /** Replaces the clocks in tests. */
   readonly clock?: FirewallClock;
 }
@@ -272,6 +274,7 @@ export class Firewall {
       const changed = await this.#change([], ours);
       if (changed instanceof FirewallError) throw changed;
       this.#forget(ours, numbers);
+      await this.#forgetConnections(ours);
       this.#setAlarm();
       return ours;
     });
@@ -408,6 +411,7 @@ export class Firewall {
         expiresAt: Math.min(...open.map((rule) => rule.expiresAt)),
       });
     }
+    await this.#forgetConnections(due);
   }
 
   /** Closes what is due, and takes a look for rules of others when it is time for one. */
@@ -447,6 +451,7 @@ export class Firewall {
       const changed = await this.#change([], ours);
       if (!(changed instanceof FirewallError)) {
         this.#forget(ours, numbers);
+        await this.#forgetConnections(ours);
         continue;
       }
       this.#options.log.error(`Still open after its time, to be tried again: ${changed.message}`);
@@ -492,6 +497,11 @@ export class Firewall {
       this.#failures.delete(rule.key);
       this.#options.log.info(this.#options.backend.lines.closed(rule, numbers.get(rule) ?? 0));
     }
+  }
+
+  async #forgetConnections(closed: readonly Rule[]): Promise<void> {
+    const { afterClosing } = this.#options;
+    if (afterClosing !== undefined && closed.length > 0) await this.#perform(afterClosing(closed));
   }
 
   /** The places of rules in their chains, counted among ours. */

@@ -1,0 +1,56 @@
+/**
+ * Commands that make the kernel forget the connections of a grant that has ended (CONNTRACK_ON_EXPIRE kill): their next
+ * packet is a stranger's again.
+ *
+ * @module
+ */
+
+import { formatIp, isUnspecifiedIp } from "../ip.ts";
+import type { Program } from "./_iptables-settings.ts";
+import { type Command, FirewallError, type Plan, type Rule } from "./backend.ts";
+import type { Grant } from "./grant.ts";
+import { ask, note } from "./steps.ts";
+
+/** 1: there was none. */
+const ANSWERS: readonly number[] = [0, 1];
+
+/**
+ * Plans to forget the connections of a grant.
+ *
+ * @param grant what has ended
+ * @param program `conntrack`
+ * @returns one command for each port; connections are named as their client made them, before any NAT
+ */
+export function forgetCommands(grant: Grant, program: Program): Command[] {
+  const { source, sourcePrefix, destination, ports, nat } = grant;
+  const common = [
+    ...program, "-D", "-f", source.version === 4 ? "ipv4" : "ipv6",
+    "-s", `${formatIp(source)}${sourcePrefix === undefined ? "" : `/${sourcePrefix}`}`,
+  ];
+  const forget = (...words: readonly string[]): Command => {
+    const argv: readonly string[] = [...common, ...(destination === undefined ? [] : ["-d", formatIp(destination)]), ...words];
+    return { kind: "command", argv: argv as Program, purpose: "forget_connections", answers: ANSWERS };
+  };
+  if (nat?.wholeHost === true && nat.kind === "forward") return [isUnspecifiedIp(nat.address) ? forget() : forget("-r", formatIp(nat.address))];
+  if (nat === undefined) return ports.map(({ protocol, port }) => forget("-p", protocol, "--dport", String(port)));
+  const { protocol, port } = ports[0]!;
+  return [forget("-p", protocol, "--dport", String(nat.rewriteDestination ? port : nat.port))];
+}
+
+/**
+ * Plans to forget the connections of everything that has ended.
+ *
+ * @param rules what was closed; what was found in the firewall says nothing of its grant, and is passed over
+ * @param program `conntrack`
+ */
+export function* forgetConnections(rules: readonly Rule[], program: Program): Plan<void> {
+  for (const grant of new Set(rules.flatMap((rule) => rule.grant ?? []))) {
+    for (const command of forgetCommands(grant, program)) {
+      const run = yield* ask(command);
+      if (run.result.failure !== undefined || !ANSWERS.includes(run.result.status ?? -1)) {
+        yield note("warning", `Connections outlast their grant (CONNTRACK_ON_EXPIRE): ${new FirewallError(run.command, run.result).message}`);
+        return;
+      }
+    }
+  }
+}
