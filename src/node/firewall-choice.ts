@@ -9,11 +9,12 @@ import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { detectFirewall, type FirewallFinding } from "../firewall/detect.ts";
-import { type ChainRole, type ChainSettings, createIptables } from "../firewall/iptables.ts";
+import { type ChainRole, type ChainSettings, createIptables, type IptablesSettings } from "../firewall/iptables.ts";
 import { createNftSet } from "../firewall/nft-set.ts";
 import { createNftables, type NftablesSettings } from "../firewall/nftables.ts";
 import { createPrint } from "../firewall/print.ts";
 import { findProgram } from "./find-program.ts";
+import { makeOtherFirewall } from "./firewall-settings.ts";
 import { run } from "./run.ts";
 
 /** What is known besides the configuration. */
@@ -56,14 +57,16 @@ export async function chooseFirewall(config: DaemonConfig, choice: FirewallChoic
   return finding.type === "iptables" ? makeIptables(config, choice) : makeNftables(adapt(config, finding), choice);
 }
 
+/** iptables, unless FIREWALL_TYPE or the program is that of another system. */
 function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): FirewallBackend {
-  return createIptables({
+  const settings: IptablesSettings = {
     program: splitProgram(config.FIREWALL_EXE),
     chains: chainsInUse(config),
     prepend: config.ENABLE_RULE_PREPEND,
     checkComment: config.ENABLE_IPT_COMMENT_CHECK,
     checkSupport,
-  });
+  };
+  return makeOtherFirewall(config, settings) ?? createIptables(settings);
 }
 
 function makeNftables(config: DaemonConfig, { stanzas }: FirewallChoice): FirewallBackend {
