@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { forgetConnections } from "../../src/firewall/connections.ts";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createNftSet } from "../../src/firewall/nft-set.ts";
 import type { NftablesMode } from "../../src/firewall/nftables.ts";
@@ -13,6 +14,7 @@ import { Firewall, FirewallError } from "../../src/node/firewall.ts";
 import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { DROPPING, loadRules, nftSettings, OPEN, ruleset, startNftables } from "../support/nft-host.ts";
+import { requirePeers } from "../support/require-peer.ts";
 
 const NOW = 1_700_000_000;
 const FAMILIES = ["v4", "v6"] as const;
@@ -288,4 +290,21 @@ test("NFT_SET: only elements of ours are added and taken away, in sets whose typ
   assert.equal(await lab.probe(22), "open");
   await firewall.stop();
   assert.equal(await ruleset(lab.server), before);
+});
+
+test("CONNTRACK_ON_EXPIRE kill: an established connection ends with its grant", async (t) => {
+  const lab = await openNftLab(t, DROPPING);
+  if (lab === undefined || !requirePeers(t, "conntrack", "python3")) return;
+  await lab.serve(lab.server, 22);
+  const clock = new ManualClock(NOW);
+  const { firewall, said } = await startNftables(t, lab.server, clock, {}, { afterClosing: (closed) => forgetConnections(closed, lab.server.argv(["conntrack"])) });
+  const tracked = async (): Promise<number> => (await lab.server.run(["conntrack", "-L", "-p", "tcp", "--dport", "22"])).stdout.split("\n").filter((line) => line !== "").length;
+  assert.ok((await firewall.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: NOW + 30 })).ok);
+  const session = lab.start(lab.client, ["python3", "-c", `import socket,time; s=socket.create_connection(("${SERVER.v4}", 22)); print("connected", flush=True); time.sleep(60)`]);
+  await session.waitFor("connected");
+  assert.equal(await tracked(), 1);
+  clock.advance(30);
+  await firewall.list("ours");
+  assert.equal(await tracked(), 0);
+  assert.deepEqual(said.filter((line) => line.startsWith("warning")), []);
 });
