@@ -79,6 +79,16 @@ export class CaptureFeed {
     return this.#segments.isWaiting || startsRequest(buffer.subarray(payloadOffset, payloadOffset + payloadLength));
   }
 
+  /**
+   * Passes over what a chunk completes.
+   *
+   * @param chunk the next bytes; free again afterwards
+   */
+  skip(chunk: Uint8Array): void {
+    this.#reader.push(chunk);
+    while (this.#reader.next(this.#record));
+  }
+
   /** Why nothing more can be read, when the stream is broken already. */
   get broken(): PcapEnd | undefined {
     return this.#reader.broken;

@@ -78,7 +78,7 @@ export function listenToStdin(options: ListenerOptions): Listener {
  * Reads a capture file, to its end or as it grows.
  *
  * @param path the file
- * @param follow go on at its end
+ * @param follow pass over what is there and go on at its end
  * @param options handler, counts, limit, log
  * @throws {FileError} when it cannot be read
  */
@@ -87,12 +87,17 @@ export function listenToFile(path: string, follow: boolean, options: ListenerOpt
   return {
     async run(onReady) {
       options.log({ level: "info", message: `Reading pcap file: ${path}` });
-      onReady();
+      if (!follow) onReady();
+      let isOld = follow;
       let feed = new CaptureFeed(options.handle, options.counts, options.packetLimit);
       try {
         for await (const event of source) {
           if (event.kind === "start") feed = new CaptureFeed(options.handle, options.counts, options.packetLimit);
-          else if (event.kind === "chunk") await feed.feed(event.bytes);
+          else if (event.kind === "end") {
+            if (isOld) onReady();
+            isOld = false;
+          } else if (isOld) feed.skip(event.bytes);
+          else await feed.feed(event.bytes);
           if (feed.isFull || feed.broken !== undefined) break;
         }
       } catch (error) {

@@ -52,7 +52,7 @@ export function tellGrant(verdict: Granted, outcome: GrantOutcome, now: number):
     return { level: "error", message: `${who} Could not grant ${ports} to ${client}${target}: ${outcome.reason} (${by})`, fields: { ...fields, verdict: "failed", reason: outcome.reason } };
   }
   const { expiresAt, renewed, rules } = outcome;
-  const seconds = Math.max(0, Math.round(expiresAt - now));
+  const seconds = Math.max(0, Math.ceil(expiresAt - now));
   return {
     level: "info",
     message: `${who} ${renewed ? "Renewed" : "Granted"} ${ports} for ${client}${target} for ${seconds} s, expires at ${expiresAt} (${by})`,
