@@ -64,7 +64,7 @@ test("fwknopd --fw-list, --fw-list-all and --fw-flush speak with each firewall",
     writeFileSync(join(folder, "fwknopd.conf"), `FIREWALL_EXE ${join(folder, name)};\nFWKNOP_RUN_DIR ${folder};\n`, { mode: 0o600 });
     writeFileSync(join(folder, "access.conf"), "SOURCE ANY\nKEY abcdefgh\n", { mode: 0o600 });
     const main = fileURLToPath(new URL("../bin/fwknopd.ts", import.meta.url));
-    const { stdout, stderr } = await run([process.execPath, "--import", "tsx", main, "-c", join(folder, "fwknopd.conf"), "-a", join(folder, "access.conf"), option],
+    const { stdout, stderr } = await run([process.execPath, "--import", import.meta.resolve("tsx"), main, "-c", join(folder, "fwknopd.conf"), "-a", join(folder, "access.conf"), option],
       { timeoutMs: 30_000 });
     return `${stdout}${stderr}`;
   };
