@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
@@ -49,6 +50,25 @@ export async function firewallOptions(config: DaemonConfig, stanzas: readonly Ac
     ...(config.CONNTRACK_ON_EXPIRE === "kill" && { afterClosing: (closed) => forgetConnections(closed, splitProgram(config.CONNTRACK_EXE)) }),
     ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, config.CONNTRACK_ESTAB_PORTS, log) }),
   };
+}
+
+/** The kernel's switch; without it nothing that NAT leads elsewhere arrives. */
+const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
+
+/**
+ * Finds what would make grants useless although the firewall takes them.
+ *
+ * @param config fwknopd.conf
+ * @returns a line for the log, or undefined
+ */
+export function forwardingProblem(config: DaemonConfig): string | undefined {
+  if (!config.ENABLE_IPT_FORWARDING) return undefined;
+  try {
+    if (readFileSync(IP_FORWARD, "latin1").trim() !== "0") return undefined;
+  } catch {
+    return undefined; // not Linux, or not for us to see
+  }
+  return "ENABLE_IPT_FORWARDING is set, but the kernel forwards nothing: net.ipv4.ip_forward is 0 (sysctl net.ipv4.ip_forward=1)";
 }
 
 function firewallLog(log: LogFunction): FirewallLog {

@@ -15,7 +15,7 @@ import { Pipeline } from "../server/pipeline.ts";
 import { ReplayMemory } from "../server/replay.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
-import { firewallOptions, needsFirewall } from "./daemon-firewall.ts";
+import { firewallOptions, forwardingProblem, needsFirewall } from "./daemon-firewall.ts";
 import { Firewall, type FirewallOptions } from "./firewall.ts";
 import { decrypt } from "./gpg.ts";
 import type { ListenerEnd } from "./listener.ts";
@@ -275,6 +275,8 @@ class Daemon {
       }
     }
     this.#firewallOptions = options;
+    const problem = forwardingProblem(config);
+    if (problem !== undefined) this.#log.warning(problem);
   }
 }
 

@@ -16,8 +16,8 @@ import { findProgram } from "./find-program.ts";
 import { reasonOf } from "./system-error.ts";
 import { findGroup, findUser } from "./users.ts";
 
-/** Where the configuration is unless somebody says otherwise. */
-export const DEFAULT_CONFIG_FILE = "/etc/fwknop/fwknopd.conf";
+/** Where the configuration is unless somebody says otherwise; an installation of 1.9 has the second alone. */
+export const DEFAULT_CONFIG_FILES: readonly [string, ...string[]] = ["/etc/fwknop/fwknopd.conf", "/etc/fwknop/fwknop.conf"];
 
 /** Largest configuration file that is read, bytes. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -92,7 +92,8 @@ class Reader {
 export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
   const reader = new Reader(options.insecurePermissions ?? false);
   const files: ConfigFile[] = [];
-  for (const path of [options.configFile ?? DEFAULT_CONFIG_FILE, ...(options.overrideConfig ?? [])]) {
+  const mainFile = options.configFile ?? DEFAULT_CONFIG_FILES.find((path) => kindOfPath(path) !== undefined) ?? DEFAULT_CONFIG_FILES[0];
+  for (const path of [mainFile, ...(options.overrideConfig ?? [])]) {
     try {
       files.push({ path, bytes: reader.read(path, "config") });
     } catch (error) {
@@ -100,7 +101,7 @@ export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
       reader.problems.push({ severity: "error", file: path, line: 0, column: 0, message: `[*] ${error.message}` });
     }
   }
-  const parsed = parseDaemonConfig(files, { commandLine: textsOf(options), defaults: hostDefaults() });
+  const parsed = parseDaemonConfig(files, { commandLine: { CONFIG_FILE: mainFile, ...textsOf(options) }, defaults: hostDefaults() });
   return { ...parsed, problems: [...reader.problems, ...parsed.problems] };
 }
 
