@@ -62,6 +62,8 @@ export class Capture implements AsyncIterable<CaptureEvent> {
   #supervision: Promise<void> | undefined;
   #watch: NodeJS.Timeout | undefined;
   #state: InterfaceState | undefined;
+  /** The device that had the name when tcpdump was last started. */
+  #heardIndex: number | undefined;
   #closed = false;
   /** Cuts a pause short. */
   #wake: () => void = () => {};
@@ -144,6 +146,7 @@ export class Capture implements AsyncIterable<CaptureEvent> {
     if (cooked && interfaceName !== "any" && seen === undefined) {
       return { reason: { kind: "no-device", text: `${interfaceName}: No such device exists` }, listened: false };
     }
+    this.#heardIndex = seen?.index;
     const run = new Tcpdump({ ...this.#options, anyDirection, ...(cooked && seen !== undefined && { cookedIndex: seen.index }) }, launcher);
     this.#run = run;
     const opened = await run.opened;
@@ -194,8 +197,8 @@ export class Capture implements AsyncIterable<CaptureEvent> {
           break;
         case "up":
           this.#channel.put({ kind: "up", text });
-          // A device that was gone is a new one: whatever still runs listens to nobody.
-          if (before === undefined) void this.#run?.stop();
+          // A device that was gone is a new one: whatever was started on the old one listens to nobody.
+          if (before === undefined && now?.index !== this.#heardIndex) void this.#run?.stop();
           this.#wake();
           break;
         case "replaced":
