@@ -11,17 +11,22 @@ export interface FirewallTraces {
   /** Names in /proc/net/ip_tables_names: tables of the older iptables that are in use. */
   readonly legacyTables: readonly string[];
   readonly hasIptables: boolean;
+  /** As Node names it. */
+  readonly platform: string;
 }
 
 /** What to use, and a sentence that says why. */
 export type FirewallFinding =
-  | { readonly type: "iptables"; readonly reason: string }
+  | { readonly type: "iptables" | "firewalld" | "ipfw" | "pf"; readonly reason: string }
   | {
     readonly type: "nftables";
     readonly reason: string;
     /** The table and the chain that drop packets; absent where nothing does, which is for a guard. */
     readonly drops?: { readonly family: "inet" | "ip" | "ip6"; readonly table: string; readonly chain: string };
   };
+
+/** What systems other than Linux have. */
+const OF_SYSTEMS: Readonly<Record<string, "ipfw" | "pf">> = { freebsd: "ipfw", openbsd: "pf", darwin: "pf" };
 
 /** A base chain that sees packets to this host. */
 interface InputChain {
@@ -37,7 +42,9 @@ interface InputChain {
  * @param traces what was seen
  * @returns the choice; iptables wherever it is what drops packets, or where nothing does and it is there
  */
-export function detectFirewall({ ruleset, legacyTables, hasIptables }: FirewallTraces): FirewallFinding {
+export function detectFirewall({ ruleset, legacyTables, hasIptables, platform }: FirewallTraces): FirewallFinding {
+  const itsOwn = OF_SYSTEMS[platform];
+  if (itsOwn !== undefined) return { type: itsOwn, reason: `this is ${platform}` };
   const chains = ruleset === undefined ? [] : inputChains(ruleset);
   // Names in capitals in a table for one family are those of iptables.
   const isForIptables = ({ family, name }: InputChain): boolean => family !== "inet" && name === "INPUT";
@@ -50,6 +57,7 @@ export function detectFirewall({ ruleset, legacyTables, hasIptables }: FirewallT
       reason: `chain ${dropping.name} of the nftables table ${family} ${dropping.table} drops packets`,
     };
   }
+  if (native.some(({ table }) => table === "firewalld")) return { type: "firewalld", reason: "the nftables table inet firewalld is its" };
   if (hasIptables && chains.some(isForIptables)) return { type: "iptables", reason: "iptables has chains in nftables, and no other table drops packets" };
   if (hasIptables && legacyTables.length > 0) return { type: "iptables", reason: `the older iptables has the tables ${legacyTables.join(", ")}` };
   if (hasIptables) return { type: "iptables", reason: "nothing drops packets here, and iptables is installed" };

@@ -9,6 +9,7 @@ import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { detectFirewall, type FirewallFinding } from "../firewall/detect.ts";
+import { createIpset } from "../firewall/ipset.ts";
 import { type ChainRole, type ChainSettings, createIptables, type IptablesSettings } from "../firewall/iptables.ts";
 import { createNftSet } from "../firewall/nft-set.ts";
 import { createNftables, type NftablesSettings } from "../firewall/nftables.ts";
@@ -54,7 +55,7 @@ export async function chooseFirewall(config: DaemonConfig, choice: FirewallChoic
   if (config.FIREWALL_TYPE !== "auto") return makeIptables(config, choice);
   const finding = detectFirewall(await lookAtHost(config));
   choice.tell(`FIREWALL_TYPE auto: ${finding.type}, for ${finding.reason}`);
-  return finding.type === "iptables" ? makeIptables(config, choice) : makeNftables(adapt(config, finding), choice);
+  return finding.type === "nftables" ? makeNftables(adapt(config, finding), choice) : makeIptables({ ...config, FIREWALL_TYPE: finding.type }, choice);
 }
 
 /** iptables, unless FIREWALL_TYPE or the program is that of another system. */
@@ -66,7 +67,11 @@ function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): F
     checkComment: config.ENABLE_IPT_COMMENT_CHECK,
     checkSupport,
   };
-  return makeOtherFirewall(config, settings) ?? createIptables(settings);
+  const other = makeOtherFirewall(config, settings);
+  if (other !== undefined) return other;
+  const iptables = createIptables(settings);
+  if (!config.IPT_USE_IPSET) return iptables;
+  return createIpset(iptables, { program: splitProgram(config.IPSET_EXE), input: config.IPT_INPUT_ACCESS }, () => Date.now() / 1000);
 }
 
 function makeNftables(config: DaemonConfig, { stanzas }: FirewallChoice): FirewallBackend {
@@ -111,6 +116,7 @@ async function lookAtHost(config: DaemonConfig): Promise<Parameters<typeof detec
   return {
     ...(ok && { ruleset: stdout }),
     legacyTables: ["ip", "ip6"].flatMap((family) => linesOf(`/proc/net/${family}_tables_names`)),
+    platform: process.platform,
     hasIptables: findProgram(splitProgram(config.FIREWALL_EXE)[0]) !== undefined,
   };
 }

@@ -1,0 +1,246 @@
+/**
+ * iptables with ipset (IPT_USE_IPSET): access to this host is an element of a set, with the kernel's own timeout, and
+ * one rule a set lets in whatever is in it. So thousands of grants stay one rule. Grants that lead elsewhere, or are
+ * for one address of ours, have rules of their own as ever.
+ *
+ * @module
+ */
+
+import { containsIp, formatIp, type IpAddress, parseIpNetwork } from "../ip.ts";
+import { ruleKey } from "./_iptables-rules.ts";
+import type { ChainSettings, Program } from "./_iptables-settings.ts";
+import {
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+} from "./backend.ts";
+import type { Grant } from "./grant.ts";
+import { addressProblem, checkGrant } from "./grant-checks.ts";
+import { ask, note, type Run, succeeded } from "./steps.ts";
+
+/** What is put in front of iptables. */
+export interface IpsetSettings {
+  /** IPSET_EXE in words. */
+  readonly program: Program;
+  /** The chain that the sets' rules are in. */
+  readonly input: ChainSettings;
+}
+
+/** A set of ours. */
+interface OwnSet {
+  readonly name: string;
+  readonly family: Family;
+  readonly type: "hash:ip,port" | "hash:net,port";
+}
+
+const SETS: readonly OwnSet[] = ([4, 6] as const).flatMap((family) => [
+  { name: `fwknop_g${family}`, family, type: "hash:ip,port" as const },
+  { name: `fwknop_n${family}`, family, type: "hash:net,port" as const },
+]);
+
+/** Rules of sets have no end: this is the latest that a time mark can say. */
+const FOR_EVER = 99_999_999_999;
+
+/** ipset takes no longer times, seconds. */
+const MAX_TIMEOUT = 2_147_483;
+
+/** The sets' rules are looked after when something is opened, but not more often than this, seconds. */
+const CHECK_INTERVAL = 30;
+
+/** Done, or not so. */
+const ANSWERS: readonly number[] = [0, 1];
+
+/** In the table column of rules that are elements. */
+const TABLE = "ipset";
+
+/**
+ * Puts sets in front of iptables.
+ *
+ * @param inner the planner for iptables
+ * @param settings program and chain
+ * @param now Unix time, seconds
+ */
+export function createIpset(inner: FirewallBackend, settings: IpsetSettings, now: () => number): FirewallBackend {
+  return new Ipset(inner, settings, now);
+}
+
+class Ipset implements FirewallBackend {
+  readonly name = "iptables";
+  readonly ground: string;
+  readonly headings: FirewallBackend["headings"];
+  readonly newestFirst: boolean;
+  readonly lines: FirewallBackend["lines"];
+  readonly #inner: FirewallBackend;
+  readonly #settings: IpsetSettings;
+  readonly #now: () => number;
+  /** When the rules of a family were seen last, Unix time, seconds. */
+  readonly #seenAt = new Map<Family, number>();
+
+  constructor(inner: FirewallBackend, settings: IpsetSettings, now: () => number) {
+    this.#inner = inner;
+    this.#settings = settings;
+    this.#now = now;
+    this.ground = JSON.stringify([inner.ground, TABLE, settings.program]);
+    this.headings = inner.headings;
+    this.newestFirst = inner.newestFirst;
+    this.lines = {
+      opened: inner.lines.opened,
+      present: (rule) => (isElement(rule) ? `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already` : inner.lines.present(rule)),
+      closed: inner.lines.closed,
+    };
+  }
+
+  rulesFor(grant: Grant, live: ReadonlyMap<string, Rule>): RulesOrRefusal {
+    checkGrant(grant);
+    if (grant.nat !== undefined || grant.destination !== undefined) return this.#inner.rulesFor(grant, live);
+    const problem = addressProblem(grant, [], { networks: true });
+    if (problem !== undefined) return { ok: false, reason: problem };
+    const rules = this.#inner.rulesFor(grant, live);
+    if (!rules.ok) return rules;
+    const family = grant.source.version;
+    const client = `${formatIp(grant.source)}${grant.sourcePrefix === undefined ? "" : `/${grant.sourcePrefix}`}`;
+    const chain = `fwknop_${grant.sourcePrefix === undefined ? "g" : "n"}${family}`;
+    const subject = `${client} -> ${family === 4 ? "0.0.0.0/0" : "::/0"} ${grant.ports.map(({ protocol, port }) => `${protocol}/${port}`).join(",")}`;
+    const elements = grant.ports.map(({ protocol, port }): Rule => ({
+      ...placeOf(family, chain, `${client},${protocol}:${port}`), kind: "access", subject, expiresAt: grant.expiresAt, grant,
+    }));
+    return { ok: true, rules: [...elements, ...rules.rules.filter(({ kind }) => kind !== "access")] };
+  }
+
+  *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
+    const made = yield* this.#restore(groundLines(fresh));
+    if (!succeeded(made)) throw failure(made);
+    const found = withoutStanding(yield* this.#inner.prepare({ fresh }));
+    this.#seenAt.clear();
+    return fresh ? found : [...found, ...(yield* this.#listed([4, 6]))];
+  }
+
+  *change({ add, remove, keep }: Change): Plan<Changed> {
+    const kept = [...keep];
+    const rules = (list: readonly Rule[]): Rule[] => list.filter((rule) => !isElement(rule));
+    const elements = (list: readonly Rule[]): Rule[] => list.filter(isElement);
+    const family = add[0]?.family ?? remove[0]?.family;
+    const renews = elements(remove).some(({ key }) => add.some((rule) => rule.key === key));
+    const standing = family === undefined || elements(add).length === 0 ? [] : this.#standing(family, renews);
+    const changed = yield* this.#inner.change({
+      add: [...standing, ...rules(add)], remove: [...(this.#seenAt.has(family!) ? standing : []), ...rules(remove)], keep: [...rules(kept), ...this.#allStanding().filter(({ key }) => !standing.some((rule) => rule.key === key))],
+    });
+    if (standing.length > 0) this.#seenAt.set(family!, this.#now());
+
+    const keys = new Set(add.map(({ key }) => key));
+    const lines = [...elements(remove).filter(({ key }) => !keys.has(key)).map(removalLine), ...elements(add).map((rule) => this.#additionLine(rule))];
+    let run = yield* this.#restore(lines);
+    let repaired = changed.repaired;
+    if (!succeeded(run) && /does not exist/.test(run.result.stderr)) {
+      const back = elements(kept);
+      yield note("warning", `Somebody else removed sets of ours: made again, with ${back.length} grants whose time is not over`);
+      run = yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule)), ...lines]);
+      repaired = true;
+    }
+    if (succeeded(run)) return { ...changed, repaired };
+    // Line by line: what came before the one that failed is done.
+    yield* this.#restore(elements(add).map(removalLine));
+    yield* this.#inner.change({ add: [], remove: rules(add), keep: rules(kept) });
+    throw failure(run);
+  }
+
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
+    const wanted = [...families];
+    return [...withoutStanding(yield* this.#inner.find(wanted)), ...(yield* this.#listed(wanted))];
+  }
+
+  concerns(rule: Rule, address: IpAddress): boolean {
+    if (!isElement(rule)) return this.#inner.concerns(rule, address);
+    const network = parseIpNetwork(rule.words[0]!.split(",")[0]!);
+    return "mask" in network && containsIp(network, address);
+  }
+
+  *clear(): Plan<void> {
+    yield* this.#inner.clear();
+    for (const { name } of SETS) {
+      const run = yield* ask(this.#command(["destroy", name], "destroy_sets"));
+      if (!succeeded(run) && !/does not exist/.test(run.result.stderr)) throw failure(run);
+    }
+    this.#seenAt.clear();
+  }
+
+  *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
+    const rules = yield* this.#inner.show(scope);
+    let { stdout } = rules;
+    for (const { name } of SETS) {
+      const run = yield* ask({ ...this.#command(["list", name], "fw_dump_rules"), assumedOutput: "" });
+      if (succeeded(run)) stdout += `\n${run.result.stdout}`;
+    }
+    return { stdout, stderr: rules.stderr };
+  }
+
+  /** The rules of a family's sets, when they are to be looked after. */
+  #standing(family: Family, renews: boolean): Rule[] {
+    const seenAt = this.#seenAt.get(family);
+    if (seenAt !== undefined && !renews && this.#now() - seenAt <= CHECK_INTERVAL) return [];
+    return this.#allStanding().filter((rule) => rule.family === family);
+  }
+
+  #allStanding(): Rule[] {
+    const { table, chain, target } = this.#settings.input;
+    return SETS.map(({ name, family }): Rule => {
+      const words = ["-m", "set", "--match-set", name, "src,dst", "-m", "comment", "--comment", `_exp_${FOR_EVER}`, "-j", target];
+      return { key: ruleKey(family, table, chain, words), family, table, chain, kind: "sets", words, subject: name, expiresAt: FOR_EVER };
+    });
+  }
+
+  /** Elements that bear a mark. */
+  *#listed(families: readonly Family[]): Plan<Rule[]> {
+    const rules: Rule[] = [];
+    for (const { name, family } of SETS.filter((set) => families.includes(set.family))) {
+      const run = yield* ask({ ...this.#command(["save", name], "list_sets"), assumedOutput: "" });
+      if (!succeeded(run)) throw failure(run);
+      for (const [, element, digits] of run.result.stdout.matchAll(/^add \S+ (\S+) .*comment "_exp_(\d{1,11})"/gm)) {
+        rules.push({ ...placeOf(family, name, element!), kind: "", subject: "", expiresAt: Number(digits) });
+      }
+    }
+    return rules;
+  }
+
+  #additionLine(rule: Rule): string {
+    const seconds = Math.max(1, Math.min(MAX_TIMEOUT, Math.floor(rule.expiresAt - this.#now())));
+    return `add ${rule.chain} ${rule.words[0]} timeout ${seconds} comment "_exp_${rule.expiresAt}"`;
+  }
+
+  *#restore(lines: readonly string[]): Plan<Run> {
+    const command: Command = { ...this.#command(["-exist", "restore"], "change_sets"), stdin: lines.map((line) => `${line}\n`).join("") };
+    if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
+    return yield* ask(command);
+  }
+
+  #command(words: readonly string[], purpose: string): Command {
+    return { kind: "command", argv: [...this.#settings.program, ...words], purpose, answers: ANSWERS };
+  }
+}
+
+function groundLines(fresh: boolean): string[] {
+  return SETS.flatMap(({ name, family, type }) => [
+    `create ${name} ${type} family ${family === 4 ? "inet" : "inet6"} timeout 1 comment`,
+    ...(fresh ? [`flush ${name}`] : []),
+  ]);
+}
+
+function removalLine(rule: Rule): string {
+  return `del ${rule.chain} ${rule.words[0]}`;
+}
+
+function isElement({ table }: Rule): boolean {
+  return table === TABLE;
+}
+
+function withoutStanding(rules: readonly Rule[]): Rule[] {
+  return rules.filter(({ expiresAt }) => expiresAt !== FOR_EVER);
+}
+
+function placeOf(family: Family, chain: string, element: string): Pick<Rule, "key" | "family" | "table" | "chain" | "words"> {
+  return { key: `${TABLE} ${chain} ${element}`, family, table: TABLE, chain, words: [element] };
+}
+
+function failure({ command, result }: Run): FirewallError {
+  const isFull = result.failure === undefined && /is full/.test(result.stderr);
+  const isForbidden = result.failure === undefined && /Operation not permitted|needs? (to be )?root/i.test(result.stderr);
+  return new FirewallError(command, result, isFull ? { text: "The set is full", code: "FULL" } : isForbidden ? { text: "Not permitted to change sets", code: "EPERM" } : {});
+}

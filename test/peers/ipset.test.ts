@@ -1,0 +1,63 @@
+/** iptables with ipset: thousands of grants are one rule, the kernel ends them, both families, both kinds of iptables. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createIpset } from "../../src/firewall/ipset.ts";
+import { createIptables, DEFAULT_CHAINS } from "../../src/firewall/iptables.ts";
+import { parseIp } from "../../src/ip.ts";
+import { Firewall, type FirewallOptions } from "../../src/node/firewall.ts";
+import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+
+const ip = (text: string) => parseIp(text)!;
+const tcp = (port: number) => [{ protocol: "tcp" as const, port }];
+const nowSeconds = (): number => Date.now() / 1000;
+
+function firewallOn(lab: Lab, options: Partial<FirewallOptions> = {}): { firewall: Firewall; said: string[] } {
+  const said: string[] = [];
+  const say = (message: string): void => void said.push(message);
+  const { input, output } = DEFAULT_CHAINS;
+  const iptables = createIptables({ program: lab.server.argv(["iptables"]), chains: { input, output }, prepend: false, checkComment: true, checkSupport: true });
+  const backend = createIpset(iptables, { program: lab.server.argv(["ipset"]), input }, nowSeconds);
+  return { said, firewall: new Firewall({ backend, log: { error: say, warning: say, info() {}, debug() {} }, clearAtStart: true, clearAtStop: true, gatherMs: 0, ...options }) };
+}
+
+test("ipset: grants of both families are elements, one rule a set lets them in, the kernel ends them", async (t) => {
+  const lab = await openLab(t, ["ipset"]);
+  if (lab === undefined) return;
+  await lab.serve(lab.server, 22);
+  const before = await lab.server.run(["iptables-save"]);
+  const { firewall, said } = firewallOn(lab, { clearAtStop: false });
+  t.after(() => firewall.stop());
+  await firewall.start();
+  const look = async (): Promise<string> => `${await lab.probe(22, SERVER.v4)} ${await lab.probe(22, SERVER.v6)}`;
+  assert.equal(await look(), "filtered filtered");
+  const ends = Math.floor(nowSeconds()) + 5;
+  const many = Array.from({ length: 300 }, (_, at) => firewall.open({ source: ip(`10.2.${at >> 8}.${at & 255}`), ports: tcp(22), withoutOutput: true, expiresAt: ends + 60 }));
+  assert.ok((await Promise.all([...many, firewall.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: ends })])).every(({ ok }) => ok));
+  assert.equal(await look(), "open filtered");
+  assert.ok((await firewall.open({ source: ip("fd77::"), sourcePrefix: 64, ports: tcp(22), expiresAt: ends })).ok);
+  assert.equal(await look(), "open open");
+  assert.equal((await lab.rules("FWKNOP_INPUT")).length, 2);
+  assert.equal((await lab.rules("FWKNOP_INPUT", { program: "ip6tables" })).length, 2);
+  await firewall.stop(); // leaves what is open, as a killed daemon does
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 * ends - Date.now()) + 1000));
+  assert.equal(await look(), "filtered filtered");
+
+  const { firewall: second } = firewallOn(lab, { clearAtStart: false });
+  t.after(() => second.stop());
+  await second.start();
+  assert.equal(second.rules.filter(({ table }) => table === "ipset").length, 300);
+  assert.equal((await second.closeAddress(ip("10.2.0.7"))).length, 1);
+  // Somebody empties the chain and the sets: the next knock for the same puts its own back.
+  assert.ok((await second.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: Math.floor(nowSeconds()) + 60 })).ok);
+  await lab.server.run(["iptables", "-F", "FWKNOP_INPUT"]);
+  await lab.server.run(["ipset", "flush", "fwknop_g4"]);
+  assert.equal(await lab.probe(22), "filtered");
+  assert.ok((await second.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: Math.floor(nowSeconds()) + 90 })).ok);
+  assert.equal(await lab.probe(22), "open");
+  assert.equal((await lab.rules("FWKNOP_INPUT")).length, 2);
+  await second.stop();
+  assert.equal((await lab.server.run(["ipset", "list", "-n"])).stdout, "");
+  const withoutCounts = (text: string): string => text.replace(/^#.*$|\[\d+:\d+\]/gm, "");
+  assert.equal(withoutCounts((await lab.server.run(["iptables-save"])).stdout), withoutCounts(before.stdout));
+  assert.deepEqual(said, []);
+});
