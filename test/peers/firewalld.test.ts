@@ -15,6 +15,8 @@ import { type IpAddress, parseIp } from "../../src/ip.ts";
 import { Firewall } from "../../src/node/firewall.ts";
 import type { WatchedChild } from "../../src/node/watched-child.ts";
 import { CLIENT, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { DAEMON_PEERS, knock, PLAIN_STANZA, startDaemon } from "../support/peers.ts";
+import { requirePeers } from "../support/require-peer.ts";
 
 const PORT = 8080;
 /** Firewalld is a Python program, and so is each command. */
@@ -174,6 +176,22 @@ test("firewalld: createFirewalld() leads to other ports and to hosts behind", TI
   await firewall.flush();
   assert.deepEqual(await rulesOf(lab), []);
   assert.notEqual(await lab.probe(5555), "open");
+});
+
+test("fwknopd with FIREWALL_TYPE firewalld: a knock opens a port, and kill -9 leaves it open no longer", TIMEOUT, async (t) => {
+  const opened = await openFirewalldLab(t, "nftables");
+  if (opened === undefined || !requirePeers(t, ...DAEMON_PEERS.ours)) return;
+  const { lab } = opened;
+  const fwknopd = await startDaemon(lab, "ours", { config: { FIREWALL_TYPE: "firewalld" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 8 }] });
+  assert.notEqual(await lab.probe(PORT), "open");
+  await knock(lab, "ours", { access: `tcp/${PORT}` });
+  await fwknopd.waitFor("Added access rule to firewalld");
+  assert.equal(await lab.probe(PORT), "open");
+  await fwknopd.stop("SIGKILL");
+  const rule = (await rulesOf(lab))[0];
+  assert.match(rule ?? "", /source address="10\.77\.0\.2" port port="8080"/);
+  for (const deadline = Date.now() + 20_000; (await rulesOf(lab)).length > 0 && Date.now() < deadline;) await sleep(200);
+  assert.notEqual(await lab.probe(PORT), "open");
 });
 
 function directRules(lab: Lab): FirewallBackend {
