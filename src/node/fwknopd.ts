@@ -12,6 +12,7 @@ import type { DaemonConfig } from "../config/daemon-config.ts";
 import { type ConfigProblem, formatProblem, hasErrors } from "../config/variable.ts";
 import { FirewallError } from "../firewall/backend.ts";
 import { FkoError } from "../fko-error.ts";
+import { formatJson, type LogRecord } from "../server/log-record.ts";
 import { AppendError } from "./append-file.ts";
 import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.ts";
 import { ListenError, runDaemon } from "./daemon.ts";
@@ -56,7 +57,7 @@ export async function runServer(argv: readonly string[]): Promise<number> {
   const readiness = inheritReadiness();
   const say = readiness === undefined ? complain : readiness.say;
   try {
-    return await run(argv, readiness, say);
+    return await run(argv, readiness);
   } catch (error) {
     if (!EXPECTED_ERRORS.some((kind) => error instanceof kind)) throw error;
     say(`fwknopd: error: ${(error as Error).message}`);
@@ -64,20 +65,22 @@ export async function runServer(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function run(argv: readonly string[], readiness: Readiness | undefined, say: (line: string) => void): Promise<number> {
+async function run(argv: readonly string[], readiness: Readiness | undefined): Promise<number> {
   const parsed = parseServerOptions(argv);
   if (!parsed.ok) throw new ServerError(`${parsed.message}\nhint: 'fwknopd --help' lists the options`);
   const options = parsed.value;
   if (runEarlyCommand(options)) return 0;
 
   const loaded = loadDaemonConfig(options);
-  const problems = tellProblems(loaded.problems, options, say);
+  // What the parent said, the daemon that it started says to the log alone.
+  const isChild = readiness !== undefined;
+  const problems = tellProblems(loaded.problems, options, isChild);
   if (hasErrors(problems) && !options.check) throw new ServerError("The configuration has errors", 1);
   const controlled = await runControlCommand(loaded.config, options);
   if (controlled !== undefined) return controlled;
 
   const access = loadAccess(options, loaded, Date.now() / 1000);
-  const all = [...problems, ...tellProblems(access.problems, options, say)];
+  const all = [...problems, ...tellProblems(access.problems, options, isChild)];
   if (options.check) {
     const errors = all.filter(({ severity }) => severity === "error").length;
     print(errors === 0 ? `No errors; stanzas: ${access.stanzas.length}\n` : `Errors: ${errors}\n`);
@@ -93,8 +96,8 @@ async function run(argv: readonly string[], readiness: Readiness | undefined, sa
     complain("Configs parsed, exiting.");
     return 0;
   }
-  const untold = all.filter((problem) => !isToldAtOnce(problem, options));
-  return runDaemonProgram(argv, options, loaded, { stanzas: access.stanzas, untold }, readiness, say);
+  const untold = all.filter((problem) => isChild || !isToldAtOnce(problem, options));
+  return runDaemonProgram(argv, options, loaded, { stanzas: access.stanzas, untold }, readiness);
 }
 
 /** A time as C's asctime writes it: `Mon Dec 31 00:00:00 2035`. */
@@ -103,12 +106,17 @@ function asctime(unixSeconds: number): string {
   return `${weekday} ${month} ${day!.replace(/^0/, " ")} ${time} ${year}`;
 }
 
-/** Prints what is to be said about files. */
-function tellProblems(problems: readonly ConfigProblem[], options: ServerOptions, say: (line: string) => void): readonly ConfigProblem[] {
-  for (const problem of problems) {
-    if (isToldAtOnce(problem, options)) say(formatProblem(problem));
+/** Prints what is to be said about files, unless another process did. */
+function tellProblems(problems: readonly ConfigProblem[], options: ServerOptions, isTold: boolean): readonly ConfigProblem[] {
+  for (const problem of isTold ? [] : problems) {
+    if (isToldAtOnce(problem, options)) complain(options.logFormat === "json" ? formatJson(recordOf(problem), Date.now()) : formatProblem(problem));
   }
   return problems;
+}
+
+function recordOf(problem: ConfigProblem): LogRecord {
+  const { severity: level, file, line, column } = problem;
+  return { level, message: formatProblem(problem), fields: { file, line, column } };
 }
 
 /** Information waits for the log, unless somebody wants to see all. */
@@ -124,17 +132,15 @@ async function runDaemonProgram(
   { config }: LoadedConfig,
   { stanzas, untold }: { readonly stanzas: readonly AccessStanza[]; readonly untold: readonly ConfigProblem[] },
   readiness: Readiness | undefined,
-  say: (line: string) => void,
 ): Promise<number> {
   const folder = ensurePrivateFolder(config.FWKNOP_RUN_DIR, "Run directory");
-  if (folder.created) say(`Run directory: ${config.FWKNOP_RUN_DIR} does not exist. Attempting to create it.\nSuccessfully created Run directory: ${config.FWKNOP_RUN_DIR}`);
-  for (const { message } of folder.problems) say(message);
-
+  const createdText = `Run directory: ${config.FWKNOP_RUN_DIR} does not exist. Attempting to create it. Successfully created Run directory: ${config.FWKNOP_RUN_DIR}`;
   const isForeground = options.foreground || options.stdin || options.exitParseDigestCache;
   const sockets: readonly ActivatedSocket[] = takeActivatedSockets(process.env, process.pid);
   if (sockets.length > 0 && !isForeground) throw new ServerError("Sockets of the service manager stay with the process that it started: use --foreground");
   const lock = readiness?.lock ? adoptPidFile(config.FWKNOP_PID_FILE, readiness.lock.descriptor, readiness.lock.guard) : takeLock(config);
   if (!isForeground && readiness === undefined) {
+    if (folder.created) complain(createdText);
     const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: [...process.argv.slice(2, process.argv.length - argv.length), ...absolutePaths(argv, options)], lock });
     writeSync(2, text);
     return exitStatus;
@@ -145,7 +151,9 @@ async function runDaemonProgram(
   if (lock.guard !== "all") log.warning("The pid file's lock is not seen by other programs than this one");
   try {
     log.info("Starting fwknopd");
-    for (const problem of untold) log.info(formatProblem(problem));
+    for (const problem of untold) log.write(recordOf(problem));
+    if (folder.created) log.info(createdText);
+    for (const { message } of folder.problems) log.warning(message);
     if (options.exitParseDigestCache) {
       await (await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: false })).close();
       log.info("Digest cache parsed, exiting.");
