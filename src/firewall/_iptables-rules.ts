@@ -126,5 +126,3 @@ function protocol(spec: PortSpec): string[] {
 function endpoint(address: IpAddress, port: number): string {
   return address.version === 4 ? `${formatIp(address)}:${port}` : `[${formatIp(address)}]:${port}`;
 }
-
-export { checkGrant } from "./grant-checks.ts";

@@ -69,5 +69,3 @@ export class Transaction {
     return last;
   }
 }
-
-export { ask, type Run, succeeded } from "./steps.ts";
