@@ -64,7 +64,7 @@ export function elementsForGrant(grant: Grant, slots: ReadonlyMap<string, Slot>,
   } else if (nat.kind === "local") {
     // A rewritten packet comes in with its new destination; which one a redirect chooses is the interface's matter.
     const local = redirects || server === undefined ? undefined : nat.rewriteDestination ? to : server;
-    add("local NAT", local === undefined ? (once ? "u" : "g") : once ? "ud" : "d", [client, local, protocol, inner]);
+    add("local NAT", local === undefined ? (once ? "u" : "g") : once ? "ud" : "gd", [client, local, protocol, inner]);
   } else if (wholeHost) add("FORWARD ALL", to === undefined ? "fs" : "fh", [client, to]);
   else add("FORWARD", once ? "fu" : "f", [client, to, protocol, inner]);
 

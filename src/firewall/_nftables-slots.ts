@@ -37,7 +37,7 @@ const forwards = ({ nat, mode }: NftablesSettings): boolean => nat && mode !== "
 
 const KINDS: readonly Kind[] = [
   { name: "g", place: "input", key: ["client", "proto", "port"], effect: "grant", isUsed: () => true },
-  { name: "d", place: "input", key: ["client", "server", "proto", "port"], effect: "grant", isUsed: ({ destinations }) => destinations },
+  { name: "gd", place: "input", key: ["client", "server", "proto", "port"], effect: "grant", isUsed: ({ destinations }) => destinations },
   { name: "u", place: "input", key: ["client", "proto", "port"], effect: "grant", once: true, isUsed: ({ once }) => once },
   { name: "ud", place: "input", key: ["client", "server", "proto", "port"], effect: "grant", once: true, isUsed: ({ once, destinations }) => once && destinations },
   // A guard sees packets before they are rewritten: who may reach a whole host behind us may pass it.

@@ -257,7 +257,9 @@ class Nftables implements FirewallBackend {
     const lost = [...change.keep].filter((rule) => this.#slots.has(rule.chain) && !isThere(rule));
     // One that was for one connection may have had it.
     const back = lost.filter((rule) => this.#slots.get(rule.chain)?.once !== true);
-    const listed = new Set(this.#marked(tables).map(({ key }) => key));
+    // Whoever put it there.
+    const listed = new Set(this.#layout.slots.flatMap((slot) =>
+      (tables.get(tableText(slot.table))?.sets.get(slot.name)?.elements ?? []).map(({ key }) => placeOf(slot, key, []).key)));
     const removals = [...change.remove, ...change.add].filter(({ key }, at, all) => listed.has(key) && all.findIndex((rule) => rule.key === key) === at);
     const lines = [
       ...this.#groundLines(tables),
