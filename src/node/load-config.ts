@@ -5,11 +5,13 @@
  */
 
 import { readdirSync } from "node:fs";
-import { wipe } from "../bytes.ts";
+import { resolve } from "node:path";
+import { utf8Bytes, wipe } from "../bytes.ts";
 import type { ServerOptions } from "../cli/server-options.ts";
 import { type AccessHost, type AccessStanza, parseAccessConfig } from "../config/access-config.ts";
 import { type DaemonConfig, type DaemonTexts, type ParsedDaemonConfig, parseDaemonConfig } from "../config/daemon-config.ts";
 import type { ConfigFile } from "../config/entries.ts";
+import { printableText } from "../foreign-text.ts";
 import type { ConfigProblem } from "../config/variable.ts";
 import { FileError, kindOfPath, readOwnFile } from "./files.ts";
 import { findProgram } from "./find-program.ts";
@@ -154,12 +156,26 @@ function missingPrograms(stanzas: readonly AccessStanza[]): readonly ConfigProbl
   }));
 }
 
+/** Longer than the kernel takes (PATH_MAX of Linux, with its end). */
+const MAX_PATH = 4095;
+
 /** Paths that options name must be what they say, not a link to something else. */
-function refusePath({ accessFile, accessFolder }: ServerOptions): ConfigProblem | undefined {
-  const problem = (file: string, message: string): ConfigProblem => ({ severity: "error", file, line: 0, column: 0, message });
-  if (accessFile !== undefined && kindOfPath(accessFile) !== "file") return problem(accessFile, `[*] Invalid access.conf file path '${accessFile}'`);
-  if (accessFolder !== undefined && kindOfPath(accessFolder) !== "folder") {
-    return problem(accessFolder, `[*] Invalid access folder directory '${accessFolder}' could not lstat(), does not exist, or too large?`);
+const OPTION_PATHS: readonly { readonly option: "accessFile" | "accessFolder" | "gpgHomeDir" | "gpgExe" | "sudoExe"; readonly kind: "file" | "folder" | "program"; readonly invalid: (path: string) => string }[] = [
+  { option: "accessFile", kind: "file", invalid: (path) => `Invalid access.conf file path '${path}'` },
+  { option: "accessFolder", kind: "folder", invalid: (path) => `Invalid access folder directory '${path}' could not lstat(), does not exist, or too large?` },
+  { option: "gpgHomeDir", kind: "folder", invalid: (path) => `Invalid GnuPG home: unable to lstat() '${path}', or it is not a directory` },
+  { option: "gpgExe", kind: "program", invalid: (path) => `Invalid GnuPG path: unable to lstat() '${path}', or it is not an executable file` },
+  { option: "sudoExe", kind: "program", invalid: (path) => `Invalid sudo path: unable to lstat() '${path}', or it is not an executable file` },
+];
+
+function refusePath(options: ServerOptions): ConfigProblem | undefined {
+  for (const { option, kind, invalid } of OPTION_PATHS) {
+    const path = options[option];
+    if (path === undefined) continue;
+    const problem = (message: string): ConfigProblem => ({ severity: "error", file: printableText(path, 300), line: 0, column: 0, message: `[*] ${message}` });
+    if (utf8Bytes(path).length > MAX_PATH) return problem(`The path is too long: ${utf8Bytes(path).length} bytes, at most ${MAX_PATH} are possible`);
+    const isFit = kind === "program" ? kindOfPath(path) === "file" && findProgram(resolve(path)) !== undefined : kindOfPath(path) === kind;
+    if (!isFit) return problem(invalid(printableText(path, 300)));
   }
   return undefined;
 }
