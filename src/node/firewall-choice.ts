@@ -74,7 +74,7 @@ function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): F
   return createIpset(iptables, { program: splitProgram(config.IPSET_EXE), input: config.IPT_INPUT_ACCESS }, () => Date.now() / 1000);
 }
 
-function makeNftables(config: DaemonConfig, { stanzas }: FirewallChoice): FirewallBackend {
+function makeNftables(config: DaemonConfig, { stanzas, tell }: FirewallChoice): FirewallBackend {
   const program = splitProgram(config.NFT_EXE);
   const now = (): number => Date.now() / 1000;
   if (config.NFT_SET !== undefined) return createNftSet({ program, ...config.NFT_SET }, now);
@@ -94,6 +94,7 @@ function makeNftables(config: DaemonConfig, { stanzas }: FirewallChoice): Firewa
     prefixes: prefixesOf(stanzas),
     once: stanzas.some(({ GRANT_USES }) => GRANT_USES === 1),
   };
+  if (settings.mode === "guard" && settings.guarded.length === 0 && stanzas.length > 0) tell("The guard closes nothing: neither NFT_GUARD_PORTS nor a stanza's OPEN_PORTS name ports");
   return createNftables(settings, now);
 }
 
