@@ -174,8 +174,16 @@ function refusePath(options: ServerOptions): ConfigProblem | undefined {
     if (path === undefined) continue;
     const problem = (message: string): ConfigProblem => ({ severity: "error", file: printableText(path, 300), line: 0, column: 0, message: `[*] ${message}` });
     if (utf8Bytes(path).length > MAX_PATH) return problem(`The path is too long: ${utf8Bytes(path).length} bytes, at most ${MAX_PATH} are possible`);
-    const isFit = kind === "program" ? kindOfPath(path) === "file" && findProgram(resolve(path)) !== undefined : kindOfPath(path) === kind;
-    if (!isFit) return problem(invalid(printableText(path, 300)));
+    if (!isFit(path, kind)) return problem(invalid(printableText(path, 300)));
   }
   return undefined;
+}
+
+function isFit(path: string, kind: "file" | "folder" | "program"): boolean {
+  if (kind === "program") return findProgram(resolve(path)) !== undefined;
+  try {
+    return kindOfPath(path) === kind;
+  } catch {
+    return false; // a name in it is too long, a folder before it is not for us
+  }
 }

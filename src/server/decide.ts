@@ -10,12 +10,14 @@
  * @module
  */
 
+import { latin1Text } from "../bytes.ts";
+import { formatPacketListing } from "../client/listing.ts";
 import { matchesAddressList } from "../config/address-list.ts";
-import { normalisePacket } from "../fko.ts";
+import { DIGESTS, normalisePacket } from "../fko.ts";
 import { unwrapSpaRequest } from "../http-request.ts";
 import { containsIp, equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
-import { openPacket, type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza } from "./open-packet.ts";
+import { type Attempt, openPacket, type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza } from "./open-packet.ts";
 import { applyPolicy, type PolicyContext } from "./policy.ts";
 import type { ReplayEntry, ReplayMemory } from "./replay.ts";
 import { checkSigner } from "./signer.ts";
@@ -87,7 +89,7 @@ export function* decide(datagram: Datagram, context: DecisionContext): Generator
 
     if (remember.length === 0 && !context.testMode) remember = attempt.digests.map((sum) => replayEntry(sum, datagram, context.now));
     const { message } = attempt.opened;
-    trail.note("debug", `[${from}] ${who} SPA Decode (res=0): user ${message.username}, type ${message.type}, message ${message.message}`);
+    noteFields(trail, packet, stanza, attempt, `[${from}] ${who}`);
     if (attempt.signatures !== undefined) {
       const signer = checkSigner(stanza, attempt.signatures);
       trail.note("info", `[${from}] ${who} ${signer.note}`);
@@ -102,6 +104,16 @@ export function* decide(datagram: Datagram, context: DecisionContext): Generator
     trail.refuse(verdict);
   }
   return trail.end(remember);
+}
+
+/** Lists an opened packet for whoever debugs, as C does; its fields are on lines of their own. */
+function noteFields(trail: Trail, packet: Uint8Array, stanza: ReadyStanza, { opened, signatures }: Extract<Attempt, { kind: "opened" }>, who: string): void {
+  const text = latin1Text(packet);
+  const hmac = stanza.hmac && { type: stanza.HMAC_DIGEST_TYPE, text: text.slice(-DIGESTS[stanza.HMAC_DIGEST_TYPE].wireLength) };
+  const listing = formatPacketListing({ ...opened, packet: text, mode: signatures === undefined ? stanza.ENCRYPTION_MODE : "asymmetric", ...(hmac && { hmac }) });
+  trail.note("debug", `SPA Packet: '${text}'`);
+  trail.note("debug", `${who} SPA Decode (res=0):`);
+  for (const line of listing.split("\n")) if (line !== "") trail.note("debug", line);
 }
 
 /** Takes the packet out of what carried it; undefined when there is none (the trail says why). */

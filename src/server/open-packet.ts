@@ -6,7 +6,7 @@
 
 import { utf8Bytes } from "../bytes.ts";
 import type { AccessStanza } from "../config/access-config.ts";
-import { checkHmac, DIGESTS, type Message, type Opened, openBody, openPgpMessage, openPgpPrefix, openPlaintext, type Refusal, SALTED_PREFIX, type Verified } from "../fko.ts";
+import { checkHmac, DIGESTS, type Opened, openBody, openPgpMessage, openPgpPrefix, openPlaintext, type Refusal, SALTED_PREFIX } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";
 import { formatIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
@@ -46,7 +46,7 @@ export type OpenPgpAnswer =
 
 /** What became of an attempt to open a packet with one stanza's keys. */
 export type Attempt =
-  | { readonly kind: "opened"; readonly opened: { readonly message: Verified<Message> }; readonly digests: readonly string[]; readonly signatures?: readonly OpenPgpSignature[] }
+  | { readonly kind: "opened"; readonly opened: Opened; readonly digests: readonly string[]; readonly signatures?: readonly OpenPgpSignature[] }
   | { readonly kind: "replay"; readonly entry: ReplayEntry }
   | { readonly kind: "refused"; readonly reason: RefusalReason; readonly level: LogLevel; readonly text: string };
 

@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
-import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { CLIENT, openLab, SERVER } from "../support/lab.ts";
 import { CLIENT_PEERS, DAEMON_PEERS, HMAC_KEY_BASE64, type Maker, type Settings, startDaemon } from "../support/peers.ts";
 
 /** RSA keys without passphrases. */
