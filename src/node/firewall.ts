@@ -80,6 +80,9 @@ const SWEEP_AFTER_CLOSING_MS = 2000;
 /** How long a rule stays whose connections last, before they are looked for again. */
 const IN_USE_MS = 3000;
 
+/** Ends that the clocks tell apart by less are the same end: the wall clock counts whole milliseconds. */
+const CLOCK_GRAIN_MS = 5;
+
 /** The longest pause between two tries to close something. */
 const MAX_POSTPONE_MS = 60_000;
 
@@ -362,7 +365,7 @@ export class Firewall {
           ? this.#ledger.leftMs(rule.key, now) ?? -Infinity
           : planned.expiresAt * 1000 - now.wallMs;
         // The longer of two grants counts: nobody's access is shortened by another knock, unless that is what it asks for.
-        const stays = leftMs >= rule.expiresAt * 1000 - now.wallMs && waiting.grant.endsEarlier === undefined;
+        const stays = leftMs >= rule.expiresAt * 1000 - now.wallMs - CLOCK_GRAIN_MS && waiting.grant.endsEarlier === undefined;
         if (stays) present.push(rule);
         if (live !== undefined) remove.set(rule.key, live);
         if (!stays) add.set(rule.key, rule);

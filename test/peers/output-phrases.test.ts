@@ -1,0 +1,135 @@
+/** What scripts look for in the words of a running fwknopd and in its listings, where the C programs would say it. */
+import assert from "node:assert/strict";
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { pcapHeader } from "../../src/pcap-writer.ts";
+import type { WatchedChild } from "../../src/node/watched-child.ts";
+import { run } from "../../src/node/run.ts";
+import { shipped } from "../support/dist.ts";
+import { type Lab, openLab } from "../support/lab.ts";
+import { daemonArgv, PLAIN_STANZA, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";
+import { capturedUdp, makePacket, type PacketFields } from "../support/spa.ts";
+
+const STANZA: Settings = { ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 };
+const NAT: Settings = { ENABLE_IPT_FORWARDING: "Y" };
+const SNAT: Settings = { ...NAT, ENABLE_IPT_SNAT: "Y" };
+const OTHER_KEY = Buffer.alloc(32, "other").toString("base64");
+const forward: PacketFields = { message: "127.0.0.2,tcp/22", type: 2, natAccess: "192.168.1.2,22" };
+
+interface Row {
+  readonly title: string;
+  readonly config?: Settings;
+  readonly stanzas?: readonly Settings[];
+  readonly packets?: readonly (PacketFields | string)[];
+  /** Said while it runs, with -v. */
+  readonly says?: readonly RegExp[];
+  readonly never?: readonly RegExp[];
+  /** In `--fw-list`. */
+  readonly lists?: readonly RegExp[];
+  readonly listsNever?: readonly RegExp[];
+  readonly args?: readonly string[];
+}
+
+const ROWS: readonly Row[] = [
+  {
+    title: "a grant of several ports",
+    packets: [{ message: "127.0.0.2,tcp/22,udp/53,tcp/1234", username: "testuser" }],
+    says: [
+      /stanza\s#\d+.*\sSPA Packet from IP/, /SPA\sPacket\sfrom\sIP:\s10.77.0.2\s/, /Username:\s*testuser/, /SPA Field Values:/, /'\schain exists/, /FWKNOP_INPUT.*dport\s22.*\sACCEPT/, /fwknopd main event loop/,
+    ],
+    lists: [/^1\s+ACCEPT\s+(tcp|6).*dpt:22\s/m, /^2\s+ACCEPT\s+(udp|17).*dpt:53\s/m, /^3\s+ACCEPT\s+(tcp|6).*dpt:1234\s/m, /ACCEPT\s{2}.*\s0\.0\.0\.0\/0\s+tcp\sdpt:22\s/, /FWKNOP_INPUT\s\(1\sreferences/],
+    never: [/rule_exists.*22.*already exists/],
+  },
+  { title: "two grants to one address", packets: [{ message: "127.0.0.2,tcp/23" }, { message: "127.0.0.2,tcp/22" }], lists: [/^2\s+ACCEPT.*127.0.0.2\s.*dpt:22/m] },
+  // Three, so that two come within one second.
+  { title: "the same grant twice", packets: [{}, {}, {}], says: [/rule_exists.*FWKNOP_INPUT already exists/] },
+  { title: "the same grant twice without -C", args: ["--no-ipt-check-support"], packets: [{}, {}, {}], says: [/rule_exists_no_chk_support.*tcp.*22.*already exists/, /rule_exists_no_chk_support.* expires:\s.*already exists/] },
+  { title: "the same NAT grant twice", config: NAT, packets: [forward, forward, forward], says: [/rule_exists.*FWKNOP_PREROUTING already exists/, /rule_exists.*FWKNOP_FORWARD already exists/] },
+  { title: "a grant that ends", stanzas: [PLAIN_STANZA], packets: [{ message: "127.0.0.2,tcp/22,tcp/23,tcp/24" }], says: [/Removed\srule\s1/, /(Removed\srule[\s\S]*){3}/] },
+  { title: "prepended rules for one destination", config: { ENABLE_RULE_PREPEND: "Y", ENABLE_DESTINATION_RULE: "Y" }, packets: [{ message: "127.0.0.2,tcp/22" }], says: [/\s-I\sFWKNOP_INPUT.*\s-s\s127.0.0.2/], lists: [/\b127.0.0.2\s.*10.77.0.1\b/] },
+  {
+    title: "a renamed chain", config: { IPT_INPUT_ACCESS: "ACCEPT, filter, INPUT, 1, FWKNOP_INPUT_TEST, 1", IPT_FORWARD_ACCESS: "ACCEPT, filter, FORWARD, 1, FWKNOP_FORWARD_TEST, 1", ...NAT },
+    packets: [forward], says: [/FWKNOP_FORWARD_TEST\s.*dport\s22\s/], lists: [/FWKNOP_INPUT_TEST\s\(1\sreferences/],
+  },
+  {
+    title: "NAT", config: NAT, packets: [forward],
+    says: [/FWKNOP_FORWARD\s.*dport\s22\s/, /FWKNOP_FORWARD.*dport\s22\s.*\sACCEPT/, /FWKNOP_PREROUTING.*\sDNAT\s.*to-destination\s192.168.1.2:22/], lists: [/\*\/\sto:192.168.1.2:22/i],
+  },
+  { title: "FORCE_NAT", config: NAT, stanzas: [{ ...STANZA, FORCE_NAT: "192.168.1.123 22" }], packets: [forward], lists: [/\*\/\sto:192.168.1.123:22/i, /\sto:192.168.1.123:22/i], listsNever: [/\sto:192.168.1.2:22/i] },
+  { title: "local NAT", config: { ENABLE_IPT_LOCAL_NAT: "Y" }, packets: [{ message: "127.0.0.2,tcp/40001", type: 5, natAccess: "127.0.0.1,22" }], says: [/local NAT rule to FWKNOP_INPUT/], lists: [/\s\*\/\sto:127.0.0.1:22/i, /^1\s+ACCEPT\s+(tcp|6).*dpt:22\s/m] },
+  { title: "DISABLE_DNAT", config: NAT, stanzas: [{ ...STANZA, FORCE_NAT: "192.168.1.2 22", DISABLE_DNAT: "Y" }], packets: [forward], lists: [/FWKNOP_FORWARD/], listsNever: [/DNAT\s.*\*\/\sto:/] },
+  { title: "SNAT", config: { ...SNAT, SNAT_TRANSLATE_IP: "33.3.3.3" }, packets: [forward], lists: [/SNAT\s.*\*\/\sto:33.3.3.3/] },
+  { title: "MASQUERADE", config: SNAT, stanzas: [{ ...STANZA, FORCE_NAT: "123.4.4.4 22", FORCE_MASQUERADE: "Y" }], packets: [forward], says: [/MASQUERADE\s.*to-ports/], lists: [/MASQUERADE\s.*\s123.4.4.4\s.*\smasq\sports:\s22/, /DNAT\s.*\*\/\sto:123.4.4.4:22/i] },
+  { title: "SNAT of a whole host", config: SNAT, stanzas: [{ ...STANZA, FORWARD_ALL: "Y", FORCE_SNAT: "123.4.4.4" }], packets: [forward], lists: [/\sSNAT\s.*(all|0).*\sto:123.4.4.4/] },
+  { title: "MASQUERADE of a whole host", config: SNAT, stanzas: [{ ...STANZA, FORWARD_ALL: "Y", FORCE_MASQUERADE: "Y" }], packets: [forward], lists: [/MASQUERADE\s.*(all|0)/] },
+  {
+    title: "refusals", config: NAT,
+    stanzas: [{ ...STANZA, SOURCE: "10.77.0.2", REQUIRE_USERNAME: "somebody", OPEN_PORTS: "tcp/22", REQUIRE_SOURCE_ADDRESS: "Y" }],
+    packets: [{ username: "another" }, { username: "somebody", message: "127.0.0.2,tcp/99" }, { username: "somebody", message: "0.0.0.0,tcp/22" }, { username: "somebody", timestamp: 1 }, { username: "somebody", type: 0, message: "127.0.0.2,/bin/true" }, { username: "somebody", message: "127.0.0.2,tcp/40001", type: 5, natAccess: "127.0.0.1,22" }],
+    says: [/Username\s+in\s+SPA\s+data/, /stanza #1\)\sOne\sor\smore\srequested\sprotocol\/ports\swas\sdenied/, /Got\s0.0.0.0\swhen\svalid\ssource\sIP/, /SPA\sdata\stime\sdifference/, /Command messages are not allowed/, /requested\sNAT\saccess.*not\senabled/i],
+  },
+  { title: "a wrong HMAC", packets: [{ hmacKeyBase64: OTHER_KEY }], says: [/stanza #1\).*\sArgs\scontain\sinvalid\sdata/], never: [/Decryption\sfailed/i] },
+  { title: "a wrong key", packets: [{ keyBase64: OTHER_KEY }], says: [/Decryption\sfailed/i] },
+  { title: "a source that no stanza has", stanzas: [{ ...STANZA, SOURCE: "10.1.1.1" }], packets: [{}], says: [/No\saccess\sdata\sfound/] },
+  { title: "a destination that no stanza has", stanzas: [{ ...STANZA, DESTINATION: "10.1.1.1" }], packets: [{}], says: [/SPA\spacket\s.*filtered\sby\sSOURCE.*DEST/] },
+  { title: "an expired stanza", stanzas: [{ ...STANZA, ACCESS_EXPIRE: "1/1/2020" }], packets: [{}], says: [/Access\sstanza\shas\sexpired/] },
+  { title: "names in NAT requests", config: NAT, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }, { ...forward, natAccess: "no_name!,22" }], says: [/Unable to resolve Hostname/, /Invalid Hostname in NAT SPA message/] },
+  { title: "names in NAT requests, unwanted", config: { ...NAT, ENABLE_NAT_DNS: "N" }, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }], says: [/NAT SPA message, but hostname is disabled/] },
+  { title: "a command of too many words", stanzas: [{ ...STANZA, ENABLE_CMD_EXEC: "Y" }], packets: [{ type: 0, message: `127.0.0.2,${"w ".repeat(29)}` }], says: [/Error converting cmd str to argv/] },
+  {
+    title: "a cycle", stanzas: [{ ...STANZA, CMD_CYCLE_OPEN: "/bin/true OPEN $IP $PORT 121", CMD_CYCLE_CLOSE: "/bin/true CLOSE $IP $PORT 222", CMD_CYCLE_TIMER: 2 }], packets: [{}],
+    says: [/Running.*CLOSE.*in 2 seconds/, /OPEN.*\s121/, /CLOSE.*\s222/, /Timer expired/],
+  },
+  { title: "a cycle without a close", stanzas: [{ ...STANZA, CMD_CYCLE_OPEN: "/bin/true", CMD_CYCLE_CLOSE: "NONE" }], packets: [{}], says: [/CMD_CYCLE_OPEN: command returned 0/], never: [/Timer expired/] },
+  { title: "a locale that this system does not have", config: { LOCALE: "xx_YY.nothing" }, says: [/Unable to set locale/] },
+  { title: "files that others can read", says: [/permissions\sshould\sonly\sbe\suser/] },
+];
+
+/** Starts the daemon on the lab's server with a pipe in the place of tcpdump. */
+async function startOnPipe(lab: Lab, { config = {}, stanzas = [STANZA], args = [], title }: Row): Promise<{ readonly fwknopd: WatchedChild; readonly files: readonly string[] }> {
+  rmSync(lab.path("fwknopd.run"), { recursive: true, force: true });
+  const files = writeDaemonFiles(lab, { config, stanzas });
+  if (title === "files that others can read") chmodSync(lab.path("fwknopd.conf"), 0o644);
+  const fwknopd = lab.start(lab.server, await daemonArgv("ours", ["--stdin", "-v", ...files, ...args]), { stdio: ["pipe", "pipe", "pipe"] });
+  fwknopd.stdin.write(pcapHeader());
+  await fwknopd.waitFor("main event loop");
+  return { fwknopd, files };
+}
+
+describe("phrases of a running fwknopd", { concurrency: 3 }, () => {
+  for (const part of [0, 1, 2]) {
+    test(`fwknopd says and lists what scripts look for (${part + 1} of 3)`, async (t) => {
+      const lab = await openLab(t);
+      if (lab === undefined) return;
+      for (const row of ROWS.filter((_, at) => at % 3 === part)) {
+        const { fwknopd, files } = await startOnPipe(lab, row);
+        for (const packet of row.packets ?? []) {
+          fwknopd.stdin.write(capturedUdp(typeof packet === "string" ? packet : makePacket(packet)));
+          await new Promise((resolve) => setTimeout(resolve, 60)); // not in one transaction
+        }
+        for (const says of row.says ?? []) await fwknopd.waitFor(says).catch((error: Error) => assert.fail(`${row.title}: ${error.message}`));
+        if (row.lists !== undefined) {
+          await fwknopd.waitFor("Granted", row.packets!.length);
+          const { stdout } = await run(lab.server.argv(shipped("fwknopd", ...files.slice(1), "--fw-list")), { timeoutMs: 10_000 });
+          for (const pattern of row.lists) assert.match(stdout, pattern, row.title);
+          for (const pattern of row.listsNever ?? []) assert.doesNotMatch(stdout, pattern, row.title);
+        }
+        assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null }, row.title);
+        for (const pattern of row.never ?? []) assert.doesNotMatch(fwknopd.log, pattern, row.title);
+        assert.match(fwknopd.log, /Got SIGTERM/);
+      }
+    });
+  }
+
+  test("fwknopd removes a rule of others in its chain when its time mark says so, and says which", async (t) => {
+    const lab = await openLab(t, ["tcpdump"]);
+    if (lab === undefined) return;
+    writeFileSync(lab.path("cache"), "nonsense\n", { mode: 0o600 });
+    const fwknopd = await startDaemon(lab, "ours", { config: { RULES_CHECK_THRESHOLD: 1 }, stanzas: [PLAIN_STANZA], args: ["-d", lab.path("cache")] });
+    assert.match(fwknopd.log, /invalid\sdigest\sfile\sentry/);
+    await lab.server.run(["iptables", "-A", "FWKNOP_INPUT", "-p", "tcp", "--dport", "5000", "-m", "comment", "--comment", "_exp_1234", "-j", "ACCEPT"]);
+    await fwknopd.waitFor(/Removed\srule.*expire time of 1234/);
+    await lab.server.run(["ip", "link", "del", "eth0"]);
+    await fwknopd.waitFor(/Error from pcap_dispatch\b|Fatal error from pcap_dispatch\b/);
+  });
+});
