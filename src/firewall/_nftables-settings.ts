@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Program } from "./_iptables-settings.ts";
-import type { Family } from "./backend.ts";
+import type { Command, Family } from "./backend.ts";
 import type { PortSpec } from "./grant.ts";
 
 /**
@@ -30,7 +29,7 @@ export interface GuardedPorts {
 /** How the planner is set up. */
 export interface NftablesSettings {
   /** NFT_EXE in words. */
-  readonly program: Program;
+  readonly program: Command["argv"];
   readonly mode: NftablesMode;
   /** `inject`: the administrator's table and base chains. */
   readonly table: NftTable;

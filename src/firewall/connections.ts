@@ -6,7 +6,6 @@
  */
 
 import { formatIp, isUnspecifiedIp } from "../ip.ts";
-import type { Program } from "./_iptables-settings.ts";
 import { type Command, FirewallError, type Plan, type Rule } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { ask, note } from "./steps.ts";
@@ -21,7 +20,7 @@ const ANSWERS: readonly number[] = [0, 1];
  * @param program `conntrack`
  * @returns one command for each port; connections are named as their client made them, before any NAT
  */
-export function forgetCommands(grant: Grant, program: Program): Command[] {
+export function forgetCommands(grant: Grant, program: Command["argv"]): Command[] {
   const { source, sourcePrefix, destination, ports, nat } = grant;
   const common = [
     ...program, "-D", "-f", source.version === 4 ? "ipv4" : "ipv6",
@@ -29,7 +28,7 @@ export function forgetCommands(grant: Grant, program: Program): Command[] {
   ];
   const forget = (...words: readonly string[]): Command => {
     const argv: readonly string[] = [...common, ...(destination === undefined ? [] : ["-d", formatIp(destination)]), ...words];
-    return { kind: "command", argv: argv as Program, purpose: "forget_connections", answers: ANSWERS };
+    return { kind: "command", argv: argv as Command["argv"], purpose: "forget_connections", answers: ANSWERS };
   };
   if (nat?.wholeHost === true && nat.kind === "forward") return [isUnspecifiedIp(nat.address) ? forget() : forget("-r", formatIp(nat.address))];
   if (nat === undefined) return ports.map(({ protocol, port }) => forget("-p", protocol, "--dport", String(port)));
@@ -43,7 +42,7 @@ export function forgetCommands(grant: Grant, program: Program): Command[] {
  * @param rules what was closed; what was found in the firewall says nothing of its grant, and is passed over
  * @param program `conntrack`
  */
-export function* forgetConnections(rules: readonly Rule[], program: Program): Plan<void> {
+export function* forgetConnections(rules: readonly Rule[], program: Command["argv"]): Plan<void> {
   for (const grant of new Set(rules.flatMap((rule) => rule.grant ?? []))) {
     for (const command of forgetCommands(grant, program)) {
       const run = yield* ask(command);

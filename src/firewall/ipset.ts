@@ -7,19 +7,18 @@
  */
 
 import { containsIp, formatIp, type IpAddress, parseIpNetwork } from "../ip.ts";
-import { ruleKey } from "./_iptables-rules.ts";
-import type { ChainSettings, Program } from "./_iptables-settings.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
+import type { ChainSettings } from "./iptables.ts";
 import { ask, note, type Run, succeeded } from "./steps.ts";
 
 /** What is put in front of iptables. */
 export interface IpsetSettings {
   /** IPSET_EXE in words. */
-  readonly program: Program;
+  readonly program: Command["argv"];
   /** The chain that the sets' rules are in. */
   readonly input: ChainSettings;
 }
@@ -183,7 +182,7 @@ class Ipset implements FirewallBackend {
     const { table, chain, target } = this.#settings.input;
     return SETS.map(({ name, family }): Rule => {
       const words = ["-m", "set", "--match-set", name, "src,dst", "-m", "comment", "--comment", `_exp_${FOR_EVER}`, "-j", target];
-      return { key: ruleKey(family, table, chain, words), family, table, chain, kind: "sets", words, subject: name, expiresAt: FOR_EVER };
+      return { key: `${TABLE} ${family} ${name}`, family, table, chain, kind: "sets", words, subject: name, expiresAt: FOR_EVER };
     });
   }
 

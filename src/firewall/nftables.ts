@@ -10,7 +10,6 @@
  */
 
 import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "../ip.ts";
-import type { Program } from "./_iptables-settings.ts";
 import { type ListedTable, readTable } from "./_nftables-listing.ts";
 import { elementsForGrant, keyText, placeOf } from "./_nftables-rules.ts";
 import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
@@ -22,6 +21,7 @@ import {
 import type { Grant } from "./grant.ts";
 import { ask, note, type Run, succeeded } from "./steps.ts";
 
+export { createNftSet, type NftSetSettings } from "./_nftables-set.ts";
 export { type GuardedPorts, type NftablesMode, type NftablesSettings, type NftTable } from "./_nftables-settings.ts";
 
 /** Tables by their text; undefined for one that is not there. */
@@ -138,7 +138,7 @@ class Nftables implements FirewallBackend {
     let stdout = "";
     let stderr = "";
     for (const table of this.#layout.tables) {
-      const argv: Program = [...this.#settings.program, "list", "table", table.family, table.name];
+      const argv: Command["argv"] = [...this.#settings.program, "list", "table", table.family, table.name];
       const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
       if (!succeeded(run)) stderr += run.result.stderr.replace(/\n*$/, "\n");
       else stdout += `\n${scope === "all" || tableText(table) === tableText(OWN_TABLE) ? run.result.stdout : onlyOurs(run.result.stdout)}`;

@@ -6,13 +6,12 @@
  */
 
 import { equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
-import type { Program } from "./_iptables-settings.ts";
 import { readTable } from "./_nftables-listing.ts";
 import { elementOf, keyText, placeOf } from "./_nftables-rules.ts";
 import { checkName, type NftTable, tableText } from "./_nftables-settings.ts";
 import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
 import {
-  type Change, type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
@@ -21,7 +20,7 @@ import { ask, note, type Run, succeeded } from "./steps.ts";
 /** Which sets, and how they are reached. */
 export interface NftSetSettings {
   /** NFT_EXE in words. */
-  readonly program: Program;
+  readonly program: Command["argv"];
   readonly table: NftTable;
   /** Names, in the order in which they were given; the type says which family each is for. */
   readonly sets: readonly string[];
@@ -135,7 +134,7 @@ class NftSet implements FirewallBackend {
     let stdout = "";
     let stderr = "";
     for (const [kind, name] of questions) {
-      const argv: Program = [...program, "list", kind!, table.family, table.name, ...(name === undefined ? [] : [name])];
+      const argv: Command["argv"] = [...program, "list", kind!, table.family, table.name, ...(name === undefined ? [] : [name])];
       const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
       if (succeeded(run)) stdout += `\n${run.result.stdout}`;
       else stderr += run.result.stderr.replace(/\n*$/, "\n");
@@ -181,7 +180,8 @@ class NftSet implements FirewallBackend {
   }
 
   *#perform(lines: readonly string[], purpose: string): Plan<Run> {
-    const command = { kind: "command", argv: [...this.#settings.program, "-f", "-"] as Program, stdin: lines.map((line) => `${line}\n`).join(""), purpose, answers: ANSWERS } as const;
+    const stdin = lines.map((line) => `${line}\n`).join("");
+    const command: Command = { kind: "command", argv: [...this.#settings.program, "-f", "-"], stdin, purpose, answers: ANSWERS };
     if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
     return yield* ask(command);
   }
