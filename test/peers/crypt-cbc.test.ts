@@ -35,7 +35,7 @@ const SCRIPT = `
 
 function hasPerl(t: TestContext): boolean {
   const has = (module: string): true | undefined => spawnSync("perl", [`-M${module}`, "-e", "1"]).status === 0 || undefined;
-  return ["Crypt::CBC", "Crypt::Rijndael"].every((module) => requirePeer(t, `perl ${module}`, () => has(module)));
+  return ["Crypt::CBC", "Crypt::Rijndael", "Math::Int128"].every((module) => requirePeer(t, `perl ${module}`, () => has(module)));
 }
 
 function perl(lines: readonly string[]): string[] {

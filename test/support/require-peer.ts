@@ -34,6 +34,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "perl Crypt::CBC": "libcrypt-cbc-perl",
   "perl Crypt::Rijndael": "libcrypt-rijndael-perl",
   "perl FKO": "libfko-perl",
+  "perl Math::Int128": "libmath-int128-perl",
   python3: "python3",
   setpriv: "util-linux",
   tcpdump: "tcpdump",
