@@ -12,19 +12,19 @@ import type { DaemonConfig } from "../config/daemon-config.ts";
 import { type ConfigProblem, formatProblem, hasErrors } from "../config/variable.ts";
 import { FirewallError } from "../firewall/backend.ts";
 import { FkoError } from "../fko-error.ts";
-import { formatJson, type LogRecord } from "../server/log-record.ts";
+import { formatJson, lossRecord, type LogRecord } from "../server/log-record.ts";
 import { AppendError } from "./append-file.ts";
 import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.ts";
 import { ListenError, runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
 import { loadAccess, type LoadedConfig, loadDaemonConfig } from "./load-config.ts";
-import { Log } from "./log.ts";
+import { Log, renderRecord } from "./log.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { runControlCommand, runEarlyCommand } from "./server-commands.ts";
 import { StdinError } from "./stdin-source.ts";
-import { FACILITIES, type LogSink, openStderr, openSyslog } from "./syslog.ts";
+import { FACILITIES, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
 
 /** Exit status of `--check` when the files have errors: EX_CONFIG of sysexits.h. */
 const CONFIG_ERROR_STATUS = 78;
@@ -182,8 +182,10 @@ function absolutePaths(argv: readonly string[], { configFile, accessFile, access
 }
 
 function openLog(config: DaemonConfig, options: ServerOptions, isForeground: boolean): Log {
+  const format = options.logFormat ?? "text";
+  const lossLine: LossLine = (count) => renderRecord(lossRecord(count), format, Date.now());
   const wantsSyslog = (!isForeground || options.syslogEnable) && config.ALERTING_METHODS.syslog;
-  const syslog = wantsSyslog ? openSyslog({ identity: config.SYSLOG_IDENTITY, facility: FACILITIES[config.SYSLOG_FACILITY]!, pid: process.pid }) : undefined;
-  const sinks: LogSink[] = [...(isForeground ? [openStderr()] : []), ...(syslog ? [syslog] : [])];
-  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format: options.logFormat ?? "text" });
+  const syslog = wantsSyslog ? openSyslog({ identity: config.SYSLOG_IDENTITY, facility: FACILITIES[config.SYSLOG_FACILITY]!, pid: process.pid, lossLine }) : undefined;
+  const sinks: LogSink[] = [...(isForeground ? [openStderr({ lossLine })] : []), ...(syslog ? [syslog] : [])];
+  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format });
 }
