@@ -33,6 +33,9 @@ const INVALID_DATA: readonly string[] = /* @__PURE__ */ (
 
 const OTHERS: Readonly<Record<number, string>> = {
   0: "Success",
+  1: "FKO Context is not initialized",
+  2: "Unable to allocate memory",
+  3: "Read/write bytes mismatch",
   4: "Args contain invalid data",
   94: "Value or Size of the data exceeded the max allowed",
   95: "Invalid key length",
@@ -52,6 +55,8 @@ const OTHERS: Readonly<Record<number, string>> = {
   109: "Invalid HMAC key length",
   110: "Unsupported HMAC mode (default: SHA256)",
   111: "Unsupported or unimplemented feature or function",
+  112: "Could not zero out sensitive data",
+  113: "Unknown/Unclassified error",
   115: "Missing GPG key data (signer or recipient not set)",
   122: "Error during the encrypt and sign operation",
   125: "The key for the given signer was not found",

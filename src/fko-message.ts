@@ -7,6 +7,7 @@
  * @module
  */
 
+import { parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
 import { decodeBase64, encodeBase64, encodeBase64Bytes, padBase64 } from "./base64.ts";
 import { constantTimeEqual, latin1Text, utf8Bytes, utf8Text } from "./bytes.ts";
 import { FkoError, describeFkoError } from "./fko-error.ts";
@@ -128,8 +129,11 @@ export function refuse(layer: RefusalLayer, code: number): Refusal {
 }
 
 /** Shortest and longest plaintext, in characters. */
-export const MIN_PLAINTEXT = 36;
+const MIN_PLAINTEXT = 36;
 const MAX_PLAINTEXT = 1499;
+/** Fewest and most fields, the digest counted, among which the digest is looked for. */
+const MIN_FIELDS = 7;
+const MAX_FIELDS = 12;
 /** Digits of the random value. */
 export const RANDOM_DIGITS = 16;
 const MAX_TIMEOUT_SECONDS = 65536;
@@ -147,6 +151,8 @@ interface FieldRow<T> {
   format(value: T): string;
 }
 
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
+
 /** A text that travels as base64: printable UTF-8. */
 function base64Field(codes: { missing: number; tooLong: number; undecodable: number; invalid: number }, maxLength: number): FieldRow<string> {
   return {
@@ -155,9 +161,9 @@ function base64Field(codes: { missing: number; tooLong: number; undecodable: num
     tooLong: codes.tooLong,
     parse(raw) {
       const bytes = decodeBase64(raw);
-      const text = bytes && utf8Text(bytes);
-      if (text === undefined || text === "") return { code: codes.undecodable };
-      return /[\u0000-\u001f\u007f-\u009f]/.test(text) ? { code: codes.invalid } : { value: text };
+      if (bytes === undefined) return { code: codes.undecodable };
+      const text = utf8Text(bytes);
+      return text === undefined || text === "" || CONTROL_CHARACTERS.test(text) ? { code: codes.invalid } : { value: text };
     },
     format: (text) => encodeBase64(utf8Bytes(text)),
   };
@@ -190,7 +196,7 @@ const HEAD = {
   random: /* @__PURE__ */ plainField({ missing: 12, tooLong: 12, invalid: 12 }, RANDOM_DIGITS, /^\d{16}$/),
   username: /* @__PURE__ */ base64Field({ missing: 13, tooLong: 14, undecodable: 15, invalid: 16 }, 64),
   timestamp: /* @__PURE__ */ numberField({ missing: 17, tooLong: 18, invalid: 19 }, 12, /^\d+$/),
-  version: /* @__PURE__ */ plainField({ missing: 20, tooLong: 21, invalid: 20 }, 8, /^\S+$/),
+  version: /* @__PURE__ */ plainField({ missing: 20, tooLong: 21, invalid: 20 }, 8, /^[\u0020-\u007e]+$/),
   type: /* @__PURE__ */ numberField({ missing: 22, tooLong: 23, invalid: 24 }, 2, /^0?[0-6]$/) as FieldRow<MessageType>,
   message: /* @__PURE__ */ base64Field({ missing: 25, tooLong: 26, undecodable: 27, invalid: 28 }, 256),
 } as const;
@@ -198,8 +204,9 @@ const HEAD = {
 /** The fields that follow, by type. */
 const TAIL = {
   natAccess: /* @__PURE__ */ base64Field({ missing: 30, tooLong: 31, undecodable: 32, invalid: 33 }, 256),
-  serverAuth: /* @__PURE__ */ base64Field({ missing: 34, tooLong: 37, undecodable: 35, invalid: 38 }, 256),
-  clientTimeout: /* @__PURE__ */ numberField({ missing: 39, tooLong: 40, invalid: 41 }, 12, /^\d+$/),
+  serverAuth: /* @__PURE__ */ base64Field({ missing: 34, tooLong: 36, undecodable: 35, invalid: 35 }, 256),
+  serverAuthBeforeTimeout: /* @__PURE__ */ base64Field({ missing: 34, tooLong: 37, undecodable: 38, invalid: 38 }, 256),
+  clientTimeout: /* @__PURE__ */ numberField({ missing: 39, tooLong: 40, invalid: 41 }, 256, /^\d+$/),
 } as const;
 
 /** Signals a refused field out of the walk below; never leaves {@link decodeMessage}. */
@@ -218,10 +225,18 @@ function readField<T>(row: FieldRow<T>, raw: string | undefined): T {
   return parsed.value;
 }
 
-/** Characters that a user name may not hold; the Perl programs did not care. */
+/** Reads what the text asks for: a command or ports. */
+function readRequest(type: MessageType, message: string): ReturnType<typeof parseCommandMessage | typeof parseAccessMessage> {
+  return type === 0 ? parseCommandMessage(message) : parseAccessMessage(message);
+}
+
+/** Characters that a user name may not hold. */
 const FORBIDDEN_IN_USERNAME = /["/\\[\]:;|=,+*?<>]|[^\u0020-\u007e]/;
 
-/** Whether a message was made by the Perl programs, which pad their base64 and name their own version. */
+/**
+ * Whether a message was made by the Perl programs, which pad their base64 and name their own version. They look at
+ * neither names nor texts before they send: `none/0` for no ports at all is a message of theirs, which policy refuses.
+ */
 export function isPerlVersion(version: string): boolean {
   return version.startsWith("1.");
 }
@@ -271,19 +286,27 @@ export function encodeMessage(message: Message): EncodedMessage {
 
 /** Refuses fields that no receiver would take, with the number and the function name that libfko gives. */
 function checkFields(message: Message): void {
+  const { type, username, natAccess, serverAuth, clientTimeout = 0 } = message;
   const perl = isPerlVersion(message.version);
+  const forbidden = perl ? -1 : username.search(FORBIDDEN_IN_USERNAME);
+  const request = readRequest(type, message.message);
+  const needsNat = MESSAGE_TYPES[type].nat !== "none";
   const checks: readonly (readonly [holds: boolean, code: number, operation: string])[] = [
     [/^\d{16}$/.test(message.random), 86, "fko_set_rand_value"],
-    [message.username !== "", 89, "fko_set_username"],
-    [perl || !FORBIDDEN_IN_USERNAME.test(message.username), 91, "fko_set_username"],
-    [Number.isSafeInteger(message.timestamp) && message.timestamp >= 0, 88, "fko_set_timestamp"],
+    [username !== "", 89, "fko_set_username"],
+    [forbidden < 0, forbidden === 0 ? 90 : 91, "fko_set_username"],
+    [Number.isInteger(message.timestamp) && /^\d{1,12}$/.test(String(message.timestamp)), 88, "fko_set_timestamp"],
     [message.message !== "", 80, "fko_set_spa_message"],
     [utf8Bytes(message.message).length < 256, 94, "fko_set_spa_message"],
-    [MESSAGE_TYPES[message.type].nat === "none" || Boolean(message.natAccess), 85, "fko_set_spa_nat_access"],
-    [utf8Bytes(message.natAccess ?? "").length < 128, 94, "fko_set_spa_nat_access"],
-    [message.serverAuth !== "", 87, "fko_set_spa_server_auth"],
-    [utf8Bytes(message.serverAuth ?? "").length < 64, 94, "fko_set_spa_server_auth"],
-    [(message.clientTimeout ?? 0) >= 0, 5, "fko_set_spa_client_timeout"],
+    [perl || request.ok, request.ok || type === 0 ? 101 : request.code, "fko_set_spa_message"],
+    [!CONTROL_CHARACTERS.test(message.message), type === 0 ? 101 : 102, "fko_set_spa_message"],
+    [!needsNat || Boolean(natAccess), 85, "fko_set_spa_nat_access"],
+    [utf8Bytes(natAccess ?? "").length < 128, 94, "fko_set_spa_nat_access"],
+    [perl || !needsNat || parseNatAccess(natAccess ?? "").ok, 103, "fko_set_spa_nat_access"],
+    [serverAuth !== "", 87, "fko_set_spa_server_auth"],
+    [utf8Bytes(serverAuth ?? "").length < 64, 94, "fko_set_spa_server_auth"],
+    [clientTimeout >= 0, 5, "fko_set_spa_client_timeout"],
+    [Number.isInteger(clientTimeout) && clientTimeout <= MAX_TIMEOUT_SECONDS, 93, "fko_set_spa_client_timeout"],
   ];
   for (const [holds, code, operation] of checks) if (!holds) throw new FkoError(code, operation);
 }
@@ -307,7 +330,9 @@ export function decodeMessage(plaintext: Uint8Array): Decoded | Refusal {
   if (plaintext.some((byte) => byte < 0x20 || byte > 0x7e)) return refuse("message", 7);
   const text = latin1Text(plaintext);
   const fields = text.split(":");
-  if (fields.length < 7) return refuse("message", 8);
+  if (fields.length < MIN_FIELDS) return refuse("message", 8);
+  // libfko takes what is behind the eleventh colon for the digest, whatever it is.
+  if (fields.length > MAX_FIELDS) return refuse("digest", 99);
   const sum = fields.pop()!;
   const encodedLength = text.length - sum.length - 1;
   const digestType = findDigestType(plaintext.subarray(0, encodedLength), sum);
@@ -342,18 +367,25 @@ function readFields(fields: readonly string[], digestType: DigestType): Message 
     version: readField(HEAD.version, version),
     type: readField(HEAD.type, type),
   };
-  if (!isPerlVersion(head.version) && FORBIDDEN_IN_USERNAME.test(head.username)) throw new FieldRefused(16);
+  const perl = isPerlVersion(head.version);
+  const require = (holds: boolean, code: number): void => {
+    if (!perl && !holds) throw new FieldRefused(code);
+  };
+  require(!FORBIDDEN_IN_USERNAME.test(head.username), 16);
   const row = MESSAGE_TYPES[head.type];
   const tail = fields.slice(5);
   const mostFields = 2 + (row.nat === "none" ? 0 : 1) + (row.timeout ? 1 : 0);
   if (tail.length > mostFields) throw new FieldRefused(10);
   const message = readField(HEAD.message, tail.shift());
+  require(readRequest(head.type, message).ok, head.type === 0 ? 28 : 29);
   const natAccess = row.nat === "none" ? undefined : readField(TAIL.natAccess, tail.shift());
+  require(natAccess === undefined || parseNatAccess(natAccess).ok, 33);
   const timeout = row.timeout ? tail.pop() : undefined;
   const clientTimeout = row.timeout ? readField(TAIL.clientTimeout, timeout) : undefined;
   if (clientTimeout !== undefined && clientTimeout > MAX_TIMEOUT_SECONDS) throw new FieldRefused(42);
   const auth = tail.shift();
-  const serverAuth = auth === undefined || auth === "" ? undefined : readField(TAIL.serverAuth, auth);
+  const authRow = row.timeout ? TAIL.serverAuthBeforeTimeout : TAIL.serverAuth;
+  const serverAuth = auth === undefined || auth === "" ? undefined : readField(authRow, auth);
   return {
     ...head,
     message,

@@ -11,7 +11,7 @@
 import { decodeBase64, encodeBase64, encodeBase64Bytes, padBase64 } from "./base64.ts";
 import { type Bytes, concatBytes, constantTimeEqual, utf8Bytes, wipe } from "./bytes.ts";
 import { FkoError } from "./fko-error.ts";
-import { decodeMessage, type Message, MIN_PLAINTEXT, RANDOM_DIGITS, type Refusal, refuse } from "./fko-message.ts";
+import { decodeMessage, type Message, RANDOM_DIGITS, type Refusal, refuse } from "./fko-message.ts";
 import type { HmacKey } from "./hmac.ts";
 import { deriveKeyAndIv, fitLegacyKey, fitPerlKey } from "./kdf.ts";
 import { type BlockMode, decryptRijndael, encryptRijndael, padPkcs7, unpadPkcs7 } from "./rijndael.ts";
@@ -208,7 +208,8 @@ export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
   if (keys.key.length > row.maxKeyLength) return refuse("decryption", 95);
   const blob = decodeBase64(concatBytes(utf8Bytes(SALTED_PREFIX), body));
   if (blob === undefined) return refuse("decryption", 52);
-  if (blob.length % BLOCK_LENGTH !== 0 || blob.length < 2 * BLOCK_LENGTH || !startsWithText(blob, "Salted__")) return refuse("decryption", 107);
+  if (blob.length % BLOCK_LENGTH !== 0 || blob.length < 2 * BLOCK_LENGTH) return refuse("decryption", 53);
+  if (!startsWithText(blob, "Salted__")) return refuse("decryption", 107);
   const passphrase = row.fitKey(keys.key);
   const { key, iv } = deriveKeyAndIv(passphrase, blob.subarray(8, BLOCK_LENGTH));
   const padded = decryptRijndael(blob.subarray(BLOCK_LENGTH), { mode: row.cipher, key, iv });
@@ -223,7 +224,7 @@ export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
 
 /** A right key gives 16 digits and a colon; a wrong one does so once in 10^33 packets. */
 function looksDecrypted(plaintext: Uint8Array): boolean {
-  if (plaintext.length < MIN_PLAINTEXT || plaintext[RANDOM_DIGITS] !== 0x3a) return false;
+  if (plaintext[RANDOM_DIGITS] !== 0x3a) return false;
   return plaintext.subarray(0, RANDOM_DIGITS).every((byte) => byte >= 0x30 && byte <= 0x39);
 }
 

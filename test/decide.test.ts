@@ -155,7 +155,11 @@ describe("decide() refuses", () => {
   }
 
   it("the address 0.0.0.00, which C lets past", () => {
-    refusedFor(decideNow(send({ message: "0.0.0.00,tcp/22" }), { stanzas: [stanza({ REQUIRE_SOURCE_ADDRESS: true })] }), "message");
+    refusedFor(decideNow(send({ version: "1.9.12", message: "0.0.0.00,tcp/22" }), { stanzas: [stanza({ REQUIRE_SOURCE_ADDRESS: true })] }), "message");
+  });
+
+  it("a Perl client's wish for no port at all", () => {
+    assert.match(refusedFor(decideNow(send({ version: "1.9.12", message: "0.0.0.0,none/0" })), "message"), /Error parsing SPA message string: Invalid SPA access message format/);
   });
 
   it("another user", () => {

@@ -55,7 +55,22 @@ describe("decodeMessage()", () => {
     ["a timeout that is no number", plaintextOf(...head, "3", access, "30x"), 41],
     ["an empty timeout", plaintextOf(...head, "3", access, ""), 39],
     ["a timeout of 65537 s", plaintextOf(...head, "3", access, "65537"), 42],
+    ["a timeout of 65537 s after NAT access", plaintextOf(...head, "4", access, base64("10.0.0.1,22"), "65537"), 42],
     ["server auth that is not base64", plaintextOf(...head, "1", access, "a!b"), 35],
+    ["server auth before a timeout that is not base64", plaintextOf(...head, "3", access, "a!b", "30"), 38],
+    ["a message without ports", plaintextOf(...head, "1", base64("203.0.113.5")), 29],
+    ["a message with port 0", plaintextOf(...head, "1", base64("203.0.113.5,tcp/0")), 29],
+    ["a message with port 65536", plaintextOf(...head, "3", base64("203.0.113.5,tcp/65536"), "30"), 29],
+    ["a message that asks for nothing", plaintextOf(...head, "1", base64("0.0.0.0,none/0")), 29],
+    ["a message for a name", plaintextOf(...head, "1", base64("host.example,tcp/22")), 29],
+    ["a command without an address", plaintextOf(...head, "0", base64("/bin/date")), 28],
+    ["an address without a command", plaintextOf(...head, "0", base64("203.0.113.5,")), 28],
+    ["a NAT target without a port", plaintextOf(...head, "2", access, base64("10.0.0.1")), 33],
+    ["a NAT target with port 0", plaintextOf(...head, "5", access, base64("10.0.0.1,0")), 33],
+    ["a NAT target of 71 characters", plaintextOf(...head, "2", access, base64(`${"a".repeat(71)},22`)), 33],
+    ["NAT access that is not base64", plaintextOf(...head, "2", access, "a!b"), 32],
+    ["a plaintext of 35 characters", utf8Bytes("1234567890123456:a:b:c:d:e:f:ghijkl"), 6],
+    ["a plaintext of thirteen fields", plaintextOf(...head, "1", access, ..."abcdef"), 99],
     ["one field too many for its type", plaintextOf(...head, "1", access, base64("x"), "30"), 10],
   ];
   for (const [what, plaintext, code] of refusals) {
@@ -74,7 +89,12 @@ describe("decodeMessage()", () => {
     ["a timeout of 65536 s", plaintextOf(...head, "3", access, "65536"), { clientTimeout: 65536 }],
     ["a user name of 48 bytes", plaintextOf(head[0]!, base64("a".repeat(48)), ...head.slice(2), "1", access), { username: "a".repeat(48) }],
     ["a time after 2038", plaintextOf(head[0]!, head[1]!, "4102444800", "3.0.0", "1", access), { timestamp: 4102444800 }],
-    ["a message of 192 bytes", plaintextOf(...head, "0", base64("a".repeat(192))), { message: "a".repeat(192) }],
+    ["a message of 192 bytes", plaintextOf(...head, "0", base64(`0.0.0.0,${"a".repeat(184)}`)), { message: `0.0.0.0,${"a".repeat(184)}` }],
+    ["a version of 8 characters", plaintextOf(...head.slice(0, 3), "3.0.0 rc", "1", access), { version: "3.0.0 rc" }],
+    ["a timestamp of 12 digits", plaintextOf(...head.slice(0, 2), "999999999999", "3.0.0", "1", access), { timestamp: 999999999999 }],
+    ["a NAT target of 70 characters", plaintextOf(...head, "2", access, base64(`${"a".repeat(70)},65535`)), { natAccess: `${"a".repeat(70)},65535` }],
+    ["an IPv6 address", plaintextOf(...head, "1", base64("2001:db8::1,tcp/22")), { message: "2001:db8::1,tcp/22" }],
+    ["a Perl message that asks for nothing", plaintextOf(...head.slice(0, 3), "1.9.12", "1", base64("0.0.0.0,none/0")), { message: "0.0.0.0,none/0" }],
     ["a Perl user name with any character", plaintextOf(head[0]!, "YTpiIGM=", "1795344073", "1.9.12", "1", access), { username: "a:b c" }],
   ];
   for (const [what, plaintext, fields] of accepted) {
@@ -100,6 +120,18 @@ describe("encodeMessage()", () => {
     ["a random value of 15 digits", { random: "123456789012345" }, /fko_set_rand_value: Error 86/],
     ["no user name", { username: "" }, /fko_set_username: Error 89/],
     ["a user name with a slash", { username: "a/b" }, /fko_set_username: Error 91/],
+    ["a user name that begins with a slash", { username: "/a" }, /fko_set_username: Error 90/],
+    ["a timestamp of 13 digits", { timestamp: 1e12 }, /fko_set_timestamp: Error 88/],
+    ["a timestamp with a fraction", { timestamp: 1.5 }, /fko_set_timestamp: Error 88/],
+    ["a message that is none", { message: "x" }, /fko_set_spa_message: Error 100/],
+    ["a message without ports", { message: "203.0.113.5" }, /fko_set_spa_message: Error 102/],
+    ["an address without a command", { type: 0, message: "203.0.113.5" }, /fko_set_spa_message: Error 101/],
+    ["a command for a name", { type: 0, message: "x,ls" }, /fko_set_spa_message: Error 101/],
+    ["a command of two lines", { type: 0, message: "203.0.113.5,a\nb" }, /fko_set_spa_message: Error 101/],
+    ["a NAT target without a port", { type: 2, natAccess: "h" }, /fko_set_spa_nat_access: Error 103/],
+    ["server auth of no bytes", { serverAuth: "" }, /fko_set_spa_server_auth: Error 87/],
+    ["server auth of 64 bytes", { serverAuth: "a".repeat(64) }, /fko_set_spa_server_auth: Error 94/],
+    ["a timeout of 65537 s", { type: 3, clientTimeout: 65537 }, /fko_set_spa_client_timeout: Error 93/],
     ["an empty message", { message: "" }, /fko_set_spa_message: Error 80/],
     ["a message of 256 bytes", { message: "a".repeat(256) }, /fko_set_spa_message: Error 94/],
     ["NAT access without target", { type: 2 }, /fko_set_spa_nat_access: Error 85/],
@@ -110,14 +142,16 @@ describe("encodeMessage()", () => {
     it(`refuses ${what}`, () => assert.throws(() => encodeMessage({ ...message, ...overrides }), error));
   }
 
-  it("takes a message of 255 bytes and a NAT target of 127", () => {
-    encodeMessage({ ...message, message: "a".repeat(255) });
-    encodeMessage({ ...message, type: 2, natAccess: "a".repeat(127) });
+  it("takes fields of the greatest length", () => {
+    encodeMessage({ ...message, type: 0, message: `0.0.0.0,${"a".repeat(247)}` });
+    encodeMessage({ ...message, type: 2, natAccess: `${"a".repeat(70)},65535` });
+    encodeMessage({ ...message, type: 3, serverAuth: "a".repeat(63), clientTimeout: 65536 });
+    encodeMessage({ ...message, timestamp: 999999999999 });
   });
 
   it("writes only the fields that the type carries, and decodeMessage() reads them back", () => {
     for (const [number, row] of Object.entries(MESSAGE_TYPES)) {
-      const full: Message = { ...message, type: Number(number) as MessageType, natAccess: "10.0.0.1,22", clientTimeout: 30, serverAuth: "crypt,x" };
+      const full: Message = { ...message, type: Number(number) as MessageType, message: "10.0.0.9,tcp/22", natAccess: "10.0.0.1,22", clientTimeout: 30, serverAuth: "crypt,x" };
       const decoded = decodeMessage(utf8Bytes(encodeMessage(full).plaintext));
       assert(decoded.ok, JSON.stringify(decoded));
       assert.equal(decoded.message.natAccess, row.nat === "none" ? undefined : "10.0.0.1,22");

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { type Bytes, wipe } from "../bytes.ts";
+import { pause, writeText } from "./standard-output.ts";
 import { codeOf } from "./system-error.ts";
 
 /** The system, as far as the client program looks at it without help of its neighbours. */
@@ -32,7 +33,7 @@ export interface ClientHost {
 export function systemHost(): ClientHost {
   return {
     env: process.env,
-    write: writeWhole,
+    write: writeText,
     now: Date.now,
     randomBytes,
     loginName,
@@ -67,25 +68,6 @@ async function loginName(): Promise<string | undefined> {
   } catch { // no line in the password file
     return undefined;
   }
-}
-
-/** Writes all of it now: the process may end before a stream has. */
-function writeWhole(descriptor: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(descriptor, bytes, at);
-    } catch (error) {
-      if (codeOf(error) === "EAGAIN") pause();
-      else if (codeOf(error) === "EPIPE") return; // nobody reads it: `fwknop --help | head -1`
-      else throw error;
-    }
-  }
-}
-
-/** A pipe that somebody else made non-blocking is full, or empty. */
-function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
 }
 
 const LONGEST_LINE = 4096;

@@ -5,16 +5,25 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeSync } from "node:fs";
+import { latin1Text } from "../bytes.ts";
 import { parseArguments } from "../cli/getopt.ts";
 import type { Parsed, Program } from "../cli/options.ts";
 import { renderUsage } from "../cli/usage.ts";
 import { randomDigits } from "../client/random-digits.ts";
 import { FkoError } from "../fko-error.ts";
+import { printableText } from "../foreign-text.ts";
 import { FileError } from "./files.ts";
+import { readStandardInput } from "./standard-input.ts";
+import { writeText } from "./standard-output.ts";
 import { packageVersion } from "./version.ts";
 
-const print = (text: string): void => void writeSync(1, text);
+/** Exit status for a command line that cannot be done. */
+const MISUSED = 2;
+/** More than any packet with the blanks around it. */
+const MAX_INPUT = 65536;
+
+const print = (text: string): void => writeText(1, text);
+const complain = (message: string): void => writeText(2, `fko-tool: error: ${message}\n`);
 
 /** One word behind `fko-tool`. */
 interface Command {
@@ -23,21 +32,29 @@ interface Command {
   readonly run: (argv: readonly string[]) => Promise<number>;
 }
 
-/** A command line that cannot be done, in one line. */
-class ToolError extends Error {}
+/** A command line that cannot be done: what is wrong, and where to read how it is done. */
+class UsageError extends Error {}
 
 /** Takes a value out of what a pure function answered. */
 function accept<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new ToolError(parsed.message);
+  if (!parsed.ok) throw new UsageError(parsed.message);
   return parsed.value;
 }
 
-/** Reads a subcommand's line; undefined when it only asked for help. */
-function readArguments<Options extends { help?: true }>(program: Program<Options>, argv: readonly string[]) {
+/**
+ * Reads a subcommand's line; undefined when it only asked for help.
+ *
+ * @param mostOperands how many words it takes that are no options
+ */
+function readArguments<Options extends { help?: true }>(program: Program<Options>, argv: readonly string[], mostOperands: number) {
   const { values, operands } = accept(parseArguments(program.options, argv));
-  if (!values.help) return { options: values as Options, operands };
-  print(renderUsage(program, packageVersion()));
-  return undefined;
+  if (values.help) {
+    print(`${renderUsage(program, packageVersion())}\n`);
+    return undefined;
+  }
+  const extra = operands[mostOperands];
+  if (extra !== undefined) throw new UsageError(`unexpected word '${printableText(extra)}', expected ${mostOperands === 0 ? "options only" : "one word besides the options"}`);
+  return { options: values as Options, operands };
 }
 
 const COMMANDS: readonly Command[] = [
@@ -46,7 +63,7 @@ const COMMANDS: readonly Command[] = [
     summary: "make an encryption key and an HMAC key, as text or QR code",
     run: async (argv) => {
       const { KEYGEN } = await import("../tool/keygen.ts");
-      const line = readArguments(KEYGEN, argv);
+      const line = readArguments(KEYGEN, argv, 0);
       return line === undefined ? 0 : (await import("./keygen.ts")).makeKeys(line.options, print);
     },
   },
@@ -54,13 +71,15 @@ const COMMANDS: readonly Command[] = [
     name: "encode",
     summary: "make a packet of its fields",
     async run(argv) {
-      const [{ ENCODE, encodePacket }, { readyKeys }] = await Promise.all([import("../tool/encode.ts"), import("../tool/packet-keys.ts")]);
-      const line = readArguments(ENCODE, argv);
+      const [{ ENCODE, encodePacket }, { readyKeys, wipeKeys }] = await Promise.all([import("../tool/encode.ts"), import("../tool/packet-keys.ts")]);
+      const line = readArguments(ENCODE, argv, 1);
       if (line === undefined) return 0;
-      const [message, ...rest] = line.operands;
-      if (message === undefined || rest.length > 0) throw new ToolError("encode: expected one message, such as 203.0.113.5,tcp/22");
+      const [message] = line.operands;
+      if (message === undefined) throw new UsageError("expected a message, such as 203.0.113.5,tcp/22");
+      const keys = accept(readyKeys(line.options));
       const chance = { random: randomDigits(randomBytes), salt: randomBytes(8), now: Math.floor(Date.now() / 1000) };
-      print(`${accept(encodePacket(message, line.options, accept(readyKeys(line.options)), chance))}\n`);
+      print(`${accept(encodePacket(message, line.options, keys, chance))}\n`);
+      wipeKeys(line.options, keys);
       return 0;
     },
   },
@@ -68,18 +87,18 @@ const COMMANDS: readonly Command[] = [
     name: "decode",
     summary: "open a packet and show its fields",
     async run(argv) {
-      const [{ DECODE, decodePacket, formatOpened, packetFields }, { readyKeys }] = await Promise.all([import("../tool/decode.ts"), import("../tool/packet-keys.ts")]);
-      const line = readArguments(DECODE, argv);
+      const [{ DECODE, decodePacket, formatOpened, packetFields }, { readyKeys, wipeKeys }] = await Promise.all([import("../tool/decode.ts"), import("../tool/packet-keys.ts")]);
+      const line = readArguments(DECODE, argv, 1);
       if (line === undefined) return 0;
-      const [operand = "-", ...rest] = line.operands;
-      if (rest.length > 0) throw new ToolError("decode: expected one packet");
-      const packet = operand === "-" ? readFileSync(0, "latin1") : operand;
+      const [operand = "-"] = line.operands;
       const keys = accept(readyKeys(line.options));
+      const packet = operand === "-" ? latin1Text(readStandardInput(MAX_INPUT)) : operand;
       const opened = decodePacket(packet, keys);
+      wipeKeys(line.options, keys);
       if (!opened.ok) {
         const { layer, reason } = opened;
         if (line.options.json) print(`${JSON.stringify({ error: { layer, reason } })}\n`);
-        else throw new ToolError(`the packet is refused at the ${layer} layer: ${reason}`);
+        else complain(`the packet is refused at the ${layer} layer: ${reason}`);
         return 1;
       }
       print(line.options.json ? `${JSON.stringify(packetFields(opened, keys))}\n` : `${formatOpened(packet, opened, keys)}\n`);
@@ -93,25 +112,25 @@ const COMMANDS: readonly Command[] = [
   },
   {
     name: "server",
-    summary: "the server: open ports for whoever sends the right packet (same as fwknopd)",
+    summary: "the server: open ports for the right packets (same as fwknopd)",
     run: async (argv) => (await import("./fwknopd.ts")).runServer(argv),
   },
   {
     name: "web",
-    summary: "serve the page that knocks from a browser, to this computer only",
+    summary: "serve the page that knocks from a browser, to this computer",
     run: async (argv) => {
       const { WEB, WEB_PORT } = await import("../tool/web.ts");
-      const line = readArguments(WEB, argv);
+      const line = readArguments(WEB, argv, 0);
       if (line === undefined) return 0;
-      if (line.operands.length > 0) throw new ToolError("web: expected no operands");
       return (await import("./web-server.ts")).runWeb(line.options.port ?? WEB_PORT, (text) => print(`${text}\n`));
     },
   },
   {
     name: "demo",
-    summary: "show a port that is closed, a packet, and the port open for some seconds",
-    async run() {
-      const { runDemo } = await import("./demo.ts");
+    summary: "show a port that is closed, a packet, and the port open",
+    async run(argv) {
+      const [{ DEMO }, { runDemo }] = await Promise.all([import("../tool/demo.ts"), import("./demo.ts")]);
+      if (readArguments(DEMO, argv, 0) === undefined) return 0;
       return runDemo({ say: (text) => print(`${text}\n`), main: process.argv[1]! });
     },
   },
@@ -119,14 +138,17 @@ const COMMANDS: readonly Command[] = [
 
 const HELP = `Usage: fko-tool COMMAND [OPTION...]
 
-Single Packet Authorization: a port that nobody can see opens for whoever sends the right encrypted packet.
+Single Packet Authorization: a port that nobody can see opens for whoever
+sends the right encrypted packet.
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join("\n")}
 
-'fko-tool COMMAND --help' shows a command's options. A first use:
+'fko-tool COMMAND --help' shows a command's options. Exit status: 0 done,
+1 failed or refused, 2 misused. A first use, keys on both ends first:
 
-  fko-tool keygen                                       keys for both ends
-  tcpdump -i eth0 -U -w - 'udp port 62201' | fko-tool server --stdin -c fwknopd.conf -a access.conf
+  fko-tool keygen
+  tcpdump -i eth0 -U -w - 'udp port 62201' |
+    fko-tool server --stdin -c fwknopd.conf -a access.conf
   fko-tool client -A tcp/22 -a 203.0.113.5 -D server.example.org
 `;
 
@@ -138,21 +160,34 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join("\n"
  */
 export async function runTool(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    print(HELP);
-    return name === undefined ? 2 : 0;
-  }
-  if (name === "--version" || name === "-V") {
-    print(`fko-tool ${packageVersion()}\n`);
-    return 0;
-  }
   const command = COMMANDS.find((row) => row.name === name);
   try {
-    if (command === undefined) throw new ToolError(`unknown command '${name}', expected one of ${COMMANDS.map((row) => row.name).join(" ")}`);
-    return await command.run(rest);
+    return command === undefined ? answer(name) : await command.run(rest);
   } catch (error) {
-    if (!(error instanceof ToolError || error instanceof FkoError || error instanceof FileError)) throw error;
-    writeSync(2, `fko-tool: error: ${error.message}\n`);
-    return error instanceof ToolError && command === undefined ? 2 : 1;
+    if (!(error instanceof UsageError || error instanceof FkoError || error instanceof FileError)) throw error;
+    complain(error.message);
+    if (!(error instanceof UsageError)) return 1;
+    writeText(2, `hint: 'fko-tool ${command === undefined ? "" : `${command.name} `}--help' shows how it is done\n`);
+    return MISUSED;
+  }
+}
+
+/** Answers a first word that is no command. */
+function answer(name: string | undefined): number {
+  switch (name) {
+    case undefined:
+      writeText(2, HELP);
+      return MISUSED;
+    case "--help":
+    case "-h":
+    case "help":
+      print(HELP);
+      return 0;
+    case "--version":
+    case "-V":
+      print(`fko-tool ${packageVersion()}\n`);
+      return 0;
+    default:
+      throw new UsageError(`unknown command '${printableText(name)}', expected one of ${COMMANDS.map((row) => row.name).join(" ")}`);
   }
 }

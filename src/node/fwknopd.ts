@@ -4,7 +4,6 @@
  * @module
  */
 
-import { writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseServerOptions, type ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
@@ -23,6 +22,7 @@ import { Log, renderRecord } from "./log.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { runControlCommand, runEarlyCommand } from "./server-commands.ts";
+import { writeText } from "./standard-output.ts";
 import { StdinError } from "./stdin-source.ts";
 import { FACILITIES, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
 
@@ -31,8 +31,8 @@ const CONFIG_ERROR_STATUS = 78;
 /** How long the log may take to leave, milliseconds. */
 const LOG_FLUSH_MS = 2000;
 
-const print = (text: string): void => void writeSync(1, text);
-const complain = (line: string): void => void writeSync(2, `${line}\n`);
+const print = (text: string): void => writeText(1, text);
+const complain = (line: string): void => writeText(2, `${line}\n`);
 
 /** Ends the program with a line on standard error. */
 class ServerError extends Error {
@@ -142,7 +142,7 @@ async function runDaemonProgram(
   if (!isForeground && readiness === undefined) {
     if (folder.created) complain(createdText);
     const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: [...process.argv.slice(2, process.argv.length - argv.length), ...absolutePaths(argv, options)], lock });
-    writeSync(2, text);
+    writeText(2, text);
     return exitStatus;
   }
   lock.write(process.pid);

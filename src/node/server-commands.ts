@@ -5,7 +5,6 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { writeSync } from "node:fs";
 import { renderCompletion } from "../cli/completion.ts";
 import { SERVER, type ServerOptions } from "../cli/server-options.ts";
 import { renderUsage } from "../cli/usage.ts";
@@ -18,10 +17,11 @@ import { findProgram } from "./find-program.ts";
 import { Firewall } from "./firewall.ts";
 import { chooseFirewall } from "./firewall-choice.ts";
 import { Log } from "./log.ts";
+import { writeText } from "./standard-output.ts";
 import { openStderr } from "./syslog.ts";
 import { packageVersion } from "./version.ts";
 
-const print = (text: string): void => void writeSync(1, text);
+const print = (text: string): void => writeText(1, text);
 
 /** A command that needs no file. */
 interface EarlyCommand {
@@ -82,13 +82,13 @@ export async function runControlCommand(config: DaemonConfig, options: ServerOpt
 
 function tellControl({ exitStatus, stdout, stderr }: ControlResult): number {
   print(stdout);
-  writeSync(2, stderr);
+  writeText(2, stderr);
   return exitStatus;
 }
 
 function tellFirewall({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): number {
   print(stdout);
-  writeSync(2, stderr);
+  writeText(2, stderr);
   return 0;
 }
 

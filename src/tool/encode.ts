@@ -9,6 +9,7 @@ import { hexBytes } from "../bytes.ts";
 import { DIGEST_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed, Program } from "../cli/options.ts";
 import { choice, custom, flag, integer, text } from "../cli/values.ts";
+import { printableText } from "../foreign-text.ts";
 import { type DigestType, encodeMessage, messageTypeOf, PROTOCOL_VERSION, sealMessage } from "../fko.ts";
 import { KEY_OPTIONS, type KeyOptions, type ReadyKeys } from "./packet-keys.ts";
 
@@ -31,6 +32,12 @@ export interface EncodeOptions extends KeyOptions {
 
 const number = (name: string, most: number) => integer(name, 0, most, (shown) => `expected 0..${most}, got '${shown}'`);
 
+/** What a receiver takes for a version, but for blanks. */
+function protocolVersion(given: string): Parsed<string> {
+  if (/^[!-9;-~]{1,8}$/.test(given)) return { ok: true, value: given };
+  return { ok: false, message: `expected 1 to 8 characters without blanks and colons, got '${printableText(given)}'` };
+}
+
 const OPTIONS: OptionTable<EncodeOptions> = {
   ...KEY_OPTIONS,
   digestType: {
@@ -44,11 +51,11 @@ const OPTIONS: OptionTable<EncodeOptions> = {
   natAccess: { long: "nat-access", short: "N", value: /* @__PURE__ */ text("HOST,PORT"), group: "fields", doc: "The NAT field." },
   natLocal: { long: "nat-local", value: flag, group: "fields", doc: "The NAT field is for the server itself." },
   serverAuth: { long: "server-auth", value: /* @__PURE__ */ text("TEXT"), group: "fields", doc: "The server authentication field." },
-  timeout: { long: "timeout", short: "f", value: /* @__PURE__ */ number("SECONDS", 65536), group: "fields", doc: "The client timeout field." },
+  timeout: { long: "timeout", short: "f", value: /* @__PURE__ */ number("SECONDS", 65536), group: "fields", doc: "The client timeout field; 0 is none." },
   command: { long: "command", value: flag, group: "fields", doc: "The message is a command, not a request for ports." },
   random: {
     long: "random",
-    value: /* @__PURE__ */ custom("DIGITS", (given) => (/^\d{16}$/.test(given) ? { ok: true, value: given } : { ok: false, message: `expected 16 digits, got '${given}'` })),
+    value: /* @__PURE__ */ custom("DIGITS", (given) => (/^\d{16}$/.test(given) ? { ok: true, value: given } : { ok: false, message: `expected 16 digits, got '${printableText(given)}'` })),
     group: "fields",
     doc: "The random value; drawn anew unless given. A packet works once.",
   },
@@ -57,12 +64,12 @@ const OPTIONS: OptionTable<EncodeOptions> = {
     long: "salt",
     value: /* @__PURE__ */ custom("HEX", (given) => {
       const bytes = hexBytes(given);
-      return bytes?.length === 8 ? { ok: true, value: bytes } : { ok: false, message: `expected 16 hexadecimal digits, got '${given}'` };
+      return bytes?.length === 8 ? { ok: true, value: bytes } : { ok: false, message: `expected 16 hexadecimal digits, got '${printableText(given)}'` };
     }),
     group: "fields",
     doc: "Salt of the key derivation; drawn anew unless given.",
   },
-  version: { long: "protocol-version", value: /* @__PURE__ */ text("VERSION"), group: "fields", doc: `The version field; ${PROTOCOL_VERSION} unless given. From 1.… on in the Perl programs' dialect.` },
+  version: { long: "protocol-version", value: /* @__PURE__ */ custom("VERSION", protocolVersion), group: "fields", doc: `The version field; ${PROTOCOL_VERSION} unless given. From 1.… on in the Perl programs' dialect.` },
   help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this." },
 };
 
@@ -95,17 +102,20 @@ export interface Chance {
  */
 export function encodePacket(message: string, options: EncodeOptions, keys: ReadyKeys, chance: Chance): Parsed<string> {
   if (options.natLocal && options.natAccess === undefined) return { ok: false, message: "--nat-local: expected --nat-access too" };
+  if (options.command && options.natAccess !== undefined) return { ok: false, message: "--command: expected no --nat-access" };
+  const timeout = options.timeout || undefined;
+  if (options.command && timeout !== undefined) return { ok: false, message: "--command: expected no --timeout" };
   const nat = options.natAccess === undefined ? "none" : options.natLocal ? "local" : "forward";
   const { plaintext } = encodeMessage({
     random: options.random ?? chance.random,
     username: options.user ?? "fko-tool",
     timestamp: options.time ?? chance.now,
     version: options.version ?? PROTOCOL_VERSION,
-    type: messageTypeOf({ command: options.command ?? false, nat, timeout: options.timeout !== undefined }),
+    type: messageTypeOf({ command: options.command ?? false, nat, timeout: timeout !== undefined }),
     message,
     ...(options.natAccess !== undefined && { natAccess: options.natAccess }),
     ...(options.serverAuth !== undefined && { serverAuth: options.serverAuth }),
-    ...(options.timeout !== undefined && { clientTimeout: options.timeout }),
+    ...(timeout !== undefined && { clientTimeout: timeout }),
     digestType: options.digestType ?? "sha256",
   });
   return { ok: true, value: sealMessage(plaintext, { ...keys, salt: options.salt ?? chance.salt }) };

@@ -5,7 +5,7 @@
  */
 
 import { decodeBase64 } from "../base64.ts";
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, wipe } from "../bytes.ts";
 import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed } from "../cli/options.ts";
 import { choice, secret } from "../cli/values.ts";
@@ -24,6 +24,9 @@ export interface KeyOptions {
   encryptionMode?: EncryptionMode;
 }
 
+/** OpenPGP messages are gpg's to make and to open. */
+const MODE_NAMES = /* @__PURE__ */ ENCRYPTION_MODE_NAMES.filter((name) => name !== "asymmetric");
+
 const oneOf = (names: readonly string[]) => (shown: string) => `expected one of ${names.join(" ")}, got '${shown}'`;
 
 /** The rows. */
@@ -33,7 +36,7 @@ export const KEY_OPTIONS: OptionTable<KeyOptions> = {
   hmacKey: { long: "hmac-key", value: /* @__PURE__ */ secret("KEY"), group: "keys", doc: "The HMAC key, as it is. Without one the packet bears no HMAC." },
   hmacKeyBase64: { long: "hmac-key-base64", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The HMAC key in base64." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ choice("DIGEST", DIGEST_NAMES, oneOf(DIGEST_NAMES)), group: "keys", doc: "Digest of the HMAC: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
-  encryptionMode: { long: "encryption-mode", short: "M", value: /* @__PURE__ */ choice("MODE", ENCRYPTION_MODE_NAMES, oneOf(ENCRYPTION_MODE_NAMES)), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
+  encryptionMode: { long: "encryption-mode", short: "M", value: /* @__PURE__ */ choice("MODE", MODE_NAMES, oneOf(MODE_NAMES)), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
 };
 
 /** Keys ready for use, and the type of the HMAC. */
@@ -54,10 +57,20 @@ export function readyKeys(options: KeyOptions): Parsed<ReadyKeys> {
   const hmacKey = chooseKey("hmac-key", options.hmacKey, options.hmacKeyBase64);
   if (!hmacKey.ok) return hmacKey;
   const mode = options.encryptionMode ?? "cbc";
-  if (mode === "asymmetric") return { ok: false, message: "--encryption-mode: expected a mode of the symmetric cipher; use 'gpg' for OpenPGP packets" };
   const hmacType = hmacKey.value === undefined ? undefined : (options.hmacDigestType ?? "sha256");
   const hmac = hmacKey.value && hmacType ? new HmacKey(DIGESTS[hmacType].hash, hmacKey.value) : undefined;
   return { ok: true, value: { mode, key: key.value, hmacType, ...(hmac && { hmac }) } };
+}
+
+/**
+ * Overwrites keys.
+ *
+ * @param options what was given
+ * @param keys what {@link readyKeys} made of it
+ */
+export function wipeKeys({ key, keyBase64, hmacKey, hmacKeyBase64 }: KeyOptions, keys: ReadyKeys): void {
+  for (const secret of [key, keyBase64, hmacKey, hmacKeyBase64, keys.key]) if (secret !== undefined) wipe(secret);
+  keys.hmac?.wipe();
 }
 
 function chooseKey(name: string, plain: Bytes | undefined, base64: Bytes | undefined): Parsed<Bytes | undefined> {
