@@ -5,12 +5,17 @@
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { type Bytes, wipe } from "../bytes.ts";
-import { codeOf } from "./system-error.ts";
+import { FileError } from "./files.ts";
+import { codeOf, reasonOf } from "./system-error.ts";
 
 /** The system, as far as the client program looks at it without help of its neighbours. */
 export interface ClientHost {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes to standard output (1) or standard error (2). */
+  /**
+   * Writes to standard output (1) or standard error (2).
+   *
+   * @throws FileError when standard output is full or closed
+   */
   write(descriptor: 1 | 2, text: string): void;
   /** Milliseconds since 1970. */
   now(): number;
@@ -77,8 +82,8 @@ function writeWhole(descriptor: 1 | 2, text: string): void {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
       if (codeOf(error) === "EAGAIN") pause();
-      else if (codeOf(error) === "EPIPE") return; // nobody reads it: `fwknop --help | head -1`
-      else throw error;
+      else if (descriptor === 2 || codeOf(error) === "EPIPE") return; // nobody reads it: `fwknop --help | head -1`
+      else throw new FileError(`Could not write to standard output: ${reasonOf(error)}`, codeOf(error) ?? "FAILED", "/dev/stdout", error);
     }
   }
 }
