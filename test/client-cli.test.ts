@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -18,6 +18,8 @@ import { type ClientBench, type ClientRun, openClientBench } from "./support/cli
 const KEYS = ["--key-rijndael", "testkey", "--key-hmac", "testhmac"];
 const REQUEST = ["-A", "tcp/22", "-a", "203.0.113.5", "-D", "127.0.0.1"];
 const QUIET = ["--no-rc-file", "--no-save-args"];
+/** Many ports: with the default digests and a user name of 24 letters the packet is just short enough for the C program. */
+const CROWDED = ["-A", Array(11).fill("tcp/1234").join(",")];
 
 const bench = (t: TestContext): ClientBench => openClientBench(t, t.name);
 
@@ -192,7 +194,11 @@ describe("fwknop: what is refused", () => {
     ["server authentication with NAT", ["-T", ...REQUEST, "-N", "h:1", "--server-auth", "crypt,x"], /--server-auth: cannot be combined/],
     ["both families", ["-T", ...REQUEST, "-4", "-6"], /--ipv6: cannot be combined/],
     ["a bad port to verify", [...REQUEST, "--verify", "icmp/1"], /--verify: expected tcp\/PORT or udp\/PORT/],
-    ["a message of 256 characters", ["-T", "-a", "203.0.113.5", "-C", "x".repeat(244), ...KEYS], /fko_set_spa_message: Error 94 - /],
+    ["a command in a message of 193 bytes", ["-T", "-a", "203.0.113.5", "-C", "x".repeat(181), ...KEYS], /fko_set_spa_message: Error 94 - .*: --server-cmd makes a message of 193 bytes, servers take at most 192/],
+    ["many ports in a message of 193 bytes", ["-T", "-a", "203.0.113.5", "-A", `${"tcp/1234,".repeat(18)}tcp/12345,udp/12345`, ...KEYS], /Error 94 - .*: --access makes a message of 193 bytes/],
+    ["a NAT host of 71 characters", ["-T", ...REQUEST, "-N", `${"a".repeat(35)}.${"b".repeat(35)}:1`, ...KEYS], /fko_set_nat_access_str: Error 103 - /],
+    ["a gpg that is not there", ["-T", ...REQUEST, "--gpg-recipient-key", "r", "--gpg-exe", "/no/such/gpg"], /--gpg-exe: fko_set_gpg_exe: Error 134 - Unable to stat the given GPG executable: '\/no\/such\/gpg'/],
+    ["a folder of key rings that is not there", ["-T", ...REQUEST, "--gpg-recipient-key", "r", "--gpg-exe", process.execPath, "--gpg-home-dir", "/no/such"], /--gpg-home-dir: fko_set_gpg_home_dir: Error 135 - Unable to stat the given GPG home directory: '\/no\/such'/],
     ["an option that does not exist", ["--nosuch"], /unrecognized option '--nosuch'/],
     ["a bad user name from the environment", ["-T", ...REQUEST, "-U", "a:b", ...KEYS], /fko_set_username: Error 91 - /],
   ];
@@ -200,13 +206,24 @@ describe("fwknop: what is refused", () => {
     test(`fwknop refuses ${name} in one line`, async (t) => assertRefused(await bench(t).run(...argv, ...QUIET), words));
   }
 
-  test("fwknop takes what lies just inside: keys of 32 and 128 bytes, a message of 255 characters", async (t) => {
+  test("fwknop takes what lies just inside: keys of 32 and 128 bytes, a message of 192, a packet of 399 for the C program", async (t) => {
     const { run } = bench(t);
     for (const argv of [
       ["-T", ...REQUEST, "--key-rijndael", "x".repeat(32), "--key-hmac", "y".repeat(128)],
-      ["-T", "-a", "203.0.113.5", "-C", "x".repeat(243), ...KEYS],
+      ["-T", "-a", "203.0.113.5", "-C", "x".repeat(125), ...KEYS],
+      ["-T", "-a", "1.1.1.1", ...CROWDED, "-U", "u".repeat(24), ...KEYS],
       ["-T", ...REQUEST, "-M", "legacy", "--key-rijndael", "x".repeat(16)],
     ]) assert.deepEqual({ ...(await run(...argv, ...QUIET)), stdout: "" }, { status: 0, stdout: "", stderr: "" });
+    for (const argv of [["-C", "x".repeat(180)], ["-A", `${"tcp/1234,".repeat(19)}udp/12345`]]) assert.equal((await run("-T", "-a", "203.0.113.5", ...argv, ...KEYS, ...QUIET)).status, 0);
+  });
+
+  test("fwknop says when a packet is longer than the C program's server takes", async (t) => {
+    const { run } = bench(t);
+    for (const argv of [["-a", "203.0.113.5", "-C", "x".repeat(126)], ["-a", "1.1.1.1", ...CROWDED, "-U", "u".repeat(25)]]) {
+      const { status, stderr } = await run("-T", ...argv, ...KEYS, ...QUIET);
+      assert.equal(status, 0);
+      assert.match(stderr, /^fwknop: warning: the packet has \d{3} characters, more than the C program's server takes: ask for less\n$/);
+    }
   });
 
   test("fwknop says when it cuts a key as older programs do", async (t) => {
@@ -339,6 +356,14 @@ describe("fwknop: the rc file", () => {
     assert.match((await run("-T", "-vv", "--no-save-args", "-n", "r")).stdout, /Parsing section 'default' \.\.\.\n.*Parsing section 'r'/);
   });
 
+  test("fwknop lets VERBOSE of a stanza win over -v, as the C program does", async (t) => {
+    const { run, home } = bench(t);
+    writeFileSync(join(home, ".fwknoprc"), "[default]\nVERBOSE 0\n[n]\nVERBOSE 2\n", { mode: 0o600 });
+    const said = async (...argv: string[]): Promise<string> => (await run("-T", ...REQUEST, ...KEYS, "--no-save-args", ...argv)).stdout;
+    assert.doesNotMatch(await said("-v"), /Generating SPA packet/);
+    assert.match(await said("-n", "n"), /Generating SPA packet/);
+  });
+
   test("fwknop tells each mistake of the stanzas that it uses, with file and line", async (t) => {
     const { run, home } = bench(t);
     const rc = join(home, "rc");
@@ -370,6 +395,7 @@ describe("fwknop: the rc file", () => {
     const { run, home } = bench(t);
     const mode = statSync("/dev/null").mode;
     assert.equal((await run("-T", ...REQUEST, ...KEYS, "--rc-file", "/dev/null", "-E", "/dev/null")).status, 0);
+    assert.match((await run("-T", ...REQUEST, ...KEYS, "--rc-file", "", "--no-save-args")).stdout, /Creating initial rc file: .*\.fwknoprc\.$/m);
     assert.equal(statSync("/dev/null").mode, mode);
     assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", home, "--no-save-args"), /expected an rc file, got a folder/);
     assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", "/dev/null/x", "--no-save-args"), /Unable to stat\(\) or read rc file/);
@@ -395,6 +421,8 @@ describe("fwknop: the rc file", () => {
     assert.deepEqual(await run("--rc-file", rc, "--stanza-list"), {
       status: 0, stdout: `The following stanzas are configured in ${rc} :\n - stanza_1\n - stanza_2\n - stanza_1\n`, stderr: "",
     });
+    assertRefused(await run("--rc-file", `${rc}.none`, "--stanza-list"), /Unable to open rc file: .*rc\.none: No such file or directory/);
+    assert.ok(!existsSync(`${rc}.none`));
   });
 
   test("fwknop --save-rc-stanza saves what was given, then goes on", async (t) => {
@@ -420,13 +448,14 @@ describe("fwknop: the rc file", () => {
     const rc = join(lab.home, "rc");
     const before = "[n]\nKEY old\nGPG_SIGNER s\n";
     const save = (...more: string[]): Promise<ClientRun> =>
-      lab.run("-T", "-n", "n", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza", ...more);
+      lab.run("-T", "-n", "N", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza", ...more);
     const after = async (input: readonly string[], ...more: string[]): Promise<string> => {
       writeFileSync(rc, before, { mode: 0o600 });
       lab.input = [...input];
       const { status, stdout } = await save(...more);
       assert.equal(status, 0);
-      assert.equal(stdout.includes("Variable 'KEY' found in stanza 'n'. Overwrite [N/y] ? "), !more.includes("--force-stanza"));
+      assert.equal(/^Variable 'KEY' found in stanza 'n'\. Overwrite \[N\/y\] \? $/m.test(stdout), !more.includes("--force-stanza"));
+      assert.match(stdout, /^SPA Field Values:$/m);
       return readFileSync(rc, "latin1").split("\n").filter((line) => /KEY|SIGNER/.test(line)).map((line) => line.replace(/ +/, "=")).join(" ");
     };
     assert.equal(await after(["y", "n"]), "KEY=new GPG_SIGNER=s");
@@ -443,7 +472,7 @@ describe("fwknop: the rc file", () => {
     assert.deepEqual(made, { status: 0, stdout: `[+] Wrote Rijndael and HMAC keys to rc file: ${rc}\n`, stderr: "" });
     const text = readFileSync(rc, "latin1");
     assert.match(text, /^KEY_BASE64 +\S{44}$/m);
-    assert.match(text, /^HMAC_KEY_BASE64 +\S{88}\nUSE_HMAC +Y$/m);
+    assert.match(text, /^HMAC_KEY_BASE64 +\S{88}$/m);
     assert.equal((await lab.run("-T", "-n", "n", "--rc-file", rc, "--no-save-args")).status, 0);
     assertRefused(await lab.run("-k", "-n", "n", "--rc-file", rc, "--save-rc-stanza"), /Stanza was not saved: KEY_BASE64 stays in .*rc, line \d+/);
     assert.equal(readFileSync(rc, "latin1"), text);
@@ -468,9 +497,33 @@ describe("fwknop: the last command line", () => {
   test("fwknop reads the C program's file, and shows no keys from it", async (t) => {
     const { run, home } = bench(t);
     const file = join(home, "args");
-    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --key-rijndael s3cret \n");
+    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --key-rijndael s3cret \n", { mode: 0o600 });
     assert.equal((await run("-E", file, "--show-last")).stdout, "Last fwknop client command line: fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file\n");
     assert.equal(messageIn((await run("-E", file, "-l")).stdout), "1.2.3.4,tcp/22");
+  });
+
+  test("fwknop warns of kept command lines that others can read, and refuses those that others can write", async (t) => {
+    const { run, home } = bench(t);
+    const file = join(home, "args");
+    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --then touch /tmp/x\n");
+    chmodSync(file, 0o644);
+    const shown = await run("-E", file, "--show-last");
+    assert.deepEqual([shown.status, shown.stdout.startsWith("Last fwknop client command line: fwknop -T")], [0, true]);
+    assert.match(shown.stderr, /^\[-\] file: .*args permissions should only be user read\/write \(0600, -rw-------\)$/m);
+    chmodSync(file, 0o620);
+    for (const option of ["--show-last", "-l"]) assertRefused(await run("-E", file, option, ...KEYS), /args: other users can change this file, so it is not used/);
+  });
+
+  test("fwknop says on standard error which options are not kept, and when nothing can be", async (t) => {
+    const { run, home } = bench(t);
+    const { stdout, stderr } = await run("-T", "-v", ...REQUEST, ...KEYS, "--no-rc-file");
+    assert.equal(stderr, "fwknop: warning: not kept for --last-cmd, because of their secrets: --key-rijndael --key-hmac\n");
+    assert.ok(stdout.startsWith("SPA Field Values:\n"));
+    const unkept = await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-E", home);
+    assert.deepEqual([unkept.status, unkept.stderr], [0, `fwknop: warning: Could not open args file: ${home}: Is a directory; the command line is not kept\n`]);
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-E", "", "-U", "");
+    assert.match((await run("--show-last")).stdout, / -E '' -U ''$/m);
+    assert.match((await run("-l", ...KEYS)).stdout, /^ +Username: alice$/m);
   });
 
   test("fwknop says when there is no command line", async (t) => {
@@ -540,6 +593,16 @@ describe("fwknop: the packet's file", () => {
     assert.equal(failed.status, 0);
     assert.match(failed.stderr, /^fwknop: warning: --save-packet: could not write .*folder: Is a directory\n$/);
   });
+});
+
+test("fwknop says in one line that standard output is full", { skip: existsSync("/dev/full") ? false : "no /dev/full" }, async (t) => {
+  const full = openSync("/dev/full", "w");
+  t.after(() => closeSync(full));
+  const child = spawn(process.execPath, [...IMPORT, PROGRAM, "-T", ...REQUEST, ...KEYS, ...QUIET], { stdio: ["ignore", full, "pipe"] });
+  let stderr = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  assert.deepEqual(await once(child, "close"), [1, null]);
+  assert.equal(stderr, "fwknop: error: Could not write to standard output: No space left on device\n");
 });
 
 const PROGRAM = fileURLToPath(new URL("../bin/fwknop.ts", import.meta.url));

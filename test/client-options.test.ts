@@ -74,7 +74,6 @@ const LIMITS: readonly (readonly [option: string, taken: readonly string[], refu
   ["--fd", ["0", "9"], ["-1", "x"], /^--fd: expected the number of an open file/],
   ["--retry", ["0", "100"], ["101"], /^--retry: expected a number in \[0-100\]/],
   ["--destination", ["h"], [""], /^--destination: expected a host name/],
-  ["--spoof-user", ["u"], [""], /^--spoof-user: expected a user name/],
   ["--server-auth", ["crypt"], ["pam"], /^--server-auth: expected 'crypt'$/],
 ];
 

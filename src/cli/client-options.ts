@@ -147,8 +147,7 @@ const MAX_USERNAME = 29;
 
 /** The kind of value of `-U`. */
 export function spoofUser(): ValueType<string> {
-  return custom("USER", (given): Parsed<string> =>
-    (given === "" ? { ok: false, message: "expected a user name, got none" } : { ok: true, value: given.slice(0, MAX_USERNAME) }));
+  return custom("USER", (given): Parsed<string> => ({ ok: true, value: given.slice(0, MAX_USERNAME) }));
 }
 
 /** Port of an option: 0 stands for "not given" where that makes sense. */
@@ -227,7 +226,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   },
   spoofUser: {
     long: "spoof-user", short: "U", synonyms: ["Spoof-user"], value: /* @__PURE__ */ spoofUser(), group: "request",
-    doc: "User name inside the packet, cut at 29 characters; the login name unless given.",
+    doc: "User name inside the packet, cut at 29 characters; the login name unless given, or when empty.",
   },
   serverAuth: {
     long: "server-auth", added: true, synonyms: ["Server-auth"], value: /* @__PURE__ */ serverAuth(), group: "request",
@@ -400,7 +399,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA"), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
   rcFile: { long: "rc-file", synonyms: ["user-rc"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
-  noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E or --no-save-args." },
+  noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E." },
   homeDir: { long: "home-dir", added: true, synonyms: ["Home-dir"], value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "files", doc: "Look for our files there, instead of where HOME says." },
   insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file or key file although other users can write to it." },
   saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
@@ -408,7 +407,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   stanzaList: { long: "stanza-list", value: flag, group: "files", doc: "List the stanzas of the rc file and exit." },
   saveArgsFile: { long: "save-args-file", short: "E", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "Where the last command line is kept; ~/.fwknop.run unless given." },
   noSaveArgs: { long: "no-save-args", value: flag, group: "files", doc: "Do not keep this command line." },
-  lastCmd: { long: "last-cmd", short: "l", value: flag, group: "files", doc: "Run with the options of the last command line. Keys are not kept." },
+  lastCmd: { long: "last-cmd", short: "l", value: flag, group: "files", doc: "Run with the options of the last command line; those given now win. Keys are not kept." },
   showLast: { long: "show-last", synonyms: ["Show-last-cmd"], value: flag, group: "files", doc: "Print the last command line and exit." },
   lastHost: { long: "last-host", added: true, synonyms: ["Last-host"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Run with the options that were last used for this destination." },
   showHostCmd: { long: "show-host-cmd", added: true, synonyms: ["Show-host-cmd"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Print them and exit." },

@@ -69,7 +69,7 @@ function like<K extends keyof ClientOptions>(name: string, option: K, options: R
       const parsed = value.parse([textOf(bytes)], undefined);
       return parsed.ok ? { ok: true, value: { ...implies, [option]: parsed.value } } : parsed;
     },
-    write: (given) => (given[option] === undefined ? undefined : format(given[option] as never)),
+    write: (given) => (given[option] === undefined || given[option] === "" ? undefined : format(given[option] as never)),
   };
 }
 

@@ -29,7 +29,7 @@ export function createRcFile(path: string, output: ClientOutput): Bytes {
     writeFileAtomically(path, template, 0o600);
     output.notice(`[*] Creating initial rc file: ${path}.`);
   } catch (error) {
-    output.warning(`Unable to create initial rc file: ${path}: ${error instanceof FileError ? reasonOf(error.cause) : reasonOf(error)}`);
+    output.warning(`Unable to create initial rc file: ${printableText(path, 200)}: ${reasonOf(error instanceof FileError ? error.cause ?? error : error)}`);
   }
   return template;
 }
@@ -69,12 +69,11 @@ export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost
 /** Asks for each line with a key; the end of the input means no to all that are left. */
 function askToKeep(rc: RcFile, stanza: string, host: ClientHost, output: ClientOutput): readonly { readonly number: number; readonly variable: string }[] {
   let isInputOver = false;
-  return criticalLines(rc.lines, stanza).filter(({ variable }) => {
+  return criticalLines(rc.lines, stanza).filter(({ variable, stanza: name }) => {
     if (isInputOver) return true;
-    output.ask(`Variable '${variable}' found in stanza '${stanza}'. Overwrite [N/y] ? `);
+    output.ask(`Variable '${variable}' found in stanza '${name}'. Overwrite [N/y] ? `);
     const answer = host.readLine(0);
     isInputOver = answer === undefined;
-    if (isInputOver) output.ask("\n");
     return answer?.[0] !== 0x79;
   });
 }

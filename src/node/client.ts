@@ -90,7 +90,7 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
     return 0;
   }
   applyOutputOptions(given, output);
-  const kept = keptCommandLine(given, host);
+  const kept = keptCommandLine(given, host, output);
   if (kept === undefined) return runScanned(scanned, given, host, output);
   const line = kept.text;
   if (!given.lastCmd && given.lastHost === undefined) {
@@ -109,13 +109,13 @@ function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void
 }
 
 /** The command line that is to be shown or run again; undefined when none is asked for. */
-function keptCommandLine(given: ClientOptions, host: ClientHost): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
+function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
   const wantedHost = given.lastHost ?? given.showHostCmd;
   if (!given.lastCmd && !given.showLast && wantedHost === undefined) return undefined;
   const files = argumentFiles(given, host);
   const path = wantedHost === undefined ? files.last : files.hosts;
   if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
-  const file = readCommandLines(path, wantedHost === undefined ? undefined : files.preferred);
+  const file = readCommandLines({ path, ...(wantedHost !== undefined && files.preferred !== undefined && { preferred: files.preferred }) }, given, output);
   const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
   if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
   const scanned = parseCommandLine(line);
@@ -133,7 +133,10 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
       output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
       return 0;
     }
-    const settings = mergeSettings(...rcLayers(rc, given, output), given);
+    const layers = rcLayers(rc, given, output);
+    // VERBOSE is the one variable that wins over its option, as in the C program.
+    const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
+    const settings = mergeSettings(...layers, given, verbose === undefined ? {} : { verbose });
     applyOutputOptions(settings, output);
     if (settings.version) {
       output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
