@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
@@ -15,7 +16,7 @@ import { Pipeline } from "../server/pipeline.ts";
 import { ReplayMemory } from "../server/replay.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
-import { firewallOptions, forwardingProblem, needsFirewall } from "./daemon-firewall.ts";
+import { firewallOptions, needsFirewall, prepareForwarding } from "./daemon-firewall.ts";
 import { Firewall, type FirewallOptions } from "./firewall.ts";
 import { decrypt } from "./gpg.ts";
 import type { ListenerEnd } from "./listener.ts";
@@ -37,6 +38,8 @@ export interface DaemonSetup {
   readonly stanzas: readonly AccessStanza[];
   /** Sockets that the service manager handed over. */
   readonly sockets: readonly ActivatedSocket[];
+  /** Where relative paths begin: the working folder of the start, which the daemon leaves. */
+  readonly folder: string;
   readonly log: Log;
   /** Is called when nothing that is sent from now on will be missed. */
   readonly onReady: () => void;
@@ -177,7 +180,7 @@ class Daemon {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
       },
-      decryptOpenPgp,
+      decryptOpenPgp: (request) => decryptOpenPgp(request, this.#setup.folder),
       runCommand: (verdict, stanza) => this.#commands.runCommand(verdict, stanza),
       runCycle: (verdict, stanza) => this.#commands.runCycle(verdict, stanza),
     });
@@ -238,14 +241,15 @@ class Daemon {
 
   /** Returns why nothing was changed. What can fail comes before what cannot. */
   async #readAgain(): Promise<string | undefined> {
-    const loaded = loadDaemonConfig(this.#options);
-    const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, Date.now() / 1000);
+    const { folder, sockets } = this.#setup;
+    const loaded = loadDaemonConfig(this.#options, folder);
+    const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, folder, Date.now() / 1000);
     const problems = [...loaded.problems, ...(access?.problems ?? [])];
     for (const problem of problems) this.#log.write({ level: problem.severity, message: formatProblem(problem) });
     if (access === undefined || hasErrors(problems)) return "The configuration has errors";
     const { config } = loaded;
     const { stanzas } = access;
-    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, this.#setup.sockets));
+    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets));
     if (isListening !== undefined) return `${isListening}; packets are heard as before`;
     if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
     const unheeded = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
@@ -275,15 +279,15 @@ class Daemon {
       }
     }
     this.#firewallOptions = options;
-    const problem = forwardingProblem(config);
-    if (problem !== undefined) this.#log.warning(problem);
+    const forwarding = prepareForwarding(config);
+    if (forwarding !== undefined) this.#log.write(forwarding);
   }
 }
 
-async function decryptOpenPgp({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> {
+async function decryptOpenPgp({ stanza, message }: OpenPgpRequest, folder: string): Promise<OpenPgpAnswer> {
   const answer = await decrypt({
     ciphertext: message,
-    home: stanza.GPG_HOME_DIR,
+    home: resolve(folder, stanza.GPG_HOME_DIR),
     exe: stanza.GPG_EXE,
     passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
     timeoutMs: GPG_TIMEOUT_MS,

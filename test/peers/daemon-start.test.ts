@@ -11,9 +11,10 @@ import { DAEMON_PEERS, type DaemonOptions, PLAIN_STANZA, sendPayloads, startDaem
 import { captureOf, makePacket } from "../support/spa.ts";
 
 /** Runs our server program on the lab's server to its end. */
-async function fwknopd(lab: Lab, args: readonly string[], options: { input?: Uint8Array } = {}): Promise<RunResult> {
+async function fwknopd(lab: Lab, args: readonly string[], options: { input?: Uint8Array; cwd?: string } = {}): Promise<RunResult> {
   await ensureBuilt();
-  return run(lab.server.argv(shipped("fwknopd", ...args)), { timeoutMs: 15_000, env: { HOME: lab.folder }, ...options });
+  const { cwd = "/", input } = options;
+  return run(lab.server.argv(["env", "-C", cwd, ...shipped("fwknopd", ...args)]), { timeoutMs: 15_000, env: { HOME: lab.folder }, ...(input && { input }) });
 }
 
 /** The arguments of a daemon in the background. */
@@ -70,6 +71,35 @@ describe("start and end", { concurrency: 2 }, () => {
     assert(!lab.server.pids().includes(pid));
     assert(!(await chains(lab)));
     assert.deepEqual(told(await fwknopd(lab, [...files, "-S"])), [1, "No running fwknopd detected.\n", ""]);
+  });
+
+  test("fwknopd in the background still finds files that were named relative to where it was started", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    backgroundFiles(lab, { stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }] });
+    lab.write("root.conf", "%include fwknopd.access.conf\n");
+    lab.write("override.conf", "PCAP_FILTER udp port 62202;\n");
+    const files = ["--config-file=fwknopd.conf", "-aroot.conf", "-O", "override.conf", "-d", "own.cache", "-p", "own.pid"];
+    const cwd = lab.folder;
+    assert.deepEqual(told(await fwknopd(lab, files, { cwd })), [0, "", ""]);
+    const isOpen = async (port: number): Promise<boolean> => (await lab.rules("FWKNOP_INPUT")).join().includes(`dport ${port} `);
+    const knock = async (port: number): Promise<void> => {
+      // Again and again, for one that comes before a reading of files has ended may be for the old filter.
+      for (let turn = 0; !(await isOpen(port)); turn++) {
+        assert(turn < 50, `${port} was not opened`);
+        await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/${port}` })], 62202);
+      }
+    };
+    await knock(22);
+    lab.write("fwknopd.access.conf", readFileSync(lab.path("fwknopd.access.conf"), "utf8").replace("ANY", `${CLIENT.v4}`) + "OPEN_PORTS tcp/23\n");
+    assert.match((await fwknopd(lab, [...files, "-R"], { cwd })).stdout, /^Sent restart signal/);
+    await knock(23);
+    await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/24` }), makePacket({ message: `${CLIENT.v4},tcp/23` })], 62202);
+    const lines = (): number => readFileSync(lab.path("own.cache"), "utf8").split("\n").length - 2;
+    for (let turn = 0; lines() < 4; turn++) assert(turn < 2000, `${lines()} packets are in the cache`);
+    assert(!(await isOpen(24)), "the files were read again");
+    assert(!existsSync("/own.cache"));
+    assert.match((await fwknopd(lab, [...files, "-K"], { cwd })).stdout, /^Killed fwknopd/);
   });
 
   test("fwknopd -S, -K and -R leave a stranger alone whose pid is in a stale file", async (t) => {
