@@ -18,7 +18,9 @@ import type { ActivatedSocket } from "./activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
 import { firewallOptions, needsFirewall, prepareForwarding } from "./daemon-firewall.ts";
 import { Firewall, type FirewallOptions } from "./firewall.ts";
+import { groundsOf } from "./firewall-choice.ts";
 import { decrypt } from "./gpg.ts";
+import { GroundClaims } from "./ground-claims.ts";
 import type { ListenerEnd } from "./listener.ts";
 import { Listening } from "./listening.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
@@ -73,7 +75,7 @@ export class ListenError extends Error {
  *
  * @param setup options and configuration
  * @returns the exit status
- * @throws {FileError | FirewallError | AppendError | ListenError} when something does not work that must before packets are heard;
+ * @throws {FileError | FirewallError | GroundTakenError | AppendError | ListenError} when something does not work that must before packets are heard;
  * the message is one line for the user
  */
 export async function runDaemon(setup: DaemonSetup): Promise<number> {
@@ -99,6 +101,7 @@ class Daemon {
   #pipeline: Pipeline | undefined;
   #firewall: Firewall | undefined;
   #firewallOptions: FirewallOptions | undefined;
+  readonly #claims: GroundClaims;
   #stopReason: string | undefined;
   /** One reload at a time; undefined before the daemon is ready for one. */
   #reloads: Promise<void> | undefined;
@@ -109,6 +112,7 @@ class Daemon {
     this.#options = setup.options;
     this.#config = setup.config;
     this.#log = setup.log;
+    this.#claims = new GroundClaims(setup.log.write);
     this.#mailer = new Mailer(setup.config, setup.log.write);
     this.#commands = new PacketCommands(setup.config, this.#write);
   }
@@ -151,6 +155,7 @@ class Daemon {
     await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
     this.#tellEnd(end);
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
+    this.#claims.keep([]);
     await store?.close();
     await this.#mailer.stop();
     this.#log.info("Shutting Down fwknopd.");
@@ -266,6 +271,8 @@ class Daemon {
   /** Starts the firewall, or gives it new settings; one that refuses them goes back to the old ones. */
   async #openFirewall(config: DaemonConfig, stanzas: readonly AccessStanza[]): Promise<void> {
     const options = await firewallOptions(config, stanzas, this.#options, this.#write);
+    const grounds = groundsOf(config, options.backend);
+    await this.#claims.take(grounds);
     if (this.#firewall === undefined) {
       const firewall = new Firewall(options);
       await firewall.start();
@@ -274,11 +281,15 @@ class Daemon {
       try {
         await this.#firewall.reload(options);
       } catch (error) {
-        if (this.#firewallOptions !== undefined) await this.#firewall.reload(this.#firewallOptions);
+        if (this.#firewallOptions !== undefined) {
+          await this.#firewall.reload(this.#firewallOptions);
+          this.#claims.keep(groundsOf(this.#config, this.#firewallOptions.backend));
+        }
         throw error;
       }
     }
     this.#firewallOptions = options;
+    this.#claims.keep(grounds);
     const forwarding = prepareForwarding(config);
     if (forwarding !== undefined) this.#log.write(forwarding);
   }

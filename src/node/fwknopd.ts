@@ -16,6 +16,7 @@ import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.
 import { type DaemonSetup, ListenError, runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
+import { GroundTakenError } from "./ground-claims.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
 import { Log } from "./log.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
@@ -43,7 +44,7 @@ class ServerError extends Error {
 }
 
 /** The world's failures that are told in one line. */
-const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError, ListenError] as const;
+const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError, ListenError, GroundTakenError] as const;
 
 /**
  * Runs the server program.

@@ -102,6 +102,36 @@ describe("start and end", { concurrency: 2 }, () => {
     assert.match((await fwknopd(lab, [...files, "-K"], { cwd })).stdout, /^Killed fwknopd/);
   });
 
+  test("fwknopd leaves alone the chains that another instance uses, also with another pid file and after a HUP", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const stanzas = [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }];
+    const first = await startDaemon(lab, "ours", { stanzas });
+    await sendPayloads(lab, [makePacket()]);
+    await first.waitFor("Granted");
+    for (const mode of [[], ["-f"]]) {
+      const second = await fwknopd(lab, [...mode, ...backgroundFiles(lab, { name: "second" })]);
+      assert.equal(second.status, 1);
+      assert.match(second.stderr, new RegExp(`The chain FWKNOP_INPUT of table filter is in use by another instance of fwknopd \\(PID=${first.pid}\\)`));
+    }
+    assert.equal((await lab.rules("FWKNOP_INPUT")).length, 1);
+
+    const own = { name: "second", stanzas, config: { IPT_INPUT_ACCESS: "ACCEPT, filter, INPUT, 1, SECOND, 1" } };
+    const second = await startDaemon(lab, "ours", own);
+    await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/23` })]);
+    await Promise.all([first.waitFor("Granted", 2), second.waitFor("Granted")]);
+    writeDaemonFiles(lab, { ...own, config: {} });
+    process.kill(second.pid, "SIGHUP");
+    await second.waitFor(/The old configuration stays in force: .*FWKNOP_INPUT of table filter is in use/);
+    assert.deepEqual([(await lab.rules("FWKNOP_INPUT")).length, (await lab.rules("SECOND")).length], [2, 1]);
+    await first.stop("SIGKILL");
+    process.kill(second.pid, "SIGHUP");
+    await second.waitFor("Re-starting fwknopd");
+    assert.match((await fwknopd(lab, [...backgroundFiles(lab, { name: "third" }), "-f"])).stderr, new RegExp(`PID=${second.pid}\\b`));
+    assert.deepEqual(await second.stop(), { status: 0, signal: null });
+    assert(!(await chains(lab)));
+  });
+
   test("fwknopd -S, -K and -R leave a stranger alone whose pid is in a stale file", async (t) => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;
