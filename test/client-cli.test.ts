@@ -602,7 +602,7 @@ test("fwknop says in one line that standard output is full", { skip: existsSync(
   let stderr = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   assert.deepEqual(await once(child, "close"), [1, null]);
-  assert.equal(stderr, "fwknop: error: Could not write to standard output: No space left on device\n");
+  assert.equal(stderr, "fwknop: error: Cannot write to standard output: No space left on device\n");
 });
 
 const PROGRAM = fileURLToPath(new URL("../bin/fwknop.ts", import.meta.url));

@@ -151,6 +151,7 @@ const alerts: TextKind<AlertingMethods> = {
 const firewalld = (...names: readonly string[]): Pick<Variable<never>, "synonyms"> =>
   ({ synonyms: Object.fromEntries(names.map((name) => [name, { origin: "C", weak: true }])) });
 
+const SET_BY_OPTION = "The options --config-file and --override-config say which files are read.";
 const NO_POLLING = "Nothing is polled; the daemon sleeps until a packet comes or a grant ends.";
 
 let table: VariableTable<DaemonConfig> | undefined;
@@ -162,10 +163,10 @@ let table: VariableTable<DaemonConfig> | undefined;
  */
 export function daemonVariables(): VariableTable<DaemonConfig> {
   return (table ??= {
-    CONFIG_FILE: { kind: path, origin: "C", default: "/etc/fwknop/fwknopd.conf", doc: "This file; set by --config-file." },
-    OVERRIDE_CONFIG: { kind: words("path", /^/, String), origin: "C", absent: [], doc: "Files that were read after it; set by --override-config." },
+    CONFIG_FILE: { kind: path, origin: "C", default: "/etc/fwknop/fwknopd.conf", doc: "This file.", obsolete: SET_BY_OPTION },
+    OVERRIDE_CONFIG: { kind: words("path", /^/, String), origin: "C", absent: [], doc: "Files that are read after it.", obsolete: SET_BY_OPTION },
     PCAP_INTF: {
-      kind: words("interface name", /^[^\s/]{1,64}$/, String), origin: "C, Perl", default: "eth0",
+      kind: words("network interface", /^[^\s/]{1,64}$/, String), origin: "C, Perl", default: "eth0",
       doc: "Interfaces to listen on, between commas; any for all of them.",
     },
     PCAP_FILE: { kind: path, origin: "C", doc: "Read packets from this capture file instead of an interface. Packets of any age are then accepted, unless ENABLE_SPA_PACKET_AGING is set." },
@@ -302,6 +303,8 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     ENABLE_INTF_BYTES_CHECK: { kind: yesNo, origin: "Perl", default: "Y", doc: "Notice that an interface's counters went back." },
     BLACKLIST: { kind: addresses, origin: "Perl", unset: ["NONE"], doc: "Addresses that nothing is granted to, and whose packets are dropped unread; ! excepts." },
     REQUIRE_SOURCE_ADDRESS: { kind: yesNo, origin: "Perl", default: "N", doc: "Refuse packets that do not name the address to open for, in all stanzas that say nothing else." },
+    ENABLE_PROC_IP_FORWARD: { kind: yesNo, origin: "Perl", default: "N", doc: "With ENABLE_IPT_FORWARDING: have the kernel forward packets, if it does not. It goes on after the daemon has ended." },
+    PROC_IP_FORWARD_FILE: { kind: path, origin: "Perl", default: "/proc/sys/net/ipv4/ip_forward", doc: "The kernel's switch for that." },
     IPT_EXEC_TRIES: { kind: integer(1, 100), origin: "Perl", default: "1", doc: "How often a firewall command is tried." },
     IPT_EXEC_SLEEP: { kind: integer(0, 3600), origin: "Perl", default: "0", doc: "Seconds between two firewall commands." },
     IPT_CMD_ALARM: { kind: integer(1, 3600), origin: "Perl", default: "30", doc: "Seconds that a firewall command may take." },
@@ -364,11 +367,6 @@ export const OBSOLETE_DAEMON_VARIABLES: readonly ObsoleteVariables[] = [
     now: "Every digest is recognised and remembered, with the packet's source",
     origin: "Perl",
     names: ["DIGEST_TYPE", "ENABLE_DIGEST_INCLUDE_SRC"],
-  },
-  {
-    now: "Nothing is switched on in the kernel; forwarding is set with sysctl net.ipv4.ip_forward=1",
-    origin: "Perl",
-    names: ["ENABLE_PROC_IP_FORWARD", "PROC_IP_FORWARD_FILE"],
   },
   {
     now: "Everything is built in, and each message has its own priority",

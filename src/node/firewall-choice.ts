@@ -42,6 +42,24 @@ function chainsInUse(config: DaemonConfig): { readonly input: ChainSettings } & 
 }
 
 /**
+ * Names what of the firewall one daemon alone can use.
+ *
+ * @param config the daemon's configuration
+ * @param backend what {@link chooseFirewall} made of it
+ * @returns each in words that begin a sentence; equal for two daemons that would be in each other's way
+ */
+export function groundsOf(config: DaemonConfig, { name, ground }: FirewallBackend): readonly string[] {
+  if (name === "print") return [];
+  if (name === "nftables") {
+    const { NFT_SET: set, NFT_MODE: mode, NFT_TABLE: table } = config;
+    const sets = set?.sets.map((word) => `The set ${word} of table ${set.table.family} ${set.table.name}`);
+    return sets ?? [mode === "inject" ? `The table ${table.family} ${table.name} of nftables` : "The table fwknop of nftables"];
+  }
+  if (name === "iptables") return Object.values(chainsInUse(config)).map(({ table, chain }) => `The chain ${chain} of table ${table}`);
+  return [`The firewall ${ground}`];
+}
+
+/**
  * Makes the backend.
  *
  * @param config the daemon's configuration
