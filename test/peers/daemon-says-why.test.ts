@@ -102,21 +102,22 @@ describe("saying why", { concurrency: 2 }, () => {
   test("fwknopd says the same in words, and of stanzas that merely did not match at -v only", async (t) => {
     const lab = await openLab(t);
     if (lab === undefined) return;
-    const quiet = await start(lab, "quiet", []);
-    const verbose = await start(lab, "verbose", ["-v"]);
-    for (const row of ROWS) {
-      const packet = sealed(row);
-      for (const fwknopd of [quiet, verbose]) {
+    const tell = async (name: string, args: readonly string[]): Promise<string> => {
+      const fwknopd = await start(lab, name, args);
+      for (const row of ROWS) {
         const pattern = new RegExp(literally(row.line));
-        fwknopd.stdin.write(capturedUdp(packet));
-        await fwknopd.waitFor(pattern, fwknopd.count(pattern) + 1).catch((error: Error) => assert.fail(`${row.what}: ${error.message}`));
+        const before = fwknopd.count(pattern);
+        fwknopd.stdin.write(capturedUdp(sealed(row)));
+        await fwknopd.waitFor(pattern, before + 1).catch((error: Error) => assert.fail(`${row.what}: ${error.message}`));
       }
-    }
+      assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+      return fwknopd.log;
+    };
+    const [quiet, verbose] = [await tell("quiet", []), await tell("verbose", ["-v"])];
     // Stanzas 1 and 4 never match; a packet of nobody's keys is told of the last stanza that it came to.
     const unmatched = /\(stanza #[14]\)/;
-    assert.doesNotMatch(quiet.log, unmatched);
-    assert.match(verbose.log, /\(stanza #1\) Non-corresponding HMAC/);
-    assert.match(verbose.log, /\(stanza #4\) SPA packet \(10\.77\.0\.2 -> 10\.77\.0\.1\) filtered by SOURCE and\/or DESTINATION criteria/);
-    for (const fwknopd of [quiet, verbose]) assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+    assert.doesNotMatch(quiet, unmatched);
+    assert.match(verbose, /\(stanza #1\) Non-corresponding HMAC/);
+    assert.match(verbose, /\(stanza #4\) SPA packet \(10\.77\.0\.2 -> 10\.77\.0\.1\) filtered by SOURCE and\/or DESTINATION criteria/);
   });
 });
