@@ -162,6 +162,24 @@ describe("decide() refuses", () => {
     assert.match(refusedFor(decideNow(send({ version: "1.9.12", message: "0.0.0.0,none/0" })), "message"), /Error parsing SPA message string: Invalid SPA access message format/);
   });
 
+  const malformed: readonly (readonly [fields: Partial<Message>, symbol: string])[] = [
+    ...["203.0.113.5", "203.0.113.5,none/0", "203.0.113.5,tcp/0", "203.0.113.5,tcp/70000", "203.0.113.5,TCP/22", "300.1.1.1,tcp/22"].map((text) => [{ message: text }, "ACCESS_VALIDFAIL"] as const),
+    [{ type: 0, message: "203.0.113.5, " }, "MESSAGE_VALIDFAIL"],
+    [{ type: 2, natAccess: "10.0.0.5,99999" }, "NATACCESS_VALIDFAIL"],
+  ];
+  for (const [fields, symbol] of malformed) {
+    it(`the message ${fields.natAccess ?? fields.message}, with libfko's words for it`, () => {
+      const text = refusedFor(decideNow(send(fields), { config: { ENABLE_IPT_FORWARDING: true } }), symbol.startsWith("NAT") ? "nat" : "message");
+      assert.match(text, new RegExp(`\\(stanza #1\\).* Args contain invalid data: FKO_ERROR_INVALID_DATA_DECODE_${symbol} \\(user alice, clock exact\\)$`));
+    });
+  }
+
+  it("the last stanza that came as far as another, after what it says of the others in their order", () => {
+    const { verdict, notes } = decideNow(send(), { stanzas: [1, 2, 3].map((number) => stanza({ number, OPEN_PORTS: ports("tcp/80") })) });
+    assert.equal(verdict.stanza, 3);
+    assert.deepEqual(notes.flatMap(({ message: text }) => /^\[.*\(stanza #(\d)\) One or more/.exec(text)?.[1] ?? []), ["1", "2"]);
+  });
+
   it("another user", () => {
     assert.match(refusedFor(decideNow(send(), { stanzas: [stanza({ REQUIRE_USERNAME: ["bob"] })] }), "user"), /Username in SPA data \(alice\) does not match required username: bob/);
   });

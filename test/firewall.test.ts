@@ -270,6 +270,25 @@ test("Firewall runs a command again as often as it was told, where that can help
   await third.firewall.stop();
 });
 
+test("Firewall leaves a pause between any two commands, of one plan, of one try and the next, of two grants", async () => {
+  const fake = new FakeIptables();
+  const times: { start: number; end: number }[] = [];
+  const run: typeof fake.run = async (argv, options) => {
+    const start = performance.now();
+    const result = await fake.run(argv, options);
+    times.push({ start, end: performance.now() });
+    return result;
+  };
+  const setup = bench({ tries: 2, pauseSeconds: 0.03, run }, fake);
+  await setup.firewall.start();
+  let isLocked = true;
+  fake.faultOf = (argv) => (argv[0]!.endsWith("-restore") && isLocked ? ((isLocked = false), "locked") : undefined);
+  for (const at of [1, 2]) assert.ok((await setup.firewall.open(grant(`10.0.0.${at}`, 30))).ok);
+  await setup.firewall.stop();
+  assert.ok(times.length > 8, `${times.length} commands`);
+  for (const [at, { start }] of times.slice(1).entries()) assert.ok(start - times[at]!.end > 28, `${start - times[at]!.end} ms before command ${at + 1}`);
+});
+
 test("Firewall.open() keeps one bad grant from spoiling the others of its batch", async () => {
   const setup = bench();
   await setup.firewall.start();

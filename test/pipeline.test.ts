@@ -62,7 +62,7 @@ describe("Pipeline tells a grant in one final line", () => {
     await send({ timestamp: NOW - 7 });
     const [taken, final, ...others] = shown();
     assert.match(taken!.message, /\(stanza #1\) SPA Packet from IP: 192\.0\.2\.7 /);
-    assert.equal(formatLine(final!), `[192.0.2.7] (stanza #1) Granted tcp/22 for 203.0.113.5 for 30 s, expires at ${NOW + 30} (user alice, clock 7 s behind)`);
+    assert.equal(formatLine(final!), `[192.0.2.7] (stanza #1) Granted tcp/22 for 203.0.113.5 for 30 s, expires at ${NOW + 30} (user alice, clock 7 s behind) by FWKNOP_INPUT -s 203.0.113.5 -j ACCEPT`);
     assert.deepEqual(JSON.parse(formatJson(final!, NOW * 1000)), {
       time: new Date(NOW * 1000).toISOString(), level: "info", message: final!.message,
       source: "192.0.2.7", stanza: 1, user: "alice", skew: -7, address: "203.0.113.5", ports: "tcp/22",
@@ -105,7 +105,7 @@ describe("Pipeline tells a refusal in one final line", () => {
     const { send, shown, records } = bench({ stanzas: [first(), stanza({ number: 2, OPEN_PORTS: ports("tcp/80") }), stanza({ number: 3, SOURCE: addresses("10.0.0.0/8") })] });
     await send();
     assert.deepEqual(shown().map(({ message: text }) => /#(\d)/.exec(text)?.[1]), ["2", "2"], "SPA Packet, and the refusal");
-    assert.match(shown()[1]!.message, /\(stanza #2\) One or more requested protocol\/ports was denied/);
+    assert.match(shown()[1]!.message, /\(stanza #2\) One or more requested protocol\/ports was denied .* \(user alice, clock exact\)$/);
     assert.deepEqual(shown()[1]!.fields, { source: "192.0.2.7", stanza: 2, user: "alice", skew: 0, verdict: "refused", reason: "ports" });
     assert(records.some(({ level, message: text }) => level === "debug" && text.includes("(stanza #1) Non-corresponding HMAC")));
     assert(records.some(({ level, message: text }) => level === "debug" && /\(stanza #3\).*filtered by SOURCE/.test(text)));
@@ -117,10 +117,21 @@ describe("Pipeline tells a refusal in one final line", () => {
     assert.deepEqual(shown().map(({ message: text }) => /#(\d)/.exec(text)?.[1]), ["2", "2"]);
   });
 
-  it("of an expired stanza once", async () => {
-    const { send, shown } = bench({ stanzas: [stanza({ ACCESS_EXPIRE: NOW - 1 })] });
+  it("of which there is one for a packet, whatever else is said of it on the way", async () => {
+    const denying = stanza({ OPEN_PORTS: ports("tcp/80") });
+    for (const [last, verdict] of [[stanza({ number: 2, RESTRICT_PORTS: ports("tcp/22") }), "refused"], [stanza({ number: 2 }), "granted"]] as const) {
+      const { send, shown } = bench({ stanzas: [denying, last] });
+      await send();
+      assert.equal(shown().filter(({ message: text }) => text.includes("(stanza #1) One or more requested")).length, 1, "it knew the sender");
+      assert.deepEqual(shown().flatMap(({ fields }) => fields?.["verdict"] ?? []), [verdict]);
+    }
+  });
+
+  it("of an expired stanza once, and later for the debugging reader", async () => {
+    const { send, shown, records } = bench({ stanzas: [stanza({ ACCESS_EXPIRE: NOW - 1 })] });
     for (let at = 0; at < 3; at++) await send();
-    assert.equal(shown().filter(({ message: text }) => /has expired/.test(text)).length, 1);
+    const expired = (among: readonly LogRecord[]): number => among.filter(({ message: text }) => /has expired/.test(text)).length;
+    assert.deepEqual([expired(shown()), expired(records)], [1, 3]);
   });
 
   it("a hundred times a minute, and then as a number", async () => {

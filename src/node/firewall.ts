@@ -119,6 +119,8 @@ export class Firewall {
   /** The end of the queue of tasks. Never rejects. */
   #last: Promise<void> = Promise.resolve();
   #closingQueued = false;
+  /** Until then no command is run after the last one, monotonic. */
+  #restUntilMs = -Infinity;
   #sweptAtMs = -Infinity;
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
@@ -541,8 +543,14 @@ export class Firewall {
     }
   }
 
-  #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
-    return performPlan(plan, this.#options);
+  async #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
+    const pauseMs = this.#restUntilMs - performance.now();
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    try {
+      return await performPlan(plan, this.#options);
+    } finally {
+      this.#restUntilMs = performance.now() + 1000 * (this.#options.pauseSeconds ?? 0);
+    }
   }
 }
 

@@ -146,7 +146,8 @@ export class Pipeline {
     if (verdict.kind === "refused") {
       this.counts.refused[verdict.reason] = (this.counts.refused[verdict.reason] ?? 0) + 1;
       const isTold = this.#limit.admit(verdict.reason, this.#effects.monotonicMs());
-      if (isTold && !this.#isOldNews(verdict.reason, verdict.stanza)) this.#tell(notes, verdict.record);
+      if (isTold && this.#isOldNews(verdict.reason, verdict.stanza)) this.#tell([], { ...verdict.record, level: "debug" });
+      else if (isTold) this.#tell(notes, verdict.record);
       if (remember.length > 0) this.#track(this.#effects.remember(remember));
       return;
     }

@@ -11,11 +11,12 @@ import { matchesAddressList } from "../config/address-list.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { allowsPort } from "../config/port-list.ts";
 import type { PortSpec, SourceNat } from "../firewall/grant.ts";
+import { describeFkoError } from "../fko-error.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
 import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import type { LogLevel } from "./log-record.ts";
-import { packetFields } from "./trail.ts";
+import { refusal } from "./trail.ts";
 import type { Granted, NatWish, RefusalReason, Refused, Verdict } from "./verdict.ts";
 
 /** What the checks look at besides the stanza and the message. */
@@ -44,22 +45,13 @@ type Refusing = { readonly reason: RefusalReason; readonly text: string; readonl
 export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Verdict {
   const { config, now, testMode } = context;
   const who = `[${formatIp(datagram.source)}] (stanza #${stanza.number})`;
-  const refused = ({ reason, text, level = "warning" }: Refusing): Refused => ({
-    kind: "refused",
-    reason,
-    stanza: stanza.number,
-    record: {
-      level,
-      message: text,
-      fields: { ...packetFields(datagram, now, { stanza: stanza.number, message }), verdict: "refused", reason },
-    },
-  });
+  const refused = ({ level = "warning", ...rest }: Refusing): Refused => refusal(datagram, now, { stanza: stanza.number, message }, { level, ...rest });
 
   const skew = message.timestamp - Math.floor(now);
   if (config.ENABLE_SPA_PACKET_AGING && Math.abs(skew) > config.MAX_SPA_PACKET_AGE) {
     return refused({
       reason: "age",
-      text: `${who} SPA data time difference is too great (${Math.abs(skew)} seconds). The clock of ${message.username} is ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}, ${config.MAX_SPA_PACKET_AGE} s are allowed`,
+      text: `${who} SPA data time difference is too great (${Math.abs(skew)} seconds), ${config.MAX_SPA_PACKET_AGE} are allowed`,
     });
   }
 
@@ -67,7 +59,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   const request = isCommand ? parseCommandMessage(message.message) : parseAccessMessage(message.message);
   if (!request.ok) {
     const phrase = request.code === 100 ? "Invalid source IP in SPA message, ignoring SPA packet" : "Error parsing SPA message string";
-    return refused({ reason: "message", text: `${who} ${phrase}: ${request.reason}` });
+    return refused({ reason: "message", text: `${who} ${phrase}: ${request.reason}. ${describeFkoError(isCommand ? 28 : 29)}` });
   }
 
   const meansPacketSource = isUnspecifiedIp(request.address);
@@ -102,7 +94,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     });
   }
 
-  const common = { stanza: stanza.number, message, packetSource: datagram.source, packetDestination: datagram.destination, source };
+  const common = { stanza: stanza.number, message, arrivedAt: now, packetSource: datagram.source, packetDestination: datagram.destination, source };
   const clientSeconds = message.clientTimeout || undefined;
   if (clientSeconds !== undefined && !stanza.PERMIT_CLIENT_TIMEOUT) {
     return refused({ reason: "timeout", text: `${who} Clients may not choose how long a port stays open (PERMIT_CLIENT_TIMEOUT)` });
@@ -196,7 +188,7 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
   // FORWARD_ALL with a rewritten source and no target: whatever the client sends through us, with nothing to rewrite it to.
   if (nat === "none") return { ...common, host: "0.0.0.0", port: 0, rewriteDestination: false };
   const wanted = parseNatAccess(message.natAccess ?? "");
-  if (!wanted.ok) return { reason: "nat", text: `Invalid NAT port in SPA message or no host: ${wanted.reason}` };
+  if (!wanted.ok) return { reason: "nat", text: `Invalid NAT port in SPA message or no host: ${wanted.reason}. ${describeFkoError(33)}` };
   const address = parseIp(wanted.host);
   if (stanza.INTERNAL_NET_ACCESS !== undefined && !(address && matchesAddressList(stanza.INTERNAL_NET_ACCESS, address))) {
     return { reason: "nat", text: `The NAT target ${wanted.host} is not in INTERNAL_NET_ACCESS` };
