@@ -346,6 +346,13 @@ describe("decide() and NAT", () => {
     assert.deepEqual(nat({ type: 2, natAccess: "192.168.10.5,22", message: "203.0.113.5,tcp/2222" }, {}, forwarding), { kind: "forward", host: "192.168.10.5", port: 22, rewriteDestination: true, wholeHost: false });
   });
 
+  it("takes a NAT target that is this host for a request for another port of this host, where that is enabled", () => {
+    for (const [host, kind] of [["127.0.0.1", "local"], ["::1", "local"], ["192.168.10.5", "forward"]] as const) {
+      const kinds = [true, false].map((ENABLE_IPT_LOCAL_NAT) => nat({ type: 2, natAccess: `${host},22` }, {}, { ...forwarding, ENABLE_IPT_LOCAL_NAT })?.kind);
+      assert.deepEqual(kinds, [kind, "forward"], host);
+    }
+  });
+
   it("forwards to FORCE_NAT's host whatever was requested", () => {
     const forced = { FORCE_NAT: { address: ip("192.168.10.7"), port: 2022 } };
     for (const fields of [{}, { type: 2, natAccess: "192.168.10.5,22" }] as Partial<Message>[]) {

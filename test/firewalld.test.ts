@@ -135,6 +135,19 @@ test("createFirewalld() asks once for the zone, removes before it adds, and give
   await firewall.stop();
 });
 
+test("closeAddress() of firewalld closes what an earlier daemon opened for one address, or for a network that it is in", async () => {
+  const { firewall, fake } = bench();
+  const others = [...fake.rules];
+  await firewall.start();
+  for (const source of ["10.1.2.3", "10.1.2.30", "2001:db8::3"]) assert.ok((await firewall.open(grant(source, 30))).ok);
+  assert.ok((await firewall.open(grant("10.1.2.0", 30, { sourcePrefix: 24 }))).ok);
+  const { firewall: other, fake: now } = bench();
+  now.rules = fake.rules;
+  assert.deepEqual((await other.closeAddress(ip("10.1.2.3"))).map(({ chain, words }) => [chain, ...words]), [["public", SSH], ["public", SSH.replace("2.3", "2.0/24")]]);
+  assert.deepEqual([...fake.rules].filter((rule) => !others.includes(rule)).map((rule) => /source address="(.*?)"/.exec(rule)![1]), ["10.1.2.30", "2001:db8::3"]);
+  assert.deepEqual(others.filter((rule) => !fake.rules.has(rule)), []);
+});
+
 test("createFirewalld() gives back what a reload of firewalld took, but not what somebody removed", async () => {
   const { firewall, fake, clock, said } = bench({ zone: "dmz" });
   await firewall.start();

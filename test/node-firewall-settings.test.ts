@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseDaemonConfig } from "../src/config/daemon-config.ts";
+import { firewallTypeOf } from "../src/config/firewall-type.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { makeOtherFirewall } from "../src/node/firewall-settings.ts";
 import { run } from "../src/node/run.ts";
@@ -16,6 +17,13 @@ function groundOf(text: string): string {
   const program = config.FIREWALL_EXE.split(" ") as [string, ...string[]];
   return makeOtherFirewall(config, { program, chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true })?.ground ?? "other";
 }
+
+test("firewallTypeOf() goes by the program while the type says iptables or print", () => {
+  const types = (["iptables", "print", "auto", "pf"] as const).map((FIREWALL_TYPE) =>
+    ["/sbin/iptables", "sudo -n /usr/sbin/nft", "/sbin/ipfw", "ipfw-wrapper"].map((FIREWALL_EXE) => firewallTypeOf({ FIREWALL_TYPE, FIREWALL_EXE })));
+  const byProgram = ["iptables", "nftables", "ipfw", "iptables"];
+  assert.deepEqual(types, [byProgram, byProgram, Array(4).fill("auto"), Array(4).fill("pf")]);
+});
 
 const SETS = { kind: "sets", activeSet: 1, expiredSet: 2, firstNumber: 10000, maxRules: 65535, checkState: false };
 const SHARED = { kind: "shared", activeSet: 0, expiredSet: 1, firstNumber: 1, maxRules: 65535, checkState: false };

@@ -289,7 +289,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
         (name, value) => `${name} value ${value} is none of iptables, nftables, ipfw, pf, firewalld, command, external_cmd, print, auto`,
       ),
       origin: "Perl", default: "iptables",
-      doc: "What grants are given to: iptables, nftables, ipfw, pf, firewalld, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE (command or external_cmd), or print: nobody, the commands are only printed. auto: what this host uses. While it says iptables, a FIREWALL_EXE that is ipfw, pfctl or firewall-cmd tells it, too.",
+      doc: "What grants are given to: iptables, nftables, ipfw, pf, firewalld, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE (command or external_cmd), or print: nobody, the commands are only printed. auto: what this host uses. While it says iptables or print, a FIREWALL_EXE that is ipfw, pfctl, firewall-cmd or nft tells which firewall.",
     },
     ipfwCmd: { kind: path, origin: "Perl", default: "/sbin/ipfw", doc: "The program of ipfw, where FIREWALL_EXE names another firewall's." },
     IPFW_RULE_NUM: { kind: integer(1, 65534), origin: "Perl", doc: "First number of our rules in ipfw. This or one of the next two makes them be in set 0, as in fwknop 1.x." },

@@ -9,9 +9,9 @@
  */
 
 import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
-import { type Change, type Changed, type Command, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal } from "./backend.ts";
+import { type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal } from "./backend.ts";
 import type { Grant, PortSpec } from "./grant.ts";
-import { addressProblem, checkGrant, sourceText } from "./grant-checks.ts";
+import { addressProblem, checkGrant, sourceText, standsFor } from "./grant-checks.ts";
 import { ask, note, type Run, succeeded } from "./steps.ts";
 
 /** What the firewalld planner is told. */
@@ -29,6 +29,9 @@ const PRIORITY = "-6220";
 
 /** Rules of one command, so that its arguments stay below what every system takes. */
 const MAX_RULES = 500;
+
+/** When a rule ends that was found: its limit is no part of listings. */
+const UNKNOWN_END = 99_999_999_999;
 
 /** Exit status while firewalld does not run. */
 const NOT_RUNNING = 252;
@@ -139,13 +142,15 @@ class Firewalld implements FirewallBackend {
     return { repaired: lost.length > 0 };
   }
 
-  // What is found does not say when it ends.
-  *find(): Plan<readonly Rule[]> {
-    return [];
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
+    const texts = yield* this.#ours();
+    const chain = this.#zone!; // known now
+    return [...families].flatMap((family) => texts.filter((text) => text.includes(` family="ipv${family}" `)).map((text): Rule =>
+      ({ key: `${family} ${text}`, family, table: "firewalld", chain, kind: "", words: [text], subject: "", expiresAt: UNKNOWN_END })));
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words[0]!.includes(` source address="${formatIp(address)}"`);
+    return standsFor(/ source address="([^"]*)"/.exec(words[0]!)?.[1] ?? "", address);
   }
 
   *clear(): Plan<void> {

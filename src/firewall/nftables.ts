@@ -13,7 +13,7 @@ import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "..
 import { type ListedTable, readTable } from "./_nftables-listing.ts";
 import { elementsForGrant, keyText, placeOf } from "./_nftables-rules.ts";
 import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
-import { type Ground, layOut, type OwnChain, type Slot } from "./_nftables-slots.ts";
+import { type Ground, layOut, type OwnChain, parseSlotName, type Slot } from "./_nftables-slots.ts";
 import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
@@ -107,7 +107,7 @@ class Nftables implements FirewallBackend {
   }
 
   concerns({ chain, words }: Rule, address: IpAddress): boolean {
-    const prefix = this.#slots.get(chain)?.prefix;
+    const prefix = parseSlotName(chain)?.prefix;
     const client = parseIp(words[0]!);
     if (client === undefined) return false;
     if (prefix === undefined) return equalIp(client, address);
@@ -216,13 +216,14 @@ class Nftables implements FirewallBackend {
       from !== undefined && !(tables.get(tableText(table))?.chains.get(from) ?? []).some(({ jump }) => jump === name));
   }
 
-  /** Elements that bear a mark, as rules that were found. */
+  /** Elements that bear a mark, as rules that were found: whatever settings their sets were made for. */
   #marked(tables: Tables): Rule[] {
-    return this.#layout.slots.flatMap((slot) => {
-      const listed = tables.get(tableText(slot.table))?.sets.get(slot.name);
-      return (listed?.elements ?? []).flatMap(({ key, value, expiresAt }): Rule[] =>
-        expiresAt === undefined ? [] : [{ ...placeOf(slot, key, value), kind: "", subject: "", expiresAt }]);
-    });
+    return this.#layout.tables.flatMap((table) => [...tables.get(tableText(table))?.sets.values() ?? []].flatMap(({ name, elements }) => {
+      const family = parseSlotName(name)?.family;
+      if (family === undefined) return [];
+      return elements.flatMap(({ key, value, expiresAt }): Rule[] =>
+        expiresAt === undefined ? [] : [{ ...placeOf({ table, name, family }, key, value), kind: "", subject: "", expiresAt }]);
+    }));
   }
 
   // --- Changing ------------------------------------------------------------------------------------------------------

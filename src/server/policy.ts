@@ -13,7 +13,7 @@ import { allowsPort } from "../config/port-list.ts";
 import type { PortSpec, SourceNat } from "../firewall/grant.ts";
 import { describeFkoError } from "../fko-error.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
-import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../ip.ts";
+import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import type { LogLevel } from "./log-record.ts";
 import { refusal } from "./trail.ts";
@@ -184,7 +184,9 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
   if (nat === "none" && forced === undefined && !wholeHost) return undefined;
   const sourceNat = sourceNatOf(stanza, config);
   const common = { kind: nat === "local" ? ("local" as const) : ("forward" as const), wholeHost, ...(sourceNat && { sourceNat }) };
-  if (forced !== undefined) return { ...common, host: formatIp(forced.address), port: forced.port, rewriteDestination: !stanza.DISABLE_DNAT };
+  // `-N [::1]:22`: what is rewritten for this host never comes to the FORWARD chain.
+  const ownHost = (target: IpAddress | undefined): { readonly kind?: "local" } => (config.ENABLE_IPT_LOCAL_NAT && target !== undefined && isLoopbackIp(target) ? { kind: "local" } : {});
+  if (forced !== undefined) return { ...common, ...ownHost(forced.address), host: formatIp(forced.address), port: forced.port, rewriteDestination: !stanza.DISABLE_DNAT };
   // FORWARD_ALL with a rewritten source and no target: whatever the client sends through us, with nothing to rewrite it to.
   if (nat === "none") return { ...common, host: "0.0.0.0", port: 0, rewriteDestination: false };
   const wanted = parseNatAccess(message.natAccess ?? "");
@@ -198,7 +200,7 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
     if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?$/.test(wanted.host)) return { reason: "nat", text: `Invalid Hostname in NAT SPA message: ${wanted.host}` };
   }
   const port = isPerlVersion(message.version) ? ports[0]!.port : wanted.port;
-  return { ...common, host: wanted.host, port, rewriteDestination: !stanza.DISABLE_DNAT };
+  return { ...common, ...ownHost(address), host: wanted.host, port, rewriteDestination: !stanza.DISABLE_DNAT };
 }
 
 /** The first that is set decides how the source of forwarded packets is rewritten. */
