@@ -7,6 +7,7 @@
 import type { Bytes } from "../src/bytes.ts";
 import { byId, make, say, showProblem, type Tone } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
+import type { KnockView } from "./knock-view.ts";
 import { type Profiles, Vault, type VaultPlace } from "./vault.ts";
 
 /** Where the sealed text lies; from `file:` all files share one storage, which is one more reason to seal it. */
@@ -14,16 +15,17 @@ const STORAGE_KEY = "fko-tool.vault";
 const MIN_PASSPHRASE = 8;
 
 /**
- * Makes the section work.
+ * Makes the dialog work.
  *
- * @param form where profiles go to and come from
+ * @param form where profiles come from
+ * @param knock where they go to
  * @returns locks the vault
  */
-export function startVault(form: FormView): () => void {
+export function startVault(form: FormView, knock: KnockView): () => void {
   const place = vaultPlace();
   byId("no-vault").hidden = place !== undefined;
   byId("vault").hidden = place === undefined;
-  return place === undefined ? () => {} : new VaultView(form, place).lock;
+  return place === undefined ? () => {} : new VaultView(form, knock, place).lock;
 }
 
 function vaultPlace(): VaultPlace | undefined {
@@ -38,6 +40,7 @@ function vaultPlace(): VaultPlace | undefined {
 
 class VaultView {
   readonly #form: FormView;
+  readonly #knock: KnockView;
   readonly #place: VaultPlace;
   readonly #passphrase = byId("passphrase", HTMLInputElement);
   readonly #name = byId("profileName", HTMLInputElement);
@@ -45,8 +48,9 @@ class VaultView {
   readonly #unlock = byId("unlock", HTMLButtonElement);
   #vault: Vault | undefined;
 
-  constructor(form: FormView, place: VaultPlace) {
+  constructor(form: FormView, knock: KnockView, place: VaultPlace) {
     this.#form = form;
+    this.#knock = knock;
     this.#place = place;
     const on = (id: string, act: () => void): void => byId(id).addEventListener("click", act);
     on("unlock", () => void this.#open());
@@ -55,6 +59,7 @@ class VaultView {
     on("load", () => this.#load());
     on("remove", () => void this.#remove());
     on("forget", () => this.#forget());
+    byId("profiles").addEventListener("close", () => this.#say("plain"));
     this.#onEnter(this.#passphrase, "unlock");
     this.#onEnter(this.#name, "save");
     this.#refresh();
@@ -87,7 +92,7 @@ class VaultView {
     }
     this.#passphrase.value = "";
     this.#refresh();
-    (Object.keys(this.#vault.profiles).length > 0 ? this.#list : this.#name).focus();
+    (byId("kept").hidden ? this.#name : this.#list).focus();
   }
 
   async #save(): Promise<void> {
@@ -102,8 +107,8 @@ class VaultView {
   #load(): void {
     const profile = this.#vault?.profiles[this.#list.value];
     if (profile === undefined) return;
-    this.#form.fill(profile);
-    this.#say("good", `Filled in from “${this.#list.value}”.`);
+    byId("profiles", HTMLDialogElement).close();
+    this.#knock.fillIn(profile, `Filled in from “${this.#list.value}”.`);
   }
 
   async #remove(): Promise<void> {
@@ -138,7 +143,8 @@ class VaultView {
     const isStored = localStorage.getItem(STORAGE_KEY) !== null;
     byId("locked").hidden = this.#vault !== undefined;
     byId("unlocked").hidden = this.#vault === undefined;
-    this.#unlock.textContent = isStored ? "Unlock" : "Begin with this passphrase";
+    this.#unlock.textContent = isStored ? "Unlock" : "Start";
+    this.#passphrase.labels![0]!.textContent = isStored ? "Passphrase of the profiles" : "A new passphrase for them";
     const forget = byId("forget", HTMLButtonElement);
     forget.hidden = !isStored;
     forget.textContent = "Delete all profiles";
@@ -149,7 +155,7 @@ class VaultView {
       option.value = name;
       return option;
     }));
-    for (const id of ["load", "remove"]) byId(id, HTMLButtonElement).disabled = names.length === 0;
+    byId("kept").hidden = names.length === 0;
   }
 
   #say(tone: Tone, ...text: readonly string[]): void {

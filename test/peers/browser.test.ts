@@ -21,6 +21,7 @@ const PAGE = join(ROOT, "dist", "web", "index.html");
 const KNOCK_PORT = 62201;
 const PAGE_PORT = 8000;
 const TAB = "\uE004";
+const ESCAPE = "\uE00C";
 const ENTER = "\uE007";
 
 /** Opens the server's firewall for web requests: a browser's knock is a connection. */
@@ -151,9 +152,11 @@ describe("the page", { concurrency: 1 }, () => {
 
     // A port that keeps silent, and one where nobody listens.
     await browser.fill("#port", "62299");
-    assert.equal(await browser.run("return document.getElementById('status').hidden"), true, "old news goes when something changes");
+    assert.equal(await browser.run("return document.getElementById('outcome').hidden"), true, "old news goes when something changes");
+    await browser.run(RECORD_SHIFTS);
     await browser.click("#send");
-    assert.match(await browser.waitForText("#status", /No answer in 8 s/), /try the service/);
+    assert.match(await browser.waitForText("#status", /No answer .* in 8 seconds/), /try the service/);
+    assert.deepEqual(await browser.runAsync(SHIFTS), [], "nothing moves when the answer does not come");
     await keep(browser, "silent");
     await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62299", "-j", "REJECT", "--reject-with", "tcp-reset"]);
     await browser.click("#send");
@@ -238,49 +241,54 @@ describe("the page", { concurrency: 1 }, () => {
     await browser.go(url);
 
     await t.test("fills the form in from a scanned code, and gives the camera back", async () => {
-      await browser.click("#import summary");
+      await browser.click("[data-dialog=import]");
       await browser.click("#scan");
-      await browser.waitForText("#import-status", /Filled in/);
+      await browser.waitForText("#status", /Filled in/);
       assert.deepEqual(await browser.run("return ['server', 'port', 'open', 'key'].map((id) => document.getElementById(id).value)"), ["knock.example.org", "8443", "udp/53", "scanned"]);
       assert.equal(await browser.run("return document.getElementById('camera').srcObject"), null);
+      assert.equal(await browser.run("return document.activeElement.id"), "hmacKey", "what is still missing");
       await browser.reload();
     });
 
     await t.test("fills the form in from a link behind its own address, but for one with keys", async () => {
       await browser.go("about:blank");
       await browser.go(`${url}#fwknop://knock.example.org:8080?ACCESS=tcp/443&FW_TIMEOUT=20`);
-      assert.match(await browser.text("#import-status"), /Filled in from the link/);
+      assert.match(await browser.text("#status"), /Filled in from the link/);
       assert.deepEqual(await browser.run("return ['server', 'port', 'open', 'timeout'].map((id) => document.getElementById(id).value)"), ["knock.example.org", "8080", "tcp/443", "20"]);
       await browser.go("about:blank");
       await browser.go(`${url}#fwknop://knock.example.org?KEY=secret`);
-      assert.match(await browser.text("#import-status"), /held keys and was not used/);
+      assert.match(await browser.text("#status"), /held keys and was not used/);
       assert.deepEqual([await browser.run("return document.getElementById('key').value + document.getElementById('server').value"), await browser.url()], ["", url]);
       await browser.reload();
     });
 
     await t.test("fills the form in from a pasted stanza", async () => {
-      await browser.click("#import summary");
+      await browser.click("[data-dialog=import]");
+      assert.equal(await browser.run("return document.activeElement.id"), "paste");
+      await browser.fill("#paste", "SERVER_CMD");
+      await browser.click("#take");
+      assert.match(await browser.text("#paste-error"), /expected NAME and VALUE/);
+      await keep(browser, "import");
       await browser.fill("#paste", `[${SERVER.v4}]\nACCESS tcp/22\nKEY_BASE64 ${KEY_BASE64}\nHMAC_KEY_BASE64 ${HMAC_KEY_BASE64}\nUSE_HMAC Y\nVERBOSE 1\n`);
       await browser.click("#take");
-      assert.match(await browser.text("#import-status"), /Filled in from \[10\.77\.0\.1\].*\n?.*Not used here: VERBOSE/);
-      assert.equal(await browser.run("return document.getElementById('key').value"), KEY_BASE64);
+      assert.match(await browser.text("#status"), /Filled in from \[10\.77\.0\.1\].*\n?.*Not used here: VERBOSE/);
+      assert.deepEqual(await browser.run("return [document.getElementById('key').value, document.getElementById('paste').value, document.activeElement.id]"), [KEY_BASE64, "", "send"]);
     });
 
     await t.test("keeps a profile sealed, over a reload", async () => {
-      await browser.click("#profiles summary");
-      await browser.fill("#passphrase", "correct horse battery");
-      await browser.press(ENTER);
+      await browser.click("[data-dialog=profiles]");
+      await browser.press(..."correct horse battery", ENTER);
       await browser.waitForText("#unlocked", /Name/);
       await browser.fill("#profileName", "at home");
-      await keep(browser, "profiles");
       await browser.click("#save");
       await browser.waitForText("#vault-status", /Saved as “at home”/);
+      await keep(browser, "profiles");
       const stored = await browser.run<string>("return JSON.stringify(localStorage)");
       for (const secret of [KEY_BASE64, HMAC_KEY_BASE64, SERVER.v4, "at home", "tcp/22", "battery"]) assert(!stored.includes(secret), secret);
 
       await browser.reload();
       assert.equal(await browser.run("return document.getElementById('key').value"), "");
-      await browser.click("#profiles summary");
+      await browser.click("[data-dialog=profiles]");
       await browser.fill("#passphrase", "wrong horse");
       await browser.click("#unlock");
       await browser.waitForText("#passphrase-error", /does not open/);
@@ -288,20 +296,22 @@ describe("the page", { concurrency: 1 }, () => {
       await browser.click("#unlock");
       await browser.waitForText("#profile", /at home/);
       await browser.click("#load");
+      assert.match(await browser.text("#status"), /Filled in from “at home”/);
       assert.deepEqual(await browser.run("return ['server', 'key', 'hmacKey'].map((id) => document.getElementById(id).value)"), [SERVER.v4, KEY_BASE64, HMAC_KEY_BASE64]);
     });
 
     await t.test("shows the settings as a QR code that a scanner reads", async () => {
-      await browser.click("#qr summary");
+      await browser.click("[data-dialog=qr]");
       await browser.click("#draw");
       const svg = await browser.run<string>("return document.querySelector('#code svg').outerHTML");
       assert.match(svg, /^<svg/);
       await browser.resize(720, 900);
-      await browser.run("document.querySelector('#code').scrollIntoView()");
       const { data } = await browser.devtools<{ data: string }>("Page.captureScreenshot");
       const { stdout } = spawnSync("zbarimg", ["--raw", "-q", lab.write("code.png", Buffer.from(data, "base64"))], { encoding: "utf8" });
       assert.match(stdout, /^fwknop:\/\/10\.77\.0\.1:62201\?ACCESS=tcp\/22/);
-      await browser.click("#hide");
+      await keep(browser, "qr");
+      await browser.press(ESCAPE);
+      assert.equal(await browser.run("return document.querySelector('#code').textContent + document.querySelectorAll('dialog[open], #code *').length"), "0");
     });
 
     await t.test("can be installed, and comes back without a network", async () => {
@@ -315,8 +325,12 @@ describe("the page", { concurrency: 1 }, () => {
     });
 
     await t.test("stays where it is while it loads", async () => {
-      const shifts = "const shifts = []; new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: 'layout-shift', buffered: true }); await new Promise((resolve) => setTimeout(resolve, 100)); return shifts.filter(({ hadRecentInput }) => !hadRecentInput).map(({ value }) => value);";
-      assert.deepEqual(await browser.runAsync(shifts), []);
+      for (const width of [320, 1280]) {
+        await browser.resize(width, 640);
+        await browser.reload();
+        await browser.run(RECORD_SHIFTS);
+        assert.deepEqual(await browser.runAsync(SHIFTS), [], `${width} pixels wide`);
+      }
     });
 
     await t.test("asks nobody for anything but its own parts", async () => {
@@ -327,17 +341,18 @@ describe("the page", { concurrency: 1 }, () => {
 
     await t.test("forgets keys and locks profiles when nobody is there any more", async () => {
       await fillIn(browser);
-      await browser.click("#profiles summary");
+      await browser.click("[data-dialog=profiles]");
       await browser.fill("#passphrase", "correct horse battery");
       await browser.click("#unlock");
       await browser.waitForText("#profile", /at home/);
       await browser.run("dispatchEvent(new Event('pagehide'))");
       assert.deepEqual(await browser.run("return ['key', 'hmacKey', 'passphrase'].map((id) => document.getElementById(id).value)"), ["", "", ""]);
       assert.deepEqual(await browser.run("return ['locked', 'unlocked'].map((id) => document.getElementById(id).hidden)"), [false, true]);
+      assert.equal(await browser.run("return document.querySelectorAll('dialog[open]').length"), 0);
     });
 
     await t.test("names every control to those who cannot see it", async () => {
-      await browser.run("for (const part of document.querySelectorAll('details, [hidden]')) { part.open = true; part.hidden = false; }");
+      await browser.run("for (const part of document.querySelectorAll('details, dialog, [hidden]')) { part.open = true; part.hidden = false; }");
       const ids = await browser.run<string[]>("return [...document.querySelectorAll('input, select, textarea, button, summary')].filter((element) => element.checkVisibility()).map((element, at) => element.id ||= `control${at}`)");
       assert(ids.length > 35, String(ids.length));
       for (const id of ids) assert.match(await browser.spoken(`#${id}`), /^\S+ ./, id);
@@ -348,20 +363,20 @@ describe("the page", { concurrency: 1 }, () => {
 
     await t.test("is used by keyboard alone, from the first field to the knock", async () => {
       await browser.run("document.activeElement.blur()");
-      await browser.press(TAB, ..."knock.example.org");
       const order: string[] = [];
-      for (let step = 0; step < 14; step++) {
-        order.push(await browser.run("const { activeElement: { id, value, dataset } } = document; return id || dataset.show || value || document.activeElement.tagName"));
+      for (let step = 0; step < 16; step++) {
         await browser.press(TAB);
+        const place = await browser.run<string>("const { activeElement: { id, value, tagName, dataset } } = document; return id || dataset.show || dataset.dialog || value || tagName");
+        if (place === "server") await browser.press(..."knock.example.org");
+        order.push(place);
       }
-      assert.deepEqual(order, ["server", "port", "open", "source", "key", "key", "keyForm", "hmacKey", "hmacKey", "hmacKeyForm", "SUMMARY", "send", "make", "SUMMARY"]);
+      assert.deepEqual(order, ["import", "profiles", "qr", "server", "port", "open", "timeout", "source", "key", "key", "keyForm", "hmacKey", "hmacKey", "hmacKeyForm", "SUMMARY", "send"]);
       await browser.run("document.getElementById('key').focus()");
       await browser.press(..."secret", ENTER);
       assert.match(await browser.text("#status"), /Nothing was sent: one field/);
       assert.equal(await browser.run("return document.activeElement.id"), "hmacKey");
       await browser.press(..."other", TAB, TAB, TAB, TAB, TAB, ENTER);
       await browser.waitForText("#status", /packet is below/);
-      await browser.runAsync("await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
       assert.equal(await browser.run("return document.activeElement.id"), "make", "the place is kept");
     });
 
@@ -374,7 +389,7 @@ describe("the page", { concurrency: 1 }, () => {
 
     await t.test("fits on 320 pixels without scrolling sideways, and fingers find its buttons", async () => {
       await browser.resize(320, 640);
-      await browser.run("for (const part of document.querySelectorAll('details')) part.open = true");
+      await browser.run("for (const part of document.querySelectorAll('details, dialog')) part.open = true");
       const [needed, given] = await browser.run<[number, number]>("const { scrollWidth, clientWidth } = document.documentElement; return [scrollWidth, clientWidth]");
       assert(needed <= given && given <= 320, `${needed} of ${given}`);
       const small = await browser.run<string[]>("return [...document.querySelectorAll('button, input:not([type=radio]), select, summary, .choice')].filter((part) => part.checkVisibility() && part.getBoundingClientRect().height < 44).map((part) => part.outerHTML)");
@@ -389,6 +404,10 @@ describe("the page", { concurrency: 1 }, () => {
     });
   });
 });
+
+/** Notes what moves by itself, from the loading of the page on: neither a key nor a click was within half a second before. */
+const RECORD_SHIFTS = "globalThis.shifts ??= []; new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: 'layout-shift', buffered: true });";
+const SHIFTS = "await new Promise((resolve) => setTimeout(resolve, 100)); return shifts.filter(({ hadRecentInput }) => !hadRecentInput).map(({ value, sources }) => [value, ...sources.map(({ node }) => node?.id || node?.nodeName)].join(' '));";
 
 /** Each list in turn, the others at their first value. */
 const EVERY_KIND = `
@@ -405,7 +424,7 @@ const EVERY_KIND = `
   for (const kind of kinds) {
     for (const [id, value] of Object.entries(kind)) set(id, value);
     byId("make").click();
-    while (byId("make").disabled || byId("status").hidden) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (byId("make").ariaDisabled === "true" || byId("outcome").hidden) await new Promise((resolve) => setTimeout(resolve, 1));
     if (byId("result").hidden) throw new Error(byId("status").textContent);
     made.push({ kind, packet: document.querySelector("#texts pre").textContent });
   }
@@ -414,7 +433,7 @@ const EVERY_KIND = `
 
 /** Texts with less than 4.5 : 1 against what is behind them (WCAG 2.2 §1.4.3), with every part of the page shown. */
 const CONTRASTS = `
-  for (const part of document.querySelectorAll("details")) part.open = true;
+  for (const part of document.querySelectorAll("details, dialog")) part.open = true;
   for (const part of document.querySelectorAll(".error, .notice")) { part.hidden = false; part.textContent ||= "x"; }
   const channels = (color) => color.match(/[\\d.]+/g).map(Number);
   const luminance = ([red, green, blue]) => [red, green, blue].map((value) => value / 255)
