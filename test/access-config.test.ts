@@ -436,7 +436,7 @@ describe("parseAccessConfig(), lines", () => {
 
   it("says that it cannot read the file", () => {
     const parsed = parseAccessConfig({ file: "b" }, hostOf({}), { config: parseDaemonConfig([]).config, dialect: "c", now: NOW });
-    assert.deepEqual(told(parsed), ["error b: Could not open access file: b - No such file or directory"]);
+    assert.deepEqual(told(parsed), ["error b: Could not open access file: b: No such file or directory"]);
   });
 });
 

@@ -11,7 +11,8 @@ import { readyStanza } from "../src/server/open-packet.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import type { Decision, Granted, RefusalReason } from "../src/server/verdict.ts";
 import { generator } from "./support/gen.ts";
-import { addresses, config, datagram, ip, message, NOW, packetFor, ports, stanza } from "./support/stanza.ts";
+import { base64, plaintextOf } from "./support/plaintext.ts";
+import { addresses, config, datagram, ip, message, NOW, packetFor, ports, sealFor, stanza } from "./support/stanza.ts";
 
 const random = generator("decide");
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -162,15 +163,16 @@ describe("decide() refuses", () => {
     assert.match(refusedFor(decideNow(send({ version: "1.9.12", message: "0.0.0.0,none/0" })), "message"), /Error parsing SPA message string: Invalid SPA access message format/);
   });
 
-  const malformed: readonly (readonly [fields: Partial<Message>, symbol: string])[] = [
-    ...["203.0.113.5", "203.0.113.5,none/0", "203.0.113.5,tcp/0", "203.0.113.5,tcp/70000", "203.0.113.5,TCP/22", "300.1.1.1,tcp/22"].map((text) => [{ message: text }, "ACCESS_VALIDFAIL"] as const),
-    [{ type: 0, message: "203.0.113.5, " }, "MESSAGE_VALIDFAIL"],
-    [{ type: 2, natAccess: "10.0.0.5,99999" }, "NATACCESS_VALIDFAIL"],
+  const malformed: readonly (readonly [type: string, texts: readonly string[], symbol: string])[] = [
+    ...["203.0.113.5", "203.0.113.5,none/0", "203.0.113.5,tcp/0", "203.0.113.5,tcp/70000", "203.0.113.5,TCP/22", "300.1.1.1,tcp/22"].map((text) => ["1", [text], "ACCESS_VALIDFAIL"] as const),
+    ["0", ["203.0.113.5, "], "MESSAGE_VALIDFAIL"],
+    ["2", ["203.0.113.5,tcp/22", "10.0.0.5,99999"], "NATACCESS_VALIDFAIL"],
   ];
-  for (const [fields, symbol] of malformed) {
-    it(`the message ${fields.natAccess ?? fields.message}, with libfko's words for it`, () => {
-      const text = refusedFor(decideNow(send(fields), { config: { ENABLE_IPT_FORWARDING: true } }), symbol.startsWith("NAT") ? "nat" : "message");
-      assert.match(text, new RegExp(`\\(stanza #1\\).* Args contain invalid data: FKO_ERROR_INVALID_DATA_DECODE_${symbol} \\(user alice, clock exact\\)$`));
+  for (const [type, texts, symbol] of malformed) {
+    it(`the message ${texts.join(" with ")}, with libfko's words for it`, () => {
+      const plaintext = plaintextOf("1234567890123456", base64("alice"), String(NOW), "3.0.0", type, ...texts.map(base64));
+      const text = refusedFor(decideNow(datagram(sealFor(stanza(), plaintext, random)), { config: { ENABLE_IPT_FORWARDING: true } }), "decryption");
+      assert.match(text, new RegExp(`\\(stanza #1\\) Error creating fko context: Args contain invalid data: FKO_ERROR_INVALID_DATA_DECODE_${symbol}`));
     });
   }
 

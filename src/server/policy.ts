@@ -11,7 +11,6 @@ import { matchesAddressList } from "../config/address-list.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { allowsPort } from "../config/port-list.ts";
 import type { PortSpec, SourceNat } from "../firewall/grant.ts";
-import { describeFkoError } from "../fko-error.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
 import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
@@ -59,7 +58,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   const request = isCommand ? parseCommandMessage(message.message) : parseAccessMessage(message.message);
   if (!request.ok) {
     const phrase = request.code === 100 ? "Invalid source IP in SPA message, ignoring SPA packet" : "Error parsing SPA message string";
-    return refused({ reason: "message", text: `${who} ${phrase}: ${request.reason}. ${describeFkoError(isCommand ? 28 : 29)}` });
+    return refused({ reason: "message", text: `${who} ${phrase}: ${request.reason}` });
   }
 
   const meansPacketSource = isUnspecifiedIp(request.address);
@@ -190,7 +189,7 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
   // FORWARD_ALL with a rewritten source and no target: whatever the client sends through us, with nothing to rewrite it to.
   if (nat === "none") return { ...common, host: "0.0.0.0", port: 0, rewriteDestination: false };
   const wanted = parseNatAccess(message.natAccess ?? "");
-  if (!wanted.ok) return { reason: "nat", text: `Invalid NAT port in SPA message or no host: ${wanted.reason}. ${describeFkoError(33)}` };
+  if (!wanted.ok) return { reason: "nat", text: `Invalid NAT port in SPA message or no host: ${wanted.reason}` };
   const address = parseIp(wanted.host);
   if (stanza.INTERNAL_NET_ACCESS !== undefined && !(address && matchesAddressList(stanza.INTERNAL_NET_ACCESS, address))) {
     return { reason: "nat", text: `The NAT target ${wanted.host} is not in INTERNAL_NET_ACCESS` };
