@@ -63,7 +63,7 @@ async function ours(bytes: Uint8Array): Promise<number> {
     runCommand: async () => {},
     runCycle: async () => {},
   });
-  const feed = new CaptureFeed((datagram) => pipeline.handle(datagram), createFrameCounts(), 0);
+  const feed = new CaptureFeed({ handle: (datagram) => pipeline.handle(datagram), counts: createFrameCounts(), packetLimit: 0, log: () => {} });
   const before = process.cpuUsage();
   for (let at = 0; at < bytes.length; at += 65536) await feed.feed(bytes.subarray(at, at + 65536));
   const { user, system } = process.cpuUsage(before);

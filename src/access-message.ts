@@ -79,7 +79,7 @@ export function parseCommandMessage(text: string): CommandRequest | Malformed {
 /** `host,port`, read. */
 export interface NatRequest {
   readonly ok: true;
-  /** An address or a host name. */
+  /** An address or a host name; empty from a client that was told of no server. */
   readonly host: string;
   readonly port: number;
 }
@@ -91,7 +91,7 @@ export interface NatRequest {
  * @returns host and port, or why not
  */
 export function parseNatAccess(text: string): NatRequest | Malformed {
-  const [, host, digits] = /^([^,\s/?"'\\]{1,70}),(\d{1,5})$/.exec(text) ?? [];
+  const [, host, digits] = /^([^,\s/?"'\\]{0,70}),(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   return host !== undefined && port >= 1 && port <= 65535 ? { ok: true, host, port } : malformed(103);
 }

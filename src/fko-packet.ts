@@ -95,9 +95,10 @@ export function sealMessage(plaintext: string, options: SealOptions): string {
   if (options.salt.length !== SALT_LENGTH) throw new RangeError(`Cannot seal a message: expected 8 bytes of salt, got ${options.salt.length}`);
   const passphrase = row.fitKey(options.key);
   const { key, iv } = deriveKeyAndIv(passphrase, options.salt);
-  const padded = padPkcs7(utf8Bytes(plaintext));
+  const bytes = utf8Bytes(plaintext);
+  const padded = padPkcs7(bytes);
   const ciphertext = encryptRijndael(padded, { mode: row.cipher, key, iv });
-  wipe(passphrase, key, iv, padded);
+  wipe(passphrase, key, iv, bytes, padded);
   const text = encodeBase64(concatBytes(utf8Bytes("Salted__"), options.salt, ciphertext));
   return finishPacket(text, SALTED_PREFIX, options);
 }

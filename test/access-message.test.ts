@@ -70,12 +70,12 @@ describe("parseCommandMessage()", () => {
 
 describe("parseNatAccess()", () => {
   it("reads addresses of both families and names", () => {
-    for (const [text, host, port] of [["192.168.10.5,22", "192.168.10.5", 22], ["2001:db8::5,443", "2001:db8::5", 443], ["host.example.com,65535", "host.example.com", 65535]] as const) {
+    for (const [text, host, port] of [["192.168.10.5,22", "192.168.10.5", 22], ["2001:db8::5,443", "2001:db8::5", 443], ["host.example.com,65535", "host.example.com", 65535], [",22", "", 22]] as const) {
       assert.deepEqual(parseNatAccess(text), { ok: true, host, port });
     }
   });
 
   it("refuses what is not host,port", () => {
-    for (const text of ["192.168.10.5", ",22", "h,0", "h,65536", "h,22,23", "a b,22", "a/b,22", 'a",22', `${"a".repeat(71)},22`]) assert(!parseNatAccess(text).ok, text);
+    for (const text of ["192.168.10.5", "h,0", "h,65536", "h,22,23", "a b,22", "a/b,22", 'a",22', `${"a".repeat(71)},22`]) assert(!parseNatAccess(text).ok, text);
   });
 });

@@ -392,6 +392,6 @@ describe("decide() and NAT", () => {
     const fields: Partial<Message> = { type: 2, natAccess: "host.example.com,22" };
     assert.equal(nat(fields, {}, forwarding)?.host, "host.example.com");
     assert.match(refusedFor(decideNow(send(fields), { config: { ...forwarding, ENABLE_NAT_DNS: false } }), "nat"), /NAT SPA message, but hostname is disabled/);
-    assert.match(refusedFor(decideNow(send({ type: 2, natAccess: "-bad-,22" }), { config: forwarding }), "nat"), /Invalid Hostname in NAT SPA message/);
+    for (const natAccess of ["-bad-,22", ",22"]) assert.match(refusedFor(decideNow(send({ type: 2, natAccess }), { config: forwarding }), "nat"), /Invalid Hostname in NAT SPA message/);
   });
 });

@@ -20,7 +20,9 @@ import {
   sealOpenPgp,
 } from "../src/fko.ts";
 import { HmacKey } from "../src/hmac.ts";
+import { deriveKeyAndIv, fitLegacyKey } from "../src/kdf.ts";
 import { generator } from "./support/gen.ts";
+import { watchBuffers } from "./support/watch-buffers.ts";
 
 interface Vector {
   readonly name: string;
@@ -242,6 +244,41 @@ describe("sealMessage() and openPacket()", () => {
   });
 });
 
+describe("limits", () => {
+  const keys = { mode: "cbc" as const, key: random.bytes(32), salt: random.bytes(8) };
+
+  it("sealMessage() makes a packet of at most 1499 characters", () => {
+    assert.equal(sealMessage("1".repeat(1103), keys).length, 1484);
+    assert.throws(() => sealMessage("1".repeat(1104), keys), /fko_encrypt_spa_data: Error 51/); // would be 1505
+    const hmac = new HmacKey(DIGESTS.md5.hash, keys.key); // 22 characters
+    assert.equal(sealMessage("1".repeat(1087), { ...keys, hmac }).length, 1484);
+    assert.throws(() => sealMessage("1".repeat(1103), { ...keys, hmac }), /fko_encrypt_spa_data: Error 51/); // would be 1506
+  });
+
+  it("normalisePacket() takes 36 to 1499 characters", () => {
+    const outcome = (length: number, prefix = ""): string | number => {
+      const normal = normalisePacket(utf8Bytes(prefix + "A".repeat(length)));
+      return normal.ok ? normal.packet.length : normal.layer;
+    };
+    assert.deepEqual([35, 36, 1499, 1500].map((length) => outcome(length)), ["text", 36, 1499, "text"]);
+    assert.deepEqual([35, 36, 1499, 1500].map((length) => outcome(length, "U2FsdGVkX1")), ["text", 36, 1499, "text"]);
+  });
+
+  it("openPacket() refuses a body that is not whole blocks with number 53, and a short plaintext with number 6", () => {
+    const code = (packet: string): number => {
+      const opened = openPacket(utf8Bytes(packet), keys);
+      return opened.ok ? 0 : opened.code;
+    };
+    assert.equal(code(sealMessage("1234567890123456:a:b:c:d:e:f:ghijkl", keys).slice(0, -2)), 53);
+    assert.equal(code(sealMessage(`1234567890123456:${"a".repeat(18)}`, keys)), 6);
+    assert.equal(code(sealMessage(`1234567890123456:${"a".repeat(19)}`, keys)), 8);
+  });
+
+  it("sealMessage() refuses a salt that is not 8 bytes", () => {
+    for (const length of [0, 7, 9]) assert.throws(() => sealMessage("x", { ...keys, salt: random.bytes(length) }), /^RangeError: Cannot seal a message: expected 8 bytes of salt, got \d$/);
+  });
+});
+
 describe("normalisePacket()", () => {
   const { packet } = sealed();
   const normal = (payload: string): string => {
@@ -278,6 +315,35 @@ describe("OpenPGP packets", () => {
       const read = openPgpMessage(checked.body, cut);
       assert(read.ok);
       assert.deepEqual(read.message, message);
+    });
+  }
+});
+
+describe("secrets", () => {
+  const digits = utf8Bytes("9876543210987654");
+  const { plaintext } = encodeMessage({ random: "9876543210987654", username: "alice", timestamp: 1795344073, version: "3.0.0", type: 1, message: "203.0.113.5,tcp/22", digestType: "sha256" });
+  const includes = (buffer: Uint8Array | Int32Array, secret: Uint8Array): boolean => Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength).includes(Buffer.from(secret));
+  /** A key schedule of AES-256 has 60 words. */
+  const isSchedule = (buffer: Uint8Array | Int32Array): boolean => buffer instanceof Int32Array && buffer.length === 60;
+
+  for (const mode of ["cbc", "ecb", "cfb", "ofb", "ctr", "legacy", "perl"] as const) {
+    it(`sealMessage() and openPacket() leave no key, schedule or plaintext in a buffer of theirs in mode ${mode}`, () => {
+      const key = utf8Bytes("0123456789abcdef");
+      const salt = random.bytes(8);
+      const passphrase = mode === "legacy" ? fitLegacyKey(key) : key;
+      const derived = deriveKeyAndIv(passphrase, salt);
+      const secrets = [key, derived.key, derived.iv, digits].map((secret) => secret.slice(0, 16));
+      const options = { mode, key, salt, hmac: new HmacKey(DIGESTS.sha256.hash, utf8Bytes("hmac key")) };
+      let packet = "";
+      for (const task of [() => { packet = sealMessage(plaintext, options); }, () => assert(openPacket(utf8Bytes(packet), options).ok)]) {
+        task(); // tables are made once
+        const made = watchBuffers(task);
+        assert(made.some(isSchedule), "the schedule was seen");
+        for (const buffer of made) {
+          assert(!secrets.some((secret) => includes(buffer, secret)), `left in ${buffer.length} elements`);
+          assert(!isSchedule(buffer) || buffer.every((word) => word === 0), "the schedule is left");
+        }
+      }
     });
   }
 });

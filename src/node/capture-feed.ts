@@ -8,6 +8,7 @@ import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, typ
 import { createPcapRecord, type PcapEnd, PcapReader } from "../pcap-reader.ts";
 import { MIN_PAYLOAD } from "../server/decide.ts";
 import { HttpSegments, startsRequest } from "../server/http-segments.ts";
+import type { LogFunction } from "../server/log-record.ts";
 
 /** IP protocol number. */
 const TCP = 6;
@@ -27,30 +28,34 @@ export function createFrameCounts(): FrameCounts {
   return { frames: 0, refused: createRefusalCounts() };
 }
 
+/** What a capture stream needs from its listener. */
+export interface CaptureFeedOptions {
+  /** Is given each datagram that is long enough to be a packet. */
+  readonly handle: DatagramHandler;
+  /** Kept up to date. */
+  readonly counts: FrameCounts;
+  /** Frames after which the rest is left unread (`-C`), 0 for none. */
+  readonly packetLimit: number;
+  readonly log: LogFunction;
+}
+
 /** One capture stream with its own header. */
 export class CaptureFeed {
   readonly #reader: PcapReader = new PcapReader();
   readonly #record = createPcapRecord();
   readonly #layout = createPacketLayout();
   readonly #segments: HttpSegments = new HttpSegments();
-  readonly #handle: DatagramHandler;
-  readonly #counts: FrameCounts;
-  readonly #limit: number;
+  readonly #options: CaptureFeedOptions;
+  #isDeafnessTold = false;
 
-  /**
-   * @param handle is given each datagram that is long enough to be a packet
-   * @param counts is kept up to date
-   * @param limit frames after which the rest is left unread (`-C`), 0 for none
-   */
-  constructor(handle: DatagramHandler, counts: FrameCounts, limit: number) {
-    this.#handle = handle;
-    this.#counts = counts;
-    this.#limit = limit;
+  constructor(options: CaptureFeedOptions) {
+    this.#options = options;
   }
 
   /** Whether the frames that `limit` allows have come. */
   get isFull(): boolean {
-    return this.#limit > 0 && this.#counts.frames >= this.#limit;
+    const { counts, packetLimit } = this.#options;
+    return packetLimit > 0 && counts.frames >= packetLimit;
   }
 
   /**
@@ -59,17 +64,27 @@ export class CaptureFeed {
    * @param chunk the next bytes; free again when the promise resolves
    */
   async feed(chunk: Uint8Array): Promise<void> {
+    const { handle, counts } = this.#options;
     this.#reader.push(chunk);
     while (!this.isFull && this.#reader.next(this.#record)) {
-      this.#counts.frames++;
+      counts.frames++;
       const refusal = parsePacket(this.#record, this.#layout);
-      if (refusal !== undefined) this.#counts.refused[refusal]++;
-      else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#isPartOfRequest()) {
+      if (refusal !== undefined) {
+        counts.refused[refusal]++;
+        if (refusal === "unknown-link") this.#tellDeafness(this.#record.linkType);
+      } else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#isPartOfRequest()) {
         const datagram = this.#segments.join(datagramOf(this.#record, this.#layout));
-        const pause = datagram === undefined || datagram.payload.length < MIN_PAYLOAD ? undefined : this.#handle(datagram);
+        const pause = datagram === undefined || datagram.payload.length < MIN_PAYLOAD ? undefined : handle(datagram);
         if (pause !== undefined) await pause;
       }
     }
+  }
+
+  /** Of the refusals the one that may concern every frame, and that only the administrator can do something about. */
+  #tellDeafness(linkType: number): void {
+    if (this.#isDeafnessTold) return;
+    this.#isDeafnessTold = true;
+    this.#options.log({ level: "warning", message: `Frames of link type ${linkType} are not understood: nothing on that interface is heard` });
   }
 
   /** Whether a TCP segment that is too short for a packet begins a web request, or may go on with one. */

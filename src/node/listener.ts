@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { LogFunction } from "../server/log-record.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
-import { CaptureFeed, type DatagramHandler, type FrameCounts } from "./capture-feed.ts";
+import { CaptureFeed, type CaptureFeedOptions } from "./capture-feed.ts";
 import { PcapFileSource } from "./pcap-file-source.ts";
 import { openStdin } from "./stdin-source.ts";
 import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
@@ -30,13 +29,7 @@ export interface Listener {
 }
 
 /** What every listener is given. */
-export interface ListenerOptions {
-  readonly handle: DatagramHandler;
-  readonly counts: FrameCounts;
-  /** Frames after which listening ends (`-C`), 0 for none. */
-  readonly packetLimit: number;
-  readonly log: LogFunction;
-}
+export type ListenerOptions = CaptureFeedOptions;
 
 const DONE: ListenerEnd = { kind: "done" };
 
@@ -58,7 +51,7 @@ export function listenToStdin(options: ListenerOptions): Listener {
   const source = openStdin();
   return {
     async run(onReady) {
-      const feed = new CaptureFeed(options.handle, options.counts, options.packetLimit);
+      const feed = new CaptureFeed(options);
       onReady();
       try {
         for await (const chunk of source) {
@@ -89,10 +82,10 @@ export function listenToFile(path: string, follow: boolean, options: ListenerOpt
       options.log({ level: "info", message: `Reading pcap file: ${path}` });
       if (!follow) onReady();
       let isOld = follow;
-      let feed = new CaptureFeed(options.handle, options.counts, options.packetLimit);
+      let feed = new CaptureFeed(options);
       try {
         for await (const event of source) {
-          if (event.kind === "start") feed = new CaptureFeed(options.handle, options.counts, options.packetLimit);
+          if (event.kind === "start") feed = new CaptureFeed(options);
           else if (event.kind === "end") {
             if (isOld) onReady();
             isOld = false;
@@ -127,7 +120,7 @@ export function listenToInterface(capture: CaptureOptions, exitWhenDown: boolean
           case "start":
             log({ level: "info", message: `Sniffing interface: ${capture.interfaceName}` });
             log({ level: "info", message: `PCAP filter is: '${capture.filter}'` });
-            feed = new CaptureFeed(options.handle, options.counts, options.packetLimit);
+            feed = new CaptureFeed(options);
             onReady();
             break;
           case "chunk":

@@ -83,7 +83,8 @@ const ROWS: readonly Row[] = [
   {
     what: "0.0.0.00 for an address",
     options: { stanzas: [{ ...STANZA, REQUIRE_SOURCE_ADDRESS: "Y" }] },
-    send: (lab) => sendPayloads(lab, [makePacket({ message: "0.0.0.00,tcp/22" })]),
+    // Under the version of the Perl client, which does not look at what it sends.
+    send: (lab) => sendPayloads(lab, [makePacket({ version: "1.9.12", message: "0.0.0.00,tcp/22" })]),
     opens: { C: ["0.0.0.0 tcp/22"], ours: [] },
   },
   {

@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 const found = spawnSync("tcpdump", ["--version"], { stdio: "ignore", timeout: 10_000 }).status === 0;
 
 /** Reason to skip a test that wants tcpdump, or false. In CI its absence is a failure of the test, not a skip. */
-export const WITHOUT_TCPDUMP: string | false = found || process.env["CI"] === "true" ? false : "tcpdump is not installed";
+export const WITHOUT_TCPDUMP: string | false = found || process.env["CI"] ? false : "needs tcpdump: apt-get install tcpdump";
 
 /**
  * Lets tcpdump read a capture.
