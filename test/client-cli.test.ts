@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -554,6 +554,21 @@ describe("fwknop: the last command line", () => {
     assert.match((await run("--Show-host-cmd", "127.0.0.1")).stdout, /-A tcp\/3 /);
   });
 
+  test("fwknop --Save-packet and --HTTP-proxy need no argument, as the Perl program's", async (t) => {
+    const { run, home, env } = bench(t);
+    assert.equal((await run("--Save-packet", "-T", ...REQUEST, ...KEYS, ...QUIET)).status, 0);
+    const [file] = readdirSync(home);
+    assert.match(file!, /^fwknop_save_packet\.\d+$/);
+    assert.ok(open(readFileSync(join(home, file!), "latin1")).ok);
+    const requestOf = async (...argv: string[]): Promise<string | undefined> => /^GET (http:\S+\/)/m.exec((await run("-T", "-v", ...REQUEST, ...KEYS, ...QUIET, ...argv)).stdout)?.[0];
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--HTTP-proxy"), /--HTTP-proxy: expected a proxy behind it, or in the environment's http_proxy/);
+    env["http_proxy"] = "http://proxy.example.com:8080";
+    assert.equal(await requestOf("--HTTP-proxy", "-p", "7"), "GET http://127.0.0.1/");
+    assert.equal(await requestOf("--HTTP-proxy", "other.example.com"), "GET http://127.0.0.1/");
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "--HTTP-proxy", "user:secret@other:80");
+    assert.match(readFileSync(join(home, ".fwknop.run"), "latin1"), / --HTTP-proxy other:80$/m);
+  });
+
   test("fwknop --Home-dir takes the place of HOME, --user-rc of --rc-file", async (t) => {
     const { run, home, env } = bench(t);
     delete env["HOME"];
@@ -674,6 +689,7 @@ describe("fwknop: what comes after", () => {
 
   test("fwknop -V, -h and --completion print and end", async (t) => {
     const { run } = bench(t);
+    assert.match((await run("--test-FKO-exists")).stdout, /^\[\+\] FKO messages are understood.*\n$/);
     assert.match((await run("-V", "--no-rc-file")).stdout, /^fwknop client \d+\.\d+\.\d+, FKO protocol version 3\.0\.0\n$/);
     assert.match((await run("--help", "-p", "x")).stdout, /^fwknop \d.*\n\nUsage: fwknop /);
     assert.match((await run("--completion", "bash")).stdout, /complete -F _fwknop fwknop\n$/);

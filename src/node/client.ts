@@ -89,6 +89,10 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
     output.result(renderCompletion(CLIENT, given.completion));
     return 0;
   }
+  if (given.testFkoExists) {
+    output.result("[+] FKO messages are understood without a module");
+    return 0;
+  }
   applyOutputOptions(given, output);
   const kept = keptCommandLine(given, host, output);
   if (kept === undefined) return runScanned(scanned, given, host, output);
@@ -136,7 +140,7 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
     const layers = rcLayers(rc, given, output);
     // VERBOSE is the one variable that wins over its option, as in the C program.
     const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
-    const settings = mergeSettings(...layers, given, verbose === undefined ? {} : { verbose });
+    const settings = mergeSettings(...layers, given, await perlLayer(given, host), verbose === undefined ? {} : { verbose });
     applyOutputOptions(settings, output);
     if (settings.version) {
       output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
@@ -158,6 +162,12 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }
+}
+
+async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {
+  if (given.perlHttpProxy === undefined && !given.perlSavePacket) return {};
+  const { perlSettings } = await import("./client-perl-options.ts");
+  return perlSettings(given, host);
 }
 
 /** [default], and over it the stanza of `-n`, unless that is about to be written. */
