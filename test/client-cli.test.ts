@@ -467,6 +467,16 @@ describe("fwknop: the rc file", () => {
     assert.equal(await after([], "--force-stanza"), "KEY=new");
   });
 
+  test("fwknop --save-rc-stanza does not undo what an editor did while it waited for an answer", async (t) => {
+    const lab = bench(t);
+    const rc = join(lab.home, "rc");
+    writeFileSync(rc, "[n]\nKEY old\n", { mode: 0o600 });
+    const edited = "[n]\nKEY edited\n";
+    lab.input = Object.assign([], { shift: () => (writeFileSync(rc, edited), "y") });
+    assertRefused(await lab.run("-T", "-n", "n", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza"), /Stanza was not saved: .*rc has been changed by somebody else meanwhile/);
+    assert.equal(readFileSync(rc, "latin1"), edited);
+  });
+
   test("fwknop -k --save-rc-stanza saves the keys, or says that it could not", async (t) => {
     const lab = bench(t);
     const rc = join(lab.home, "rc");

@@ -17,7 +17,7 @@ import { FileError, readOwnFile } from "./files.ts";
 import { reasonOf } from "./system-error.ts";
 
 /** A file that holds keys may have so many bytes. */
-const MAX_FILE_BYTES = 1 << 20;
+export const MAX_FILE_BYTES = 1 << 20;
 
 /** An rc file in memory. */
 export interface RcFile {
