@@ -406,7 +406,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
   noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E." },
   homeDir: { long: "home-dir", added: true, synonyms: ["Home-dir"], value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "files", doc: "Look for our files there, instead of where HOME says." },
-  insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file or key file although other users can write to it." },
+  insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file, a key file or kept command lines although other users can write to them." },
   saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
   forceStanza: { long: "force-stanza", value: flag, group: "files", doc: "Overwrite keys of a saved stanza without a question." },
   stanzaList: { long: "stanza-list", value: flag, group: "files", doc: "List the stanzas of the rc file and exit." },
