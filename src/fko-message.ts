@@ -275,6 +275,7 @@ function checkFields(message: Message): void {
   const checks: readonly (readonly [holds: boolean, code: number, operation: string])[] = [
     [/^\d{16}$/.test(message.random), 86, "fko_set_rand_value"],
     [message.username !== "", 89, "fko_set_username"],
+    [perl || !FORBIDDEN_IN_USERNAME.test(message.username.slice(0, 1)), 90, "fko_set_username"],
     [perl || !FORBIDDEN_IN_USERNAME.test(message.username), 91, "fko_set_username"],
     [Number.isSafeInteger(message.timestamp) && message.timestamp >= 0, 88, "fko_set_timestamp"],
     [message.message !== "", 80, "fko_set_spa_message"],

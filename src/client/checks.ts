@@ -19,7 +19,7 @@ const when = (broken: boolean | undefined, message: string | (() => string)): st
 function keyProblem(base64: Uint8Array | undefined, kind: KeyKind): string | undefined {
   if (base64 === undefined) return undefined;
   const decoded = decodeKey(base64, kind);
-  if (!decoded.ok) return decoded.message;
+  if (!decoded.ok) return `--key-base64-${kind.toLowerCase()}: ${decoded.message}`;
   decoded.value.fill(0);
   return undefined;
 }
@@ -57,9 +57,9 @@ const CHECKS: readonly Check[] = [
   (s) => when(s.gpgEncryption && !s.gpgRecipientKey, "Must specify --gpg-recipient-key when GPG is used."),
   (s) => when(
     s.encryptionMode === "asymmetric" && !s.gpgEncryption,
-    "Must specify GPG recipient/signing keys when Asymmetric encryption mode is used.",
+    "--encryption-mode: Must specify GPG recipient/signing keys when Asymmetric encryption mode is used.",
   ),
-  (s) => when(encryptionModeOf(s) === "legacy" && hmacTypeOf(s) !== undefined, "Legacy encryption mode is incompatible with HMAC usage."),
+  (s) => when(encryptionModeOf(s) === "legacy" && hmacTypeOf(s) !== undefined, "--encryption-mode: Legacy encryption mode is incompatible with HMAC usage."),
   (s) => keyProblem(s.keyBase64Rijndael, "Rijndael"),
   (s) => keyProblem(s.keyBase64Hmac, "HMAC"),
   (s) => when(

@@ -46,14 +46,16 @@ export async function runClient(argv: readonly string[], host: ClientHost = syst
   try {
     return await run(argv, host, output);
   } catch (error) {
-    return tellFailure(error, output);
+    return await tellFailure(error, output);
   }
 }
 
 /** One line about what ended the run; anything that nobody foresaw goes on as it is. */
-function tellFailure(error: unknown, output: ClientOutput): number {
+async function tellFailure(error: unknown, output: ClientOutput): Promise<number> {
   if (error instanceof FkoError) {
-    output.error(`fwknop: ${error.message}`); // as the C program prefixes it
+    const { adviceOnFkoError } = await import("../client/fko-advice.ts");
+    const advice = adviceOnFkoError(error.code);
+    output.error(`fwknop: ${error.message}${advice === undefined ? "" : `: ${advice}`}`); // begins as the C program's
     return 1;
   }
   if (error instanceof ClientError) {
