@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -173,8 +173,8 @@ describe("fwknop: what is refused", () => {
     ["a bad address", ["-T", "-A", "tcp/22", "-a", "256.1.1.1"], /Invalid allow IP specified for SPA access: --allow-ip expects/],
     ["an address with octal digits", ["-T", "-A", "tcp/22", "-a", "0.0.0.00"], /Invalid allow IP/],
     ["an address that is too long", ["-T", "-A", "tcp/22", "-a", "123.123.123.1234"], /Invalid allow IP/],
-    ["-T without an address", ["-T", "-A", "tcp/22"], /fko_set_spa_message: Error 100 - /],
-    ["-T -C without an address", ["-T", "-C", "x"], /fko_set_spa_message: Error 101 - /],
+    ["-T without an address", ["-T", "-A", "tcp/22"], /fko_set_spa_message: Error 100 - .*, use -a, -R or -s$/],
+    ["-T -C without an address", ["-T", "-C", "x"], /fko_set_spa_message: Error 101 - .*, use -a or -s$/],
     ["no ports", ["-T", "-s"], /Invalid SPA access message format: no ports to open, use -A/],
     ["none/0", ["-T", "-s", "-A", "none/0"], /Error 102 - Invalid SPA access message format: --access expects/],
     ["a bad spoofed source", ["-T", ...REQUEST, "-P", "icmp", "-Q", "3.3.3"], /Invalid spoof IP: --spoof-source/],
@@ -186,12 +186,17 @@ describe("fwknop: what is refused", () => {
     ["legacy mode with an HMAC", ["-T", ...REQUEST, "-M", "legacy", ...KEYS], /Legacy encryption mode is incompatible with HMAC usage/],
     ["the same key twice", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-hmac", "x"], /The encryption passphrase and HMAC key should not be identical, no SPA packet sent/],
     ["the same key twice, once in base64", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-base64-hmac", "eA=="], /should not be identical/],
-    ["a key of 33 bytes", ["-T", ...REQUEST, "--key-rijndael", "x".repeat(33)], /^fwknop: fko_spa_data_final: Error 95 - Invalid key length$/],
-    ["a key that is no base64", ["-T", ...REQUEST, "--key-base64-rijndael", "a!"], /Base64 encoded Rijndael argument doesn't look like base64-encoded data/],
-    ["an HMAC key that is no base64", ["-T", ...REQUEST, "--key-base64-hmac", "a!"], /Base64 encoded HMAC argument doesn't look like base64-encoded data/],
+    ["a key of 33 bytes", ["-T", ...REQUEST, "--key-rijndael", "x".repeat(33)], /^fwknop: fko_spa_data_final: Error 95 - Invalid key length: .* --key-rijndael$/],
+    ["a key that is no base64", ["-T", ...REQUEST, "--key-base64-rijndael", "a!"], /--key-base64-rijndael: Base64 encoded Rijndael argument doesn't look like base64-encoded data/],
+    ["an HMAC key that is no base64", ["-T", ...REQUEST, "--key-base64-hmac", "a!"], /--key-base64-hmac: Base64 encoded HMAC argument doesn't look like base64-encoded data/],
     ["an HMAC key of no bytes", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-base64-hmac", ""], /Invalid decoded key length: '0', must be in \[1,128\]/],
     ["a command with NAT", ["-T", "-a", "1.1.1.1", "-C", "x", "-N", "h:1", ...KEYS], /--server-cmd: cannot be combined with --nat-access.*Args contain invalid data/],
     ["server authentication with NAT", ["-T", ...REQUEST, "-N", "h:1", "--server-auth", "crypt,x"], /--server-auth: cannot be combined/],
+    ["a time before 1970", ["-T", ...REQUEST, "--time-offset-minus", "65536d", ...KEYS], /fko_set_timestamp: Error 88 - .*: --time-offset-plus or --time-offset-minus leads out/],
+    ["a server authentication of 64 bytes", ["-T", ...REQUEST, "--server-auth", `crypt,${"x".repeat(58)}`, ...KEYS], /fko_set_spa_server_auth: Error 94 - .*: --server-auth takes at most 63 bytes$/],
+    ["to close what a command did", ["-T", "-s", "-C", "x", "--close"], /--close: cannot be combined with --server-cmd/],
+    ["a password for no proxy", ["-T", ...REQUEST, "-P", "http", "--http-proxy-password", "x"], /--http-proxy-user, --http-proxy-password: expected a proxy/],
+    ["tries without a port to try", [...REQUEST, "--retry", "3"], /--retry: expected --verify/],
     ["both families", ["-T", ...REQUEST, "-4", "-6"], /--ipv6: cannot be combined/],
     ["a bad port to verify", [...REQUEST, "--verify", "icmp/1"], /--verify: expected tcp\/PORT or udp\/PORT/],
     ["a command in a message of 193 bytes", ["-T", "-a", "203.0.113.5", "-C", "x".repeat(181), ...KEYS], /fko_set_spa_message: Error 94 - .*: --server-cmd makes a message of 193 bytes, servers take at most 192/],
@@ -200,7 +205,8 @@ describe("fwknop: what is refused", () => {
     ["a gpg that is not there", ["-T", ...REQUEST, "--gpg-recipient-key", "r", "--gpg-exe", "/no/such/gpg"], /--gpg-exe: fko_set_gpg_exe: Error 134 - Unable to stat the given GPG executable: '\/no\/such\/gpg'/],
     ["a folder of key rings that is not there", ["-T", ...REQUEST, "--gpg-recipient-key", "r", "--gpg-exe", process.execPath, "--gpg-home-dir", "/no/such"], /--gpg-home-dir: fko_set_gpg_home_dir: Error 135 - Unable to stat the given GPG home directory: '\/no\/such'/],
     ["an option that does not exist", ["--nosuch"], /unrecognized option '--nosuch'/],
-    ["a bad user name from the environment", ["-T", ...REQUEST, "-U", "a:b", ...KEYS], /fko_set_username: Error 91 - /],
+    ["a user name with a bad first character", ["-T", ...REQUEST, "-U", ":a", ...KEYS], /fko_set_username: Error 90 - .*: --spoof-user/],
+    ["a bad user name from the environment", ["-T", ...REQUEST, "-U", "a:b", ...KEYS], /fko_set_username: Error 91 - .*: --spoof-user/],
   ];
   for (const [name, argv, words] of REFUSED) {
     test(`fwknop refuses ${name} in one line`, async (t) => assertRefused(await bench(t).run(...argv, ...QUIET), words));
@@ -213,6 +219,7 @@ describe("fwknop: what is refused", () => {
       ["-T", "-a", "203.0.113.5", "-C", "x".repeat(125), ...KEYS],
       ["-T", "-a", "1.1.1.1", ...CROWDED, "-U", "u".repeat(24), ...KEYS],
       ["-T", ...REQUEST, "-M", "legacy", "--key-rijndael", "x".repeat(16)],
+      ["-T", ...REQUEST, "--server-auth", `crypt,${"x".repeat(57)}`, "--time-offset-minus", "1d", ...KEYS],
     ]) assert.deepEqual({ ...(await run(...argv, ...QUIET)), stdout: "" }, { status: 0, stdout: "", stderr: "" });
     for (const argv of [["-C", "x".repeat(180)], ["-A", `${"tcp/1234,".repeat(19)}udp/12345`]]) assert.equal((await run("-T", "-a", "203.0.113.5", ...argv, ...KEYS, ...QUIET)).status, 0);
   });
@@ -311,7 +318,7 @@ describe("fwknop: keys", () => {
     assert.deepEqual(await run("-K", link, ...QUIET), { status: 0, stdout: `[+] Wrote Rijndael and HMAC keys to: ${link}\n`, stderr: "" });
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.match(readFileSync(file, "latin1"), /^KEY_BASE64: /);
-    assertRefused(await run("-k", ...QUIET, "--key-len", "33"), /^fwknop: fko_key_gen: Error 68 - /);
+    assertRefused(await run("-k", ...QUIET, "--key-len", "33"), /^fwknop: fko_key_gen: Error 68 - .*: --key-len takes 1 to 32$/);
     assertRefused(await run("-K", "/no/such/folder/file", ...QUIET), /Could not write file: \/no\/such\/folder\/file: No such file or directory/);
   });
 
@@ -464,6 +471,16 @@ describe("fwknop: the rc file", () => {
     assert.equal(await after([], "--force-stanza"), "KEY=new");
   });
 
+  test("fwknop --save-rc-stanza does not undo what an editor did while it waited for an answer", async (t) => {
+    const lab = bench(t);
+    const rc = join(lab.home, "rc");
+    writeFileSync(rc, "[n]\nKEY old\n", { mode: 0o600 });
+    const edited = "[n]\nKEY edited\n";
+    lab.input = Object.assign([], { shift: () => (writeFileSync(rc, edited), "y") });
+    assertRefused(await lab.run("-T", "-n", "n", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza"), /Stanza was not saved: .*rc has been changed by somebody else meanwhile/);
+    assert.equal(readFileSync(rc, "latin1"), edited);
+  });
+
   test("fwknop -k --save-rc-stanza saves the keys, or says that it could not", async (t) => {
     const lab = bench(t);
     const rc = join(lab.home, "rc");
@@ -552,6 +569,21 @@ describe("fwknop: the last command line", () => {
     assert.match((await run("--show-last")).stdout, /tcp\/2/);
     await knockAt("3", "--save-dst");
     assert.match((await run("--Show-host-cmd", "127.0.0.1")).stdout, /-A tcp\/3 /);
+  });
+
+  test("fwknop --Save-packet and --HTTP-proxy need no argument, as the Perl program's", async (t) => {
+    const { run, home, env } = bench(t);
+    assert.equal((await run("--Save-packet", "-T", ...REQUEST, ...KEYS, ...QUIET)).status, 0);
+    const [file] = readdirSync(home);
+    assert.match(file!, /^fwknop_save_packet\.\d+$/);
+    assert.ok(open(readFileSync(join(home, file!), "latin1")).ok);
+    const requestOf = async (...argv: string[]): Promise<string | undefined> => /^GET (http:\S+\/)/m.exec((await run("-T", "-v", ...REQUEST, ...KEYS, ...QUIET, ...argv)).stdout)?.[0];
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--HTTP-proxy"), /--HTTP-proxy: expected a proxy behind it, or in the environment's http_proxy/);
+    env["http_proxy"] = "http://proxy.example.com:8080";
+    assert.equal(await requestOf("--HTTP-proxy", "-p", "7"), "GET http://127.0.0.1/");
+    assert.equal(await requestOf("--HTTP-proxy", "other.example.com"), "GET http://127.0.0.1/");
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "--HTTP-proxy", "user:secret@other:80");
+    assert.match(readFileSync(join(home, ".fwknop.run"), "latin1"), / --HTTP-proxy other:80$/m);
   });
 
   test("fwknop --Home-dir takes the place of HOME, --user-rc of --rc-file", async (t) => {
@@ -674,6 +706,7 @@ describe("fwknop: what comes after", () => {
 
   test("fwknop -V, -h and --completion print and end", async (t) => {
     const { run } = bench(t);
+    assert.match((await run("--test-FKO-exists")).stdout, /^\[\+\] FKO messages are understood.*\n$/);
     assert.match((await run("-V", "--no-rc-file")).stdout, /^fwknop client \d+\.\d+\.\d+, FKO protocol version 3\.0\.0\n$/);
     assert.match((await run("--help", "-p", "x")).stdout, /^fwknop \d.*\n\nUsage: fwknop /);
     assert.match((await run("--completion", "bash")).stdout, /complete -F _fwknop fwknop\n$/);

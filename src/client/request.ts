@@ -106,14 +106,14 @@ function timeOffset(settings: ClientSettings): number {
 }
 
 function commandMessage(command: string, allowIp: string | undefined): Parsed<string> {
-  return allowIp === undefined ? fkoError(101, "fko_set_spa_message") : { ok: true, value: `${allowIp},${command}` };
+  return allowIp === undefined ? refuse(`${fkoError(101, "fko_set_spa_message").message}: no address to run it for, use -a or -s`) : { ok: true, value: `${allowIp},${command}` };
 }
 
 function accessMessage(settings: ClientSettings, facts: RequestFacts): Parsed<string> {
   const access = settings.access ?? "";
   // C sends `none/0` then, which every server refuses.
   if (access === "") return refuse(`${fkoError(102, "fko_set_spa_message").message}: no ports to open, use -A, such as '-A tcp/22'`);
-  if (facts.allowIp === undefined) return fkoError(100, "fko_set_spa_message");
+  if (facts.allowIp === undefined) return refuse(`${fkoError(100, "fko_set_spa_message").message}: no address to open for, use -a, -R or -s`);
   const opened = openedAccess(settings, access, facts);
   if (!opened.ok) return opened;
   const text = `${facts.allowIp},${opened.value}`;

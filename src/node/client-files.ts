@@ -17,7 +17,7 @@ import { FileError, readOwnFile } from "./files.ts";
 import { reasonOf } from "./system-error.ts";
 
 /** A file that holds keys may have so many bytes. */
-const MAX_FILE_BYTES = 1 << 20;
+export const MAX_FILE_BYTES = 1 << 20;
 
 /** An rc file in memory. */
 export interface RcFile {
@@ -27,7 +27,13 @@ export interface RcFile {
   readonly lines: readonly RcLine[];
 }
 
-function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
+/**
+ * The user's folder.
+ *
+ * @param what is looked for in it, as the message says
+ * @throws ClientError when there is none
+ */
+export function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
   const home = options.homeDir || host.env["HOME"];
   if (home === undefined || home === "") throw new ClientError(`Unable to determine ${what}, HOME is not set`, { hint: "use --home-dir, or --rc-file or --no-rc-file, and -E or --no-save-args" });
   return home;

@@ -46,14 +46,16 @@ export async function runClient(argv: readonly string[], host: ClientHost = syst
   try {
     return await run(argv, host, output);
   } catch (error) {
-    return tellFailure(error, output);
+    return await tellFailure(error, output);
   }
 }
 
 /** One line about what ended the run; anything that nobody foresaw goes on as it is. */
-function tellFailure(error: unknown, output: ClientOutput): number {
+async function tellFailure(error: unknown, output: ClientOutput): Promise<number> {
   if (error instanceof FkoError) {
-    output.error(`fwknop: ${error.message}`); // as the C program prefixes it
+    const { adviceOnFkoError } = await import("../client/fko-advice.ts");
+    const advice = adviceOnFkoError(error.code);
+    output.error(`fwknop: ${error.message}${advice === undefined ? "" : `: ${advice}`}`); // begins as the C program's
     return 1;
   }
   if (error instanceof ClientError) {
@@ -87,6 +89,10 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
   if (given.completion !== undefined) {
     const { renderCompletion } = await import("../cli/completion.ts");
     output.result(renderCompletion(CLIENT, given.completion));
+    return 0;
+  }
+  if (given.testFkoExists) {
+    output.result("[+] FKO messages are understood without a module");
     return 0;
   }
   applyOutputOptions(given, output);
@@ -136,7 +142,7 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
     const layers = rcLayers(rc, given, output);
     // VERBOSE is the one variable that wins over its option, as in the C program.
     const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
-    const settings = mergeSettings(...layers, given, verbose === undefined ? {} : { verbose });
+    const settings = mergeSettings(...layers, given, await perlLayer(given, host), verbose === undefined ? {} : { verbose });
     applyOutputOptions(settings, output);
     if (settings.version) {
       output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
@@ -158,6 +164,12 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }
+}
+
+async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {
+  if (given.perlHttpProxy === undefined && !given.perlSavePacket) return {};
+  const { perlSettings } = await import("./client-perl-options.ts");
+  return perlSettings(given, host);
 }
 
 /** [default], and over it the stanza of `-n`, unless that is about to be written. */
