@@ -12,6 +12,7 @@ import { FkoError } from "../fko-error.ts";
 import { formatJson, lossRecord, type LogRecord } from "../server/log-record.ts";
 import { AppendError } from "./append-file.ts";
 import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.ts";
+import { checkHost } from "./check-host.ts";
 import { type DaemonSetup, ListenError, runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
@@ -23,10 +24,12 @@ import { ReplayStore } from "./replay-store.ts";
 import { runControlCommand, runEarlyCommand } from "./server-commands.ts";
 import { writeText } from "./standard-output.ts";
 import { StdinError } from "./stdin-source.ts";
-import { FACILITIES, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
+import { FACILITIES, hasSyslog, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
 
 /** Exit status of `--check` when the files have errors: EX_CONFIG of sysexits.h. */
 const CONFIG_ERROR_STATUS = 78;
+/** Said before the terminal is left. A log that is started later is found all the same. */
+const NO_SYSLOG = "fwknopd: warning: nobody takes the log: there is neither a journal nor /dev/log (-f logs to standard error)";
 /** How long the log may take to leave, milliseconds. */
 const LOG_FLUSH_MS = 2000;
 
@@ -82,6 +85,7 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
   const access = loadAccess(options, loaded, folder, Date.now() / 1000);
   const all = [...problems, ...tellProblems(access.problems, options, isChild)];
   if (options.check) {
+    all.push(...tellProblems(checkHost(loaded.config, access.stanzas, options), options, isChild));
     const errors = all.filter(({ severity }) => severity === "error").length;
     print(errors === 0 ? `No errors; stanzas: ${access.stanzas.length}\n` : `Errors: ${errors}\n`);
     return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
@@ -145,6 +149,7 @@ async function runDaemonProgram(
   lock.write(process.pid);
 
   const log = openLog(config, options, isForeground ?? false);
+  if (!isForeground && config.ALERTING_METHODS.syslog && !hasSyslog()) readiness?.say(NO_SYSLOG);
   if (lock.guard !== "all") log.warning("The pid file's lock is not seen by other programs than this one");
   try {
     log.info("Starting fwknopd");

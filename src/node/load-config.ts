@@ -156,15 +156,18 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
   const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };
   const parsed = parseAccessConfig(root, host, { config, dialect, now });
   wipe(...read); // they hold keys; the stanzas have their own copies
-  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(parsed.stanzas)] };
+  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(config, parsed.stanzas)] };
 }
 
 /** Programs that packets would be the first to miss. */
-function missingPrograms(stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
+function missingPrograms({ SUDO_EXE }: DaemonConfig, stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
   const withoutGpg = stanzas.filter(({ ENABLE_GPG, GPG_EXE }) => ENABLE_GPG && findProgram(GPG_EXE) === undefined);
-  return withoutGpg.map(({ number, file, line, GPG_EXE }) => ({
-    severity: "warning", file, line, column: 1, message: `(stanza #${number}) GnuPG is missing: there is no program ${GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`,
-  }));
+  const withoutSudo = stanzas.filter(({ ENABLE_CMD_SUDO_EXEC }) => ENABLE_CMD_SUDO_EXEC && findProgram(SUDO_EXE) === undefined);
+  const warn = ({ number, file, line }: AccessStanza, message: string): ConfigProblem => ({ severity: "warning", file, line, column: 1, message: `(stanza #${number}) ${message}` });
+  return [
+    ...withoutGpg.map((stanza) => warn(stanza, `GnuPG is missing: there is no program ${stanza.GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`)),
+    ...withoutSudo.map((stanza) => warn(stanza, `sudo is missing: there is no program ${SUDO_EXE} (SUDO_EXE), so no command can be run`)),
+  ];
 }
 
 /** Longer than the kernel takes (PATH_MAX of Linux, with its end). */

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { describe, test } from "node:test";
 import type { RunResult } from "../../src/node/run.ts";
 import { run } from "../../src/node/run.ts";
+import { hasSyslog } from "../../src/node/syslog.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { FAULTS } from "../support/fake-iptables.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
@@ -16,6 +17,9 @@ async function fwknopd(lab: Lab, args: readonly string[], options: { input?: Uin
   const { cwd = "/", input } = options;
   return run(lab.server.argv(["env", "-C", cwd, ...shipped("fwknopd", ...args)]), { timeoutMs: 15_000, env: { HOME: lab.folder }, ...(input && { input }) });
 }
+
+/** What a daemon says that goes into the background: the lab has the host's log, if that has one. */
+const START_TEXT = hasSyslog() ? "" : "fwknopd: warning: nobody takes the log: there is neither a journal nor /dev/log (-f logs to standard error)\n";
 
 /** The arguments of a daemon in the background. */
 function backgroundFiles(lab: Lab, options: DaemonOptions = {}): string[] {
@@ -39,7 +43,7 @@ describe("start and end", { concurrency: 2 }, () => {
     assert.deepEqual(told(await fwknopd(lab, [...files, "-K"])), [1, "", "No running fwknopd detected.\n"]);
     assert.deepEqual(told(await fwknopd(lab, [...files, "-R"])), [1, "No running fwknopd detected.\n", ""]);
 
-    assert.deepEqual(told(await fwknopd(lab, files)), [0, "", ""], "it is ready when the command returns");
+    assert.deepEqual(told(await fwknopd(lab, files)), [0, "", START_TEXT], "it is ready when the command returns");
     const pid = Number(readFileSync(pidFile, "utf8"));
     assert(lab.server.pids().includes(pid));
     await sendPayloads(lab, [makePacket()]);
@@ -81,7 +85,7 @@ describe("start and end", { concurrency: 2 }, () => {
     lab.write("override.conf", "PCAP_FILTER udp port 62202;\n");
     const files = ["--config-file=fwknopd.conf", "-aroot.conf", "-O", "override.conf", "-d", "own.cache", "-p", "own.pid"];
     const cwd = lab.folder;
-    assert.deepEqual(told(await fwknopd(lab, files, { cwd })), [0, "", ""]);
+    assert.deepEqual(told(await fwknopd(lab, files, { cwd })), [0, "", START_TEXT]);
     const isOpen = async (port: number): Promise<boolean> => (await lab.rules("FWKNOP_INPUT")).join().includes(`dport ${port} `);
     const knock = async (port: number): Promise<void> => {
       // Again and again, for one that comes before a reading of files has ended may be for the old filter.
@@ -220,6 +224,13 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     assert.equal(read.status, 0);
     assert.match(read.stderr, /invalid digest file entry in .*digest\.cache at line 2[\s\S]*Digest cache parsed, exiting\./);
     assert(!(await chains(lab)));
+
+    const unfit = { config: { FIREWALL_EXE: "/nonexistent/iptables -w", PCAP_INTF: "eth0, nowhere0", SUDO_EXE: "/nonexistent/sudo" }, stanzas: [{ ...PLAIN_STANZA, ENABLE_CMD_EXEC: "Y", ENABLE_CMD_SUDO_EXEC: "Y" }] };
+    const host = await fwknopd(lab, [...backgroundFiles(lab, unfit), "--check"]);
+    assert.deepEqual([host.status, host.stdout], [78, "Errors: 2\n"]);
+    assert.match(host.stderr, /fwknopd\.conf: There is no program \/nonexistent\/iptables, which FIREWALL_EXE names\n.*fwknopd\.conf: There is no interface nowhere0 \(PCAP_INTF\)\n/);
+    assert.match(host.stderr, /access\.conf:1:1: \(stanza #1\) sudo is missing: there is no program \/nonexistent\/sudo/);
+    assert.doesNotMatch(host.stderr, /eth0/);
 
     const { status, stdout, stderr } = await fwknopd(lab, [...backgroundFiles(lab, { config: { PCAP_DISPATCH_COUNT: "0", PCAP_FILTR: "x" }, stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/22-x" }] }), "--check"]);
     assert.equal(status, 78, stdout + stderr);
