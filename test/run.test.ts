@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { endRunning, run } from "../src/node/run.ts";
+import { run } from "../src/node/run.ts";
 
 const PATIENCE_MS = 20_000;
 
@@ -152,15 +152,4 @@ test("run() leaves no process and no descriptor behind", async () => {
   for (let turn = 0; turn < 20; turn++) await run(["true"], { input: "x", timeoutMs: PATIENCE_MS });
   await run(["/nonexistent/program"], { timeoutMs: PATIENCE_MS });
   await until(() => open() <= before);
-});
-
-test("endRunning() asks first, and kills what does not listen", async (t) => {
-  const path = folder(t);
-  const polite = run([script(t, `trap 'echo bye; exit 5' TERM; touch ${path}/a; while :; do sleep 0.05; done`)], { timeoutMs: PATIENCE_MS });
-  const deaf = run([script(t, `trap '' TERM; touch ${path}/b; while :; do sleep 0.05; done`)], { timeoutMs: PATIENCE_MS });
-  await until(() => readdirSync(path).length === 2);
-  await endRunning(400);
-  assert.deepEqual(await polite.then(({ status, stdout }) => [status, stdout]), [5, "bye\n"]);
-  assert.equal((await deaf).signal, "SIGKILL");
-  await endRunning(0);
 });

@@ -90,6 +90,8 @@ class Daemon {
   readonly #log: Log;
   readonly #mailer: Mailer;
   readonly #commands: PacketCommands;
+  /** Nobody waits for gpg at the end. */
+  readonly #gpgEnd = new AbortController();
   readonly #counts: FrameCounts = createFrameCounts();
   #config: DaemonConfig;
   #listening: Listening | undefined;
@@ -145,7 +147,10 @@ class Daemon {
     const telling = setInterval(() => pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
     const end = this.#stopReason === undefined ? await this.#listen(pipeline) : { kind: "done" as const };
     clearInterval(telling);
+    if (this.#stopReason === undefined) await pipeline.decided();
     await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    this.#gpgEnd.abort();
+    await pipeline.decided();
     this.#tellEnd(end);
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
     await store?.close();
@@ -177,7 +182,7 @@ class Daemon {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
       },
-      decryptOpenPgp,
+      decryptOpenPgp: this.#decryptOpenPgp,
       runCommand: (verdict, stanza) => this.#commands.runCommand(verdict, stanza),
       runCycle: (verdict, stanza) => this.#commands.runCycle(verdict, stanza),
     });
@@ -207,6 +212,18 @@ class Daemon {
       if (wasAsked) this.reload();
     });
   }
+
+  readonly #decryptOpenPgp = async ({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> => {
+    const answer = await decrypt({
+      ciphertext: message,
+      home: stanza.GPG_HOME_DIR,
+      exe: stanza.GPG_EXE,
+      passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
+      timeoutMs: GPG_TIMEOUT_MS,
+      signal: this.#gpgEnd.signal,
+    });
+    return answer.ok ? answer : { ok: false, reason: answer.message };
+  };
 
   #tellEnd(end: ListenerEnd): void {
     const limit = this.#options.packetLimit ?? 0;
@@ -278,15 +295,4 @@ class Daemon {
     const problem = forwardingProblem(config);
     if (problem !== undefined) this.#log.warning(problem);
   }
-}
-
-async function decryptOpenPgp({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> {
-  const answer = await decrypt({
-    ciphertext: message,
-    home: stanza.GPG_HOME_DIR,
-    exe: stanza.GPG_EXE,
-    passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
-    timeoutMs: GPG_TIMEOUT_MS,
-  });
-  return answer.ok ? answer : { ok: false, reason: answer.message };
 }
