@@ -153,3 +153,9 @@ test("run() leaves no process and no descriptor behind", async () => {
   await run(["/nonexistent/program"], { timeoutMs: PATIENCE_MS });
   await until(() => open() <= before);
 });
+
+test("run() takes what ended while we were stopped for ended in time", async () => {
+  const running = run(["true"], { timeoutMs: 300 });
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  assert.deepEqual(await running.then(({ ok, status }) => [ok, status]), [true, 0]);
+});

@@ -106,14 +106,17 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     started.stdin?.on("error", () => {}); // EPIPE when it leaves early: its exit status tells
     started.stdin?.end(options.input);
     started.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
-    limit = setTimeout(() => {
+    const kill = (): void => {
+      if (settled) return;
       timedOut = true;
       signalGroup(started, "SIGKILL");
       limit = setTimeout(() => {
         for (const stream of started.stdio) stream?.destroy();
         settle(undefined, "SIGKILL");
       }, DRAIN_MS);
-    }, Math.min(options.timeoutMs, 0x7fffffff));
+    };
+    // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
+    limit = setTimeout(() => setImmediate(kill), Math.min(options.timeoutMs, 0x7fffffff));
   });
 }
 
