@@ -348,6 +348,7 @@ describe("parseAccessConfig(), several variables at once", () => {
     ["EXTERNAL_CMD_OPEN /a", "", /Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE/],
     ["CMD_EXEC_GROUP staff", "", /^error a:3:16: Cannot set CMD_EXEC_GROUP without also setting CMD_EXEC_USER/],
     ["FW_ACCESS_TIMEOUT 400", "", /^warning a:3:19: Warning: MAX_FW_TIMEOUT < FW_ACCESS_TIMEOUT, honoring MAX_FW_TIMEOUT for stanza source: 'ANY': grants last 300 s$/],
+    ["CMD_CYCLE_OPEN /a\nCMD_CYCLE_CLOSE /b\nCMD_CYCLE_TIMER 600", "", /^warning a:5:17: Warning: MAX_FW_TIMEOUT < CMD_CYCLE_TIMER, .*closed after 300 s$/],
     ["FW_ACCESS_TIMEOUT 40\nMAX_FW_TIMEOUT 30", "", /^warning a:4:16: .*honoring MAX_FW_TIMEOUT/],
     ["ACCESS_EXPIRE 01/01/2020", "", /^warning a:3:15: This stanza's time is over/],
     ["PERMIT_CLIENT_PORTS Y", "", /^warning a:3:21: PERMIT_CLIENT_PORTS has a meaning only in a file of fwknop 1\.x/],

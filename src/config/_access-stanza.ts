@@ -166,6 +166,9 @@ function* timeFindings(draft: Draft, stanza: Filled, { now }: AccessConfigContex
     const member = lines.has("MAX_FW_TIMEOUT") ? "MAX_FW_TIMEOUT" : "FW_ACCESS_TIMEOUT";
     yield ["warning", member, `Warning: MAX_FW_TIMEOUT < FW_ACCESS_TIMEOUT, honoring MAX_FW_TIMEOUT for stanza source: '${S}': grants last ${stanza.MAX_FW_TIMEOUT} s`];
   }
+  if (stanza.CMD_CYCLE_TIMER !== undefined && stanza.CMD_CYCLE_CLOSE !== undefined && stanza.CMD_CYCLE_TIMER > stanza.MAX_FW_TIMEOUT) {
+    yield ["warning", "CMD_CYCLE_TIMER", `Warning: MAX_FW_TIMEOUT < CMD_CYCLE_TIMER, honoring MAX_FW_TIMEOUT for stanza source: '${S}': what is opened is closed after ${stanza.MAX_FW_TIMEOUT} s`];
+  }
   if (stanza.ACCESS_EXPIRE !== undefined && stanza.ACCESS_EXPIRE < now) {
     yield ["warning", "ACCESS_EXPIRE", "This stanza's time is over; nothing is granted by it"];
   }

@@ -95,6 +95,8 @@ class Daemon {
   readonly #log: Log;
   readonly #mailer: Mailer;
   readonly #commands: PacketCommands;
+  /** Nobody waits for gpg at the end. */
+  readonly #gpgEnd = new AbortController();
   readonly #counts: FrameCounts = createFrameCounts();
   #config: DaemonConfig;
   #listening: Listening | undefined;
@@ -152,7 +154,10 @@ class Daemon {
     const telling = setInterval(() => pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
     const end = this.#stopReason === undefined ? await this.#listen(pipeline) : { kind: "done" as const };
     clearInterval(telling);
+    if (this.#stopReason === undefined) await pipeline.decided();
     await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    this.#gpgEnd.abort();
+    await pipeline.decided();
     this.#tellEnd(end);
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
     this.#claims.keep([]);
@@ -185,7 +190,7 @@ class Daemon {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
       },
-      decryptOpenPgp: (request) => decryptOpenPgp(request, this.#setup.folder),
+      decryptOpenPgp: this.#decryptOpenPgp,
       runCommand: (verdict, stanza) => this.#commands.runCommand(verdict, stanza),
       runCycle: (verdict, stanza) => this.#commands.runCycle(verdict, stanza),
     });
@@ -215,6 +220,18 @@ class Daemon {
       if (wasAsked) this.reload();
     });
   }
+
+  readonly #decryptOpenPgp = async ({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> => {
+    const answer = await decrypt({
+      ciphertext: message,
+      home: resolve(this.#setup.folder, stanza.GPG_HOME_DIR),
+      exe: stanza.GPG_EXE,
+      passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
+      timeoutMs: GPG_TIMEOUT_MS,
+      signal: this.#gpgEnd.signal,
+    });
+    return answer.ok ? answer : { ok: false, reason: answer.message };
+  };
 
   #tellEnd(end: ListenerEnd): void {
     const limit = this.#options.packetLimit ?? 0;
@@ -293,15 +310,4 @@ class Daemon {
     const forwarding = prepareForwarding(config);
     if (forwarding !== undefined) this.#log.write(forwarding);
   }
-}
-
-async function decryptOpenPgp({ stanza, message }: OpenPgpRequest, folder: string): Promise<OpenPgpAnswer> {
-  const answer = await decrypt({
-    ciphertext: message,
-    home: resolve(folder, stanza.GPG_HOME_DIR),
-    exe: stanza.GPG_EXE,
-    passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
-    timeoutMs: GPG_TIMEOUT_MS,
-  });
-  return answer.ok ? answer : { ok: false, reason: answer.message };
 }

@@ -11,19 +11,12 @@
 import { type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
 import type { Grant } from "../firewall/grant.ts";
 import type { IpAddress } from "../ip.ts";
-import { Ledger, type Moment } from "../server/expiry.ts";
-import { Alarm, readClocks } from "./clock.ts";
+import { Ledger } from "../server/expiry.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { performPlan, type PerformOptions } from "./perform-plan.ts";
 
 export { FirewallError } from "../firewall/backend.ts";
 export type { FirewallLog } from "./perform-plan.ts";
-
-/** The clocks and the timer, as the daemon or a test has them. */
-export interface FirewallClock {
-  read(): Moment;
-  /** @param onWake called at the time that was set, or earlier */
-  alarm(onWake: () => void): { set(wallMs: number | undefined): void; close(): void };
-}
 
 /** How commands are run and how grants are kept. */
 export interface FirewallOptions extends PerformOptions {
@@ -47,7 +40,7 @@ export interface FirewallOptions extends PerformOptions {
   /** Planned when rules were closed, for the connections that they let in (CONNTRACK_ON_EXPIRE). */
   readonly afterClosing?: (closed: readonly Rule[]) => Plan<void>;
   /** Replaces the clocks in tests. */
-  readonly clock?: FirewallClock;
+  readonly clock?: Clock;
 }
 
 /** What became of a grant. */
@@ -107,7 +100,7 @@ interface Waiting {
 /** The firewall with the grants that are open in it. */
 export class Firewall {
   #options: FirewallOptions;
-  readonly #clock: FirewallClock;
+  readonly #clock: Clock;
   readonly #ledger = new Ledger<Rule>();
   /** How often closing a rule failed in a row. */
   readonly #failures = new Map<string, number>();
@@ -129,7 +122,7 @@ export class Firewall {
   /** @param options backend, log, limits */
   constructor(options: FirewallOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? { read: readClocks, alarm: (onWake) => new Alarm(onWake) };
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
 
   /**

@@ -11,17 +11,15 @@ import type { DaemonConfig } from "../config/daemon-config.ts";
 import type { PortSpec } from "../firewall/grant.ts";
 import { formatIp } from "../ip.ts";
 import { cycleValues, expandCommand, externalValues, MAX_WORDS, splitCommand } from "../server/command-template.ts";
+import { Ledger, type Timed } from "../server/expiry.ts";
 import type { LogFunction, LogRecord } from "../server/log-record.ts";
 import { packetFields, senderText } from "../server/trail.ts";
 import type { Commanded, Cycled } from "../server/verdict.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { type CommandResult, type Identity, runCommand } from "./command.ts";
 
-/** Longest delay of a timer, milliseconds; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
-/** A close command that waits for its time. */
-interface PendingClose {
-  readonly timer: NodeJS.Timeout;
+/** A close command that waits for its time; no two are one, for each repetition of a request is a close of its own. */
+interface PendingClose extends Timed {
   readonly run: () => Promise<void>;
 }
 
@@ -36,12 +34,17 @@ interface Pair {
 /** Runs commands and keeps the closes that are due later. */
 export class PacketCommands {
   readonly #log: LogFunction;
-  readonly #pending: Set<PendingClose> = new Set();
+  readonly #clock: Clock;
+  readonly #pending = new Ledger<PendingClose>();
+  #scheduled = 0;
+  /** Stands at the next close. */
+  #alarm: ReturnType<Clock["alarm"]> | undefined;
   #config: DaemonConfig;
 
-  constructor(config: DaemonConfig, log: LogFunction) {
+  constructor(config: DaemonConfig, log: LogFunction, clock: Clock = SYSTEM_CLOCK) {
     this.#config = config;
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** Takes a new configuration; closes that wait stay. */
@@ -114,22 +117,35 @@ export class PacketCommands {
 
   /** Runs every close that is still waiting: nothing stays open behind a daemon that has left. */
   async stop(): Promise<void> {
-    const waiting = [...this.#pending];
-    this.#pending.clear();
-    for (const { timer } of waiting) clearTimeout(timer);
-    await Promise.all(waiting.map(({ run }) => run()));
+    this.#alarm?.close();
+    await this.#close([...this.#pending.items.values()]);
   }
 
   #schedule(verdict: Cycled, stanza: AccessStanza, pair: Pair, argv: readonly [string, ...string[]]): void {
     const who = `[${formatIp(verdict.source)}] (stanza #${stanza.number})`;
     const run = async (): Promise<void> => {
-      this.#pending.delete(pending);
       this.#log({ level: "info", message: `${who} Timer expired, running ${pair.name}_CLOSE command: ${commandText(argv)}` });
       const result = await runCommand(argv, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, env: this.#environment });
       this.#tellRun(`${who} ${pair.name}_CLOSE`, result, { source: formatIp(verdict.source), stanza: stanza.number, command: commandText(argv) });
     };
-    const pending: PendingClose = { run, timer: setTimeout(() => void run(), Math.min(verdict.lifetimeSeconds * 1000, MAX_DELAY_MS)) };
-    this.#pending.add(pending);
+    const now = this.#clock.read();
+    this.#pending.put({ key: String(this.#scheduled++), expiresAt: now.wallMs / 1000 + verdict.lifetimeSeconds, run }, now);
+    this.#setAlarm();
+  }
+
+  #setAlarm(): void {
+    const now = this.#clock.read();
+    const nextMs = this.#pending.nextDueMs(now);
+    this.#alarm ??= this.#clock.alarm(() => {
+      void this.#close(this.#pending.due(this.#clock.read()));
+      this.#setAlarm();
+    });
+    this.#alarm.set(nextMs === undefined ? undefined : now.wallMs + nextMs);
+  }
+
+  async #close(due: readonly PendingClose[]): Promise<void> {
+    for (const { key } of due) this.#pending.remove(key);
+    await Promise.all(due.map(({ run }) => run()));
   }
 
   #identity(stanza: AccessStanza): Identity {

@@ -150,6 +150,30 @@ describe("better than C", { concurrency: 2 }, () => {
       await startOrEnd(lab, maker, { stanzas: [STANZA], args: ["-d", folder] }, /digest|cache/i);
     });
 
+    test(`fwknopd (${maker}) ${maker === "C" ? "says nothing" : "says so, and remembers,"} when its replay cache has no room left`, async (t) => {
+      const lab = await openLab(t, [...(maker === "C" ? ["fwknopd"] : ["tcpdump"]), "mount"]);
+      if (lab === undefined) return;
+      const disk = lab.path("disk");
+      mkdirSync(disk);
+      await lab.server.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", disk]);
+      const fwknopd = await startDaemon(lab, maker, { stanzas: [STANZA], args: ["-d", `${disk}/cache`] });
+      await lab.server.run(["sh", "-c", `cat /dev/zero > ${disk}/rest 2>&- || :`]);
+      // As many lines as fit into what the file's last page still holds.
+      const packets = Array.from({ length: 60 }, (_, at) => makePacket(tcp(`tcp/${1000 + at}`)));
+      for (const packet of packets) await sendPayloads(lab, [packet]);
+      await fwknopd.waitFor(maker === "C" ? "tcp/1059, expires at" : "Granted", maker === "C" ? 1 : packets.length);
+      if (maker === "C") {
+        assert.doesNotMatch(fwknopd.log, /cache/);
+        return;
+      }
+      assert.match(fwknopd.log, /Could not add digest to replay cache: .*cache: .*No space left on device; remembered until the daemon ends/);
+      await lab.server.run(["iptables", "-F", "FWKNOP_INPUT"]);
+      await sendPayloads(lab, [packets[0]!, packets.at(-1)!]);
+      await fwknopd.waitFor("Replay detected", 2);
+      assert.deepEqual(await opened(lab), []);
+      assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+    });
+
     test(`fwknopd (${maker}) ${maker === "C" ? "starts" : "refuses to start"} with FORCE_MASQUERADE and no chain for it`, async (t) => {
       const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
       if (lab === undefined) return;

@@ -85,7 +85,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
       stanzas: [
         stanzaOf(0, cycle),
         stanzaOf(1, { ...cycle, CMD_CYCLE_CLOSE: "NONE" }),
-        stanzaOf(2, { EXTERNAL_CMD_OPEN: `${record.path} xopen $FWKNOP_SRC $FWKNOP_PORT $FWKNOP_PROTO $SOURCE $KEY`, EXTERNAL_CMD_CLOSE: `${record.path} xclose $FWKNOP_PORT`, FW_ACCESS_TIMEOUT: 1 }),
+        stanzaOf(2, { EXTERNAL_CMD_OPEN: `${record.path} xopen $FWKNOP_SRC $FWKNOP_PORT $FWKNOP_PROTO $SOURCE $FWKNOP_SOURCE $FW_ACCESS_TIMEOUT $SRC $KEY`, EXTERNAL_CMD_CLOSE: `${record.path} xclose $FWKNOP_PORT`, FW_ACCESS_TIMEOUT: 1 }),
         stanzaOf(3, { ...cycle, CMD_CYCLE_TIMER: 300 }),
       ],
     });
@@ -109,7 +109,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
     await fwknopd.waitFor(/\(stanza #2\) CMD_CYCLE_OPEN: command returned 0/);
     await sendPayloads(lab, [packet(2, { message: "10.9.8.7,tcp/80" })]);
     await fwknopd.waitFor(/EXTERNAL_CMD_CLOSE: command returned 0/);
-    assert.deepEqual(arguments_().slice(-2), ["[xopen][10.9.8.7][80][tcp][ANY][$KEY]", "[xclose][80]"], "no key is ever put into a command");
+    assert.deepEqual(arguments_().slice(-2), ["[xopen][10.9.8.7][80][tcp][ANY][ANY][1][$SRC][$KEY]", "[xclose][80]"], "no key is ever put into a command");
 
     await sendPayloads(lab, [packet(3, { message: "10.9.8.7,tcp/22", type: 3, clientTimeout: 200 })]);
     await fwknopd.waitFor(/\(stanza #4\) CMD_CYCLE_OPEN: command returned 0/);

@@ -15,7 +15,8 @@ export interface Recorder {
 /** Makes a program that appends its arguments and its identity to a file; everybody may run it. */
 export function makeRecorder(lab: Lab, name: string): Recorder {
   const out = lab.write(`${name}.out`, "");
-  const path = lab.write(name, `#!/bin/bash\n{ printf '[%s]' "$@"; echo " uid=$(id -u) gid=$(id -g) groups=$(id -G) LC_ALL=$LC_ALL"; } >> ${out}\n`);
+  // One write a run: two of them may be under way.
+  const path = lab.write(name, `#!/bin/bash\nprintf -v given '[%s]' "$@"\necho "$given uid=$(id -u) gid=$(id -g) groups=$(id -G) LC_ALL=$LC_ALL" >> ${out}\n`);
   chmodSync(lab.folder, 0o711);
   chmodSync(out, 0o666);
   chmodSync(path, 0o755);
