@@ -83,7 +83,7 @@ export interface Change {
   readonly add: readonly Rule[];
   /** Rules that are there now; it is no failure when they are gone already. */
   readonly remove: readonly Rule[];
-  /** All other rules that should be there: what a firewall whose chains were taken away is given back. */
+  /** All other rules that should be there: what a firewall whose chains were taken away is given back. Walked through only for that. */
   readonly keep: Iterable<Rule>;
 }
 

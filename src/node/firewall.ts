@@ -10,6 +10,7 @@
 
 import { type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
 import type { Grant } from "../firewall/grant.ts";
+import { where } from "../firewall/steps.ts";
 import type { IpAddress } from "../ip.ts";
 import { Ledger, type Moment } from "../server/expiry.ts";
 import { Alarm, readClocks } from "./clock.ts";
@@ -530,11 +531,9 @@ export class Firewall {
     if (add.length === 0 && remove.length === 0) return { repaired: false };
     const gone = new Set(remove.map((rule) => rule.key));
     const nowSeconds = this.#clock.read().wallMs / 1000;
-    const keep = function* (items: Iterable<Rule>): Generator<Rule> {
-      for (const rule of items) if (!gone.has(rule.key) && rule.expiresAt > nowSeconds) yield rule;
-    };
+    const keep = where({ [Symbol.iterator]: () => this.#ledger.items.values() }, (rule) => !gone.has(rule.key) && rule.expiresAt > nowSeconds);
     try {
-      return await this.#perform(this.#options.backend.change({ add, remove, keep: keep(this.#ledger.items.values()) }));
+      return await this.#perform(this.#options.backend.change({ add, remove, keep }));
     } catch (error) {
       if (error instanceof FirewallError) return error;
       throw error;
