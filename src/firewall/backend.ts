@@ -157,8 +157,11 @@ export interface FirewallBackend {
   /** Whether listings show the newest rule first. */
   readonly newestFirst: boolean;
 
-  /** The firewall ends grants by itself: rules that others left need no search. */
-  readonly endsByItself?: true;
+  /** Absent where the firewall ends nothing by itself. One rule that does end without us must be renewed to stay longer. */
+  endsByItself?(rule: Rule): boolean;
+
+  /** All that could be found would end by itself: rules that others left need no search. */
+  readonly needsNoSearch?: true;
 
   /** For firewalls where a closed rule has to stay until its connections have ended. */
   readonly upkeep?: Upkeep;

@@ -63,7 +63,7 @@ class Firewalld implements FirewallBackend {
   readonly name = "firewalld";
   readonly ground: string;
   readonly newestFirst = false;
-  readonly endsByItself = true;
+  readonly needsNoSearch = true;
   readonly headings = {
     ours: "Listing rich rules of fwknopd in firewalld...",
     all: "Listing all firewalld zones...",
@@ -151,6 +151,10 @@ class Firewalld implements FirewallBackend {
 
   concerns({ words }: Rule, address: IpAddress): boolean {
     return standsFor(/ source address="([^"]*)"/.exec(words[0]!)?.[1] ?? "", address);
+  }
+
+  endsByItself(): boolean {
+    return true;
   }
 
   *clear(): Plan<void> {

@@ -160,6 +160,10 @@ class Ipset implements FirewallBackend {
     return "mask" in network && containsIp(network, address);
   }
 
+  endsByItself(rule: Rule): boolean {
+    return isElement(rule);
+  }
+
   *clear(): Plan<void> {
     yield* this.#inner.clear();
     for (const { name } of SETS) {

@@ -51,7 +51,7 @@ class Nftables implements FirewallBackend {
     clear: "Deleting any existing firewall rules...",
   };
   readonly newestFirst = false;
-  readonly endsByItself = true;
+  readonly needsNoSearch = true;
   readonly lines: FirewallBackend["lines"] = {
     opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
       + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
@@ -113,6 +113,10 @@ class Nftables implements FirewallBackend {
     if (prefix === undefined) return equalIp(client, address);
     const network = parseIpNetwork(`${words[0]}/${prefix}`);
     return "mask" in network && containsIp(network, address);
+  }
+
+  endsByItself(): boolean {
+    return true;
   }
 
   *clear(): Plan<void> {
