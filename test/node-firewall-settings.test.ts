@@ -40,8 +40,9 @@ const GROUNDS: readonly (readonly [text: string, ground: unknown])[] = [
   ["FIREWALL_TYPE ipfw;\nIPFW_DYNAMIC_INTERVAL 5;", ["ipfw", ["/sbin/ipfw"], SHARED]],
   ["FIREWALL_TYPE pf;", ["pf", ["/sbin/pfctl"], "fwknop", null]],
   ["FIREWALL_EXE /sbin/pfctl;\nPF_ANCHOR_NAME spa;\nPF_TABLE guests;", ["pf", ["/sbin/pfctl"], "spa", "guests"]],
-  ["FIREWALL_TYPE firewalld;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: false }]],
-  ["FIREWALL_EXE /usr/bin/firewall-cmd;\nFIREWD_ZONE dmz;\nENABLE_FIREWD_FORWARDING Y;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: true, zone: "dmz" }]],
+  ["FIREWALL_TYPE firewalld;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: false, interface: "eth0" }]],
+  ["FIREWALL_TYPE firewalld;\nPCAP_INTF any;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: false }]],
+  ["FIREWALL_EXE /usr/bin/firewall-cmd;\nFIREWD_ZONE dmz;\nENABLE_FIREWD_FORWARDING Y;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: true, zone: "dmz", interface: "eth0" }]],
 ];
 
 for (const [text, ground] of GROUNDS) {

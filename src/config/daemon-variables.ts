@@ -275,7 +275,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     PF_ANCHOR_NAME: { kind: anchor, origin: "other C", default: "fwknop", doc: "The anchor of pf that our rules are in; pf.conf has to name it." },
     PF_EXPIRE_INTERVAL: { kind: integer(1, 131071), origin: "other C", default: "30", doc: "Seconds between two looks for expired rules.", obsolete: NO_POLLING },
     PF_TABLE: { kind: pfTable, origin: "own", unset: ["NONE"], doc: "A table in that anchor: addresses are put into it instead of rules into the anchor, and what they may reach is said by rules of yours." },
-    FIREWD_ZONE: { kind: zone, origin: "own", unset: ["NONE"], doc: "The zone of firewalld that is opened; without it, the default zone." },
+    FIREWD_ZONE: { kind: zone, origin: "own", unset: ["NONE"], doc: "The zone of firewalld that is opened; without it, the zone of the first interface of PCAP_INTF, or else the default zone." },
     FIREWD_DIRECT: { kind: yesNo, origin: "own", default: "N", doc: "With FIREWALL_TYPE firewalld: direct rules as by fwknop 2.x, which open nothing unless firewalld itself drives iptables." },
 
     AUTH_MODE: {

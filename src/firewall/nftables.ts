@@ -51,7 +51,7 @@ class Nftables implements FirewallBackend {
     clear: "Deleting any existing firewall rules...",
   };
   readonly newestFirst = false;
-  readonly endsByItself = true;
+  readonly needsNoSearch = true;
   readonly lines: FirewallBackend["lines"] = {
     opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
       + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
@@ -113,6 +113,10 @@ class Nftables implements FirewallBackend {
     if (prefix === undefined) return equalIp(client, address);
     const network = parseIpNetwork(`${words[0]}/${prefix}`);
     return "mask" in network && containsIp(network, address);
+  }
+
+  endsByItself(): boolean {
+    return true;
   }
 
   *clear(): Plan<void> {
@@ -183,14 +187,18 @@ class Nftables implements FirewallBackend {
     };
   }
 
-  /** The administrator's table has to be there, with the chains that let in and drop. */
-  *#checkForeign(tables: Tables): Plan<void> {
+  /**
+   * The administrator's table has to be there, with the chains that let in and drop.
+   *
+   * @param failed what failed because it is not, to be reported with the error
+   */
+  *#checkForeign(tables: Tables, failed?: Run): Plan<void> {
     for (const { from, table } of this.#layout.chains) {
       if (from === undefined) continue;
       const listed = tables.get(tableText(table));
       const what = listed === undefined ? `table ${tableText(table)}` : listed.chains.has(from) ? undefined : `chain ${from} in the table ${tableText(table)}`;
       if (what !== undefined) {
-        throw new FirewallError(this.#listing(table, false), { status: 0, stdout: "", stderr: "" }, {
+        throw new FirewallError(failed?.command ?? this.#listing(table, false), failed?.result ?? { status: 0, stdout: "", stderr: "" }, {
           text: `There is no ${what}: NFT_TABLE, NFT_INPUT_CHAIN and NFT_FORWARD_CHAIN name what drops packets here; where nothing does, set NFT_MODE guard`,
         });
       }
@@ -253,7 +261,7 @@ class Nftables implements FirewallBackend {
   /** Looks at what is there, puts back what somebody took away, and tries once more. */
   *#repair(change: Change, failed: Run | undefined): Plan<Changed> {
     const tables = yield* this.#look(true);
-    yield* this.#checkForeign(tables);
+    yield* this.#checkForeign(tables, failed);
     const isThere = (rule: Rule): boolean => tables.get(rule.table)?.sets.has(rule.chain) === true;
     const lost = [...change.keep].filter((rule) => this.#slots.has(rule.chain) && !isThere(rule));
     // One that was for one connection may have had it.

@@ -53,7 +53,11 @@ function makeFirewalld(config: DaemonConfig, iptables: IptablesSettings): Firewa
   const program = programOr(iptables.program, "/usr/bin/firewall-cmd");
   if (config.FIREWD_DIRECT) return createFirewalldDirect({ ...iptables, program, nft: [config.NFT_EXE] });
   const nat = config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT;
-  return createFirewalld({ program, nat, ...(config.FIREWD_ZONE !== undefined && { zone: config.FIREWD_ZONE }) }, () => Date.now() / 1000);
+  // The first interface that is listened on; `any` is none.
+  const [name] = config.PCAP_INTF.filter((one) => one !== "any");
+  return createFirewalld({
+    program, nat, ...(config.FIREWD_ZONE !== undefined && { zone: config.FIREWD_ZONE }), ...(name !== undefined && { interface: name }),
+  }, () => Date.now() / 1000);
 }
 
 /** FIREWALL_EXE, unless it is the program of iptables, which is its default. */

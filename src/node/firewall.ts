@@ -10,6 +10,7 @@
 
 import { type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
 import type { Grant } from "../firewall/grant.ts";
+import { where } from "../firewall/steps.ts";
 import type { IpAddress } from "../ip.ts";
 import { Ledger } from "../server/expiry.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
@@ -72,6 +73,9 @@ const SWEEP_AFTER_CLOSING_MS = 2000;
 
 /** How long a rule stays whose connections last, before they are looked for again. */
 const IN_USE_MS = 3000;
+
+/** What a rule that ends by itself is given then; it is closed as soon as its connections have ended. */
+const LENGTHENED_SECONDS = 30;
 
 /** Ends that the clocks tell apart by less are the same end: the wall clock counts whole milliseconds. */
 const CLOCK_GRAIN_MS = 5;
@@ -431,15 +435,40 @@ export class Firewall {
   /** What is due and not in use any more. */
   async #findEnded(): Promise<readonly Rule[]> {
     const due = this.#ledger.due(this.#clock.read());
-    const { findInUse, log } = this.#options;
+    const { findInUse, log, backend } = this.#options;
     if (findInUse === undefined || due.length === 0) return due;
-    const inUse = new Set(await findInUse(due));
+    // One that was for one connection is not opened for a second one.
+    const inUse = (await findInUse(due)).filter((rule) => rule.grant?.once !== true);
     const now = this.#clock.read();
-    for (const rule of inUse) {
+    const ends = inUse.filter((rule) => backend.endsByItself?.(rule) === true && 1000 * rule.expiresAt <= now.wallMs + IN_USE_MS);
+    const lost = new Set(await this.#lengthen(ends));
+    const staying = new Set(inUse.filter((rule) => !lost.has(rule)));
+    for (const rule of staying) {
       this.#ledger.postpone(rule.key, now, IN_USE_MS);
       log.debug(`Rule of ${rule.chain} stays after its time, for a connection of it is established: ${rule.subject}`);
     }
-    return due.filter((rule) => !inUse.has(rule));
+    return due.filter((rule) => !staying.has(rule));
+  }
+
+  /**
+   * Gives rules that end by themselves more time, each time anew while their connections last.
+   *
+   * @returns those that could not be given any
+   */
+  async #lengthen(rules: readonly Rule[]): Promise<readonly Rule[]> {
+    const expiresAt = Math.ceil(this.#clock.read().wallMs / 1000) + LENGTHENED_SECONDS;
+    const lost: Rule[] = [];
+    for (const family of [4, 6] as const) {
+      const before = rules.filter((rule) => rule.family === family);
+      // Where a firewall ends rules, their end is no part of their words.
+      const longer = before.map((rule) => ({ ...rule, expiresAt }));
+      const changed = await this.#change(longer, before);
+      if (changed instanceof FirewallError) {
+        this.#options.log.error(changed.message);
+        lost.push(...before);
+      } else for (const rule of longer) this.#ledger.put(rule, this.#clock.read());
+    }
+    return lost;
   }
 
   async #close(due: readonly Rule[]): Promise<void> {
@@ -525,11 +554,9 @@ export class Firewall {
     if (add.length === 0 && remove.length === 0) return { repaired: false };
     const gone = new Set(remove.map((rule) => rule.key));
     const nowSeconds = this.#clock.read().wallMs / 1000;
-    const keep = function* (items: Iterable<Rule>): Generator<Rule> {
-      for (const rule of items) if (!gone.has(rule.key) && rule.expiresAt > nowSeconds) yield rule;
-    };
+    const keep = where({ [Symbol.iterator]: () => this.#ledger.items.values() }, (rule) => !gone.has(rule.key) && rule.expiresAt > nowSeconds);
     try {
-      return await this.#perform(this.#options.backend.change({ add, remove, keep: keep(this.#ledger.items.values()) }));
+      return await this.#perform(this.#options.backend.change({ add, remove, keep }));
     } catch (error) {
       if (error instanceof FirewallError) return error;
       throw error;
