@@ -114,10 +114,10 @@ export class KnockView {
     const { knock, made } = ready;
     if (sendingWay(location.protocol, knock) === "navigation") return this.#sendByAddress(ready);
     this.#outcome.className = "reserved";
-    const place = `${knock.server}:${knock.port}`;
+    const place = placeOf(knock);
     this.#tell("plain", [`Sending to ${place} …`, "Whatever listens there answers at once; after 8 seconds of silence this gives up."]);
     const { kind, tookMs } = await sendByFetch(knockUrl(knock, made.packet));
-    const at = new Date().toLocaleTimeString();
+    const at = now();
     if (kind === "delivered") {
       const end = knock.message.clientTimeout === undefined ? "" : ` If so, it is open until ${new Date(Date.now() + 1000 * knock.message.clientTimeout).toLocaleTimeString()}.`;
       return this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, `Whether it was accepted only the service can tell: connect now.${end}`], knock);
@@ -134,10 +134,12 @@ export class KnockView {
   }
 
   async #sendByAddress({ knock, made }: Ready): Promise<void> {
-    const why = location.protocol === "https:" && knock.scheme === "http"
-      ? "This page came over https, and the browser lets it call plain http in one way only: by opening the address."
-      : "The address was opened.";
-    this.#tell("plain", [why, "A fwknopd of this package answers in a way that leaves this page where it is; another server’s answer would take its place.", "Whether the packet was delivered cannot be seen from here: connect now."], knock);
+    const why = sendingWay(location.protocol, knock) === "navigation" ? "A page from https may call plain http in no other way. " : "";
+    this.#tell("plain", [
+      `Sent to ${placeOf(knock)} at ${now()}, by going to its address.`,
+      "Whether it was delivered cannot be seen from here: connect now.",
+      `${why}A fwknopd of this package answers so that this page stays; another server’s answer would take its place.`,
+    ], knock);
     await openAddress(knockUrl(knock, made.packet));
   }
 
@@ -180,6 +182,9 @@ export class KnockView {
 export function wipeKeys({ keys }: Knock): void {
   wipe(keys.key, ...(keys.hmac === undefined ? [] : [keys.hmac.key]));
 }
+
+const placeOf = ({ server, port }: Knock): string => `${server}:${port}`;
+const now = (): string => new Date().toLocaleTimeString();
 
 function textBlock(title: string, text: string): HTMLElement[] {
   const button = make("button", { text: "Copy" });

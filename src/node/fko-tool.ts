@@ -36,7 +36,7 @@ function accept<T>(parsed: Parsed<T>): T {
 function readArguments<Options extends { help?: true }>(program: Program<Options>, argv: readonly string[]) {
   const { values, operands } = accept(parseArguments(program.options, argv));
   if (!values.help) return { options: values as Options, operands };
-  print(renderUsage(program, packageVersion()));
+  print(`${renderUsage(program, packageVersion())}\n`);
   return undefined;
 }
 

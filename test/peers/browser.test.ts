@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash, createPublicKey } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -82,7 +84,7 @@ async function assertEveryKindOpens(browser: Browser): Promise<void> {
 
 describe("the page", { concurrency: 1 }, () => {
   test("as a saved file opens a port of fwknopd (C) for the browser's address", async (t) => {
-    const lab = await openLab(t, [...BROWSER_PEERS, "fwknopd"]);
+    const lab = await openLab(t, [...BROWSER_PEERS, "curl", "fwknopd"]);
     if (lab === undefined) return;
     await ensureBuilt();
     await letRequestsIn(lab);
@@ -116,6 +118,21 @@ describe("the page", { concurrency: 1 }, () => {
     await fwknopd.waitFor("Added access rule to FWKNOP_INPUT", 2);
     assert.equal(fwknopd.count("Replay detected"), 0, "a fresh packet at each press");
     assert.match(server.log, /^listening\n(GET \/[\w-]{19}\n){2}$/, "one request a press, and nothing else");
+
+    // What is shown can be taken elsewhere: to the clipboard, and to a terminal.
+    await browser.fill("#open", "tcp/23");
+    await browser.click("#make");
+    await browser.waitForText("#status", /not sent/);
+    await keep(browser, "packet");
+    const [, url, , curl] = await browser.run<string[]>("return [...document.querySelectorAll('#texts pre')].map(({ textContent }) => textContent)");
+    await browser.devtools("Browser.grantPermissions", { permissions: ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+    await browser.click("button[aria-label='Copy URL']");
+    await browser.waitForText("#texts", /Copied/);
+    assert.equal(await browser.runAsync("return navigator.clipboard.readText()"), url);
+    await lab.client.run(["sh", "-c", curl!]);
+    await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/23`);
+    assert.equal(server.count(url!.slice(url!.lastIndexOf("/"), url!.lastIndexOf("/") + 20)), 1, "made is not sent");
+
     await assertEveryKindOpens(browser);
     await assertQuiet(browser);
     assert.deepEqual(await browser.run("return [document.title, location.href.includes('?') || location.href.includes('#'), localStorage.length]"), ["Knock – fko-tool", false, 0]);
@@ -201,28 +218,46 @@ describe("the page", { concurrency: 1 }, () => {
     await assertQuiet(browser);
   });
 
-  test("from https knocks at plain http by opening the address, and stays where it is", async (t) => {
+  test("from https knocks at plain http by opening the address, stays where it is, and is an app that works offline", async (t) => {
     const lab = await openLab(t, [...BROWSER_PEERS, "openssl", "tcpdump"]);
     if (lab === undefined) return;
     await ensureBuilt();
     await letRequestsIn(lab);
     const [key, certificate] = [lab.path("key.pem"), lab.path("certificate.pem")];
     await lab.server.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=knock", "-keyout", key, "-out", certificate]);
-    const read = (path: string): string => `require("node:fs").readFileSync(${JSON.stringify(path)})`;
-    const server = lab.start(lab.server, [process.execPath, "-e", `require("node:https").createServer({ key: ${read(key)}, cert: ${read(certificate)} },
-      (request, response) => response.writeHead(200, { "content-type": "text/html" }).end(${read(PAGE)})).listen(${PAGE_PORT}, () => console.log("listening"))`]);
+    // A certificate that the browser is told to know, so that it takes the page for a secure one in all respects.
+    const spki = createHash("sha256").update(createPublicKey(readFileSync(certificate)).export({ type: "spki", format: "der" })).digest("base64");
+    const types = { "": "text/html", "sw.js": "text/javascript", "manifest.webmanifest": "application/manifest+json", "icon.svg": "image/svg+xml" };
+    const server = lab.start(lab.server, [process.execPath, "-e", `const read = require("node:fs").readFileSync, types = ${JSON.stringify(types)};
+      require("node:https").createServer({ key: read(${JSON.stringify(key)}), cert: read(${JSON.stringify(certificate)}) }, (request, response) => {
+        const name = request.url.slice(1);
+        if (name in types) response.writeHead(200, { "content-type": types[name] }).end(read(${JSON.stringify(join(ROOT, "dist", "web"))} + "/" + (name || "index.html")));
+        else response.writeHead(404).end();
+      }).listen(${PAGE_PORT}, () => console.log("listening"))`]);
     await Promise.all([server.waitFor("listening"), lab.serve(lab.server, 22)]);
     const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_HTTP_SERVER: "Y" } });
-    const browser = await Browser.open(lab, lab.client, ["--ignore-certificate-errors"]);
+    const browser = await Browser.open(lab, lab.client, [`--ignore-certificate-errors-spki-list=${spki}`]);
     const url = `https://${SERVER.v4}:${PAGE_PORT}/`;
     await browser.go(url);
     await fillIn(browser);
     await browser.click("#send");
     await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
-    const status = await browser.waitForText("#status", /opening the address/);
+    const status = await browser.waitForText("#status", /going to its address/);
     assert.match(status, /cannot be seen from here/);
+    assert.doesNotMatch(status, /opened/i);
     assert.deepEqual([await browser.url(), await browser.run("return history.length"), await lab.probe(22)], [url, 2, "open"]);
+    await browser.waitUntil("document.getElementById('send').ariaDisabled === 'false'");
     await keep(browser, "https");
+
+    // It can be installed from here, and then needs no server to be there.
+    await browser.runAsync("await navigator.serviceWorker.ready");
+    const { installabilityErrors } = await browser.devtools<{ installabilityErrors: { errorId: string }[] }>("Page.getInstallabilityErrors");
+    assert.deepEqual(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito"), []);
+    await server.stop();
+    await browser.reload();
+    await fillIn(browser);
+    await browser.click("#make");
+    await browser.waitForText("#status", /packet is below/);
   });
 
   test("of fko-tool web keeps profiles that nobody can read, works offline, and is used by keyboard on a narrow screen", async (t) => {
@@ -238,6 +273,7 @@ describe("the page", { concurrency: 1 }, () => {
     await browser.devtools("Page.addScriptToEvaluateOnNewDocument", {
       source: `globalThis.BarcodeDetector = class { async detect(video) { return video.videoWidth > 0 ? [{ rawValue: "${scanned}" }] : []; } };`,
     });
+    await browser.resize(720, 680);
     await browser.go(url);
 
     await t.test("fills the form in from a scanned code, and gives the camera back", async () => {
@@ -311,7 +347,7 @@ describe("the page", { concurrency: 1 }, () => {
       assert.match(stdout, /^fwknop:\/\/10\.77\.0\.1:62201\?ACCESS=tcp\/22/);
       await keep(browser, "qr");
       await browser.press(ESCAPE);
-      assert.equal(await browser.run("return document.querySelector('#code').textContent + document.querySelectorAll('dialog[open], #code *').length"), "0");
+      await browser.waitUntil("document.querySelector('dialog[open], #code *') === null");
     });
 
     await t.test("can be installed, and comes back without a network", async () => {
@@ -398,8 +434,10 @@ describe("the page", { concurrency: 1 }, () => {
       await fillIn(browser);
       await browser.click("#make");
       await browser.waitForText("#status", /below/);
+      await browser.click("#result summary");
       await keep(browser, "dark-narrow");
       await browser.resize(720, 900);
+      await browser.click("#more summary");
       await keep(browser, "dark");
     });
   });
