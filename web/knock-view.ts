@@ -171,7 +171,7 @@ export class KnockView {
     byId("texts").replaceChildren(
       ...textBlock("Packet", made.packet),
       ...textBlock("URL", knockUrl(knock, made.packet)),
-      ...textBlock("Request", requestText(knock, made.packet)),
+      ...textBlock("Request", requestText(knock, made.packet), "The browser adds lines of its own."),
       ...textBlock("curl", curlLine(knock, made.packet)),
     );
     this.#result.hidden = false;
@@ -186,7 +186,7 @@ export function wipeKeys({ keys }: Knock): void {
 const placeOf = ({ server, port }: Knock): string => `${server}:${port}`;
 const now = (): string => new Date().toLocaleTimeString();
 
-function textBlock(title: string, text: string): HTMLElement[] {
+function textBlock(title: string, text: string, hint?: string): HTMLElement[] {
   const button = make("button", { text: "Copy" });
   button.type = "button";
   button.setAttribute("aria-label", `Copy ${title}`);
@@ -198,5 +198,5 @@ function textBlock(title: string, text: string): HTMLElement[] {
   const block = make("pre", { text });
   block.tabIndex = 0;
   block.setAttribute("aria-label", title);
-  return [make("div", { className: "text-head" }, make("h3", { text: title }), done, button), block];
+  return [make("div", { className: "text-head" }, make("h3", { text: title }), done, button), block, ...(hint === undefined ? [] : [make("p", { className: "hint", text: hint })])];
 }

@@ -469,7 +469,7 @@ const EVERY_KIND = `
   for (const [id, value] of Object.entries(usual)) set(id, value);
   return made;`;
 
-/** Texts with less than 4.5 : 1 against what is behind them (WCAG 2.2 §1.4.3), with every part of the page shown. */
+/** Texts with less than 4.5 : 1 against what is behind them, edges of fields with less than 3 : 1 (WCAG 2.2 §1.4.3 and §1.4.11), with every part of the page shown. */
 const CONTRASTS = `
   for (const part of document.querySelectorAll("details, dialog")) part.open = true;
   for (const part of document.querySelectorAll(".error, .notice")) { part.hidden = false; part.textContent ||= "x"; }
@@ -483,16 +483,25 @@ const CONTRASTS = `
       if (color[3] !== 0) return color;
     }
   };
+  const ratioOf = (one, other) => {
+    const [light, dark] = [luminance(channels(one)), luminance(other)].sort((a, b) => b - a);
+    return (light + 0.05) / (dark + 0.05);
+  };
   const bad = [];
+  for (const field of document.querySelectorAll("input:not([type=radio]), select, textarea")) {
+    for (const inside of [channels(getComputedStyle(field).backgroundColor), behind(field.parentElement)]) {
+      const ratio = ratioOf(getComputedStyle(field).borderTopColor, inside);
+      if (!(ratio >= 3)) bad.push("edge of " + field.id + " " + ratio.toFixed(2));
+    }
+  }
   for (const element of document.querySelectorAll("body *")) {
     const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "") || "value" in element;
     if (!hasText || !element.checkVisibility() || element.closest("video, option, :disabled, script")) continue;
     const colors = [getComputedStyle(element).color];
     if (element.placeholder) colors.push(getComputedStyle(element, "::placeholder").color);
     for (const color of colors) {
-      const [light, dark] = [luminance(channels(color)), luminance(behind(element))].sort((a, b) => b - a);
-      const ratio = (light + 0.05) / (dark + 0.05);
-      if (ratio < 4.5) bad.push(element.outerHTML.slice(0, 80) + " " + ratio.toFixed(2));
+      const ratio = ratioOf(color, behind(element));
+      if (!(ratio >= 4.5)) bad.push(element.outerHTML.slice(0, 80) + " " + ratio.toFixed(2));
     }
   }
   return bad;`;
