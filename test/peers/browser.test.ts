@@ -138,6 +138,25 @@ describe("the page", { concurrency: 1 }, () => {
     assert.deepEqual(await browser.run("return [document.title, location.href.includes('?') || location.href.includes('#'), localStorage.length]"), ["Knock – fko-tool", false, 0]);
   });
 
+  for (const [who, place, peers] of [["C", "plain http, without crypto.subtle,", ["fwknopd"]], ["ours", "a saved file", ["tcpdump"]]] as const) {
+    test(`from ${place} opens a port of fwknopd (${who}) that captures what goes to a web server`, async (t) => {
+      const lab = await openLab(t, [...BROWSER_PEERS, ...peers]);
+      if (lab === undefined) return;
+      await ensureBuilt();
+      await letRequestsIn(lab);
+      await Promise.all([serveFile(lab, KNOCK_PORT), serveFile(lab, PAGE_PORT, PAGE), lab.serve(lab.server, 22)]);
+      const fwknopd = await startDaemon(lab, who, { config: { ENABLE_SPA_OVER_HTTP: "Y", PCAP_FILTER: `tcp port ${KNOCK_PORT}`, ...(who === "ours" && { ALLOW_ANY_USER_AGENT: "Y" }) } });
+      const browser = await Browser.open(lab);
+      if (who === "C") await browser.devtools("Network.setUserAgentOverride", { userAgent: "Fwknop/3.0.0" });
+      await browser.go(who === "C" ? `http://${SERVER.v4}:${PAGE_PORT}/` : pathToFileURL(PAGE).href);
+      await fillIn(browser);
+      await browser.click("#send");
+      await browser.waitForText("#status", /Delivered/);
+      await fwknopd.waitFor(`Added access rule to FWKNOP_INPUT for ${CLIENT.v4} -> 0.0.0.0/0 tcp/22`);
+      assert.equal(await lab.probe(22), "open");
+    });
+  }
+
   test("from plain http, without crypto.subtle, opens a port of our fwknopd by its own HTTP listener", async (t) => {
     const lab = await openLab(t, [...BROWSER_PEERS, "tcpdump"]);
     if (lab === undefined) return;
