@@ -355,6 +355,24 @@ describe("the page", { concurrency: 1 }, () => {
       assert.deepEqual(await browser.run("return ['server', 'key', 'hmacKey'].map((id) => document.getElementById(id).value)"), [SERVER.v4, KEY_BASE64, HMAC_KEY_BASE64]);
     });
 
+    await t.test("locks the profiles when another tab changes them, and deletes one at the second press only", async () => {
+      await browser.click("[data-dialog=profiles]");
+      const rest = (await browser.run<string>("return localStorage.getItem('fko-tool.vault')"));
+      await browser.run("dispatchEvent(new StorageEvent('storage', { key: 'fko-tool.vault' }))");
+      assert.match(await browser.text("#vault-status"), /another tab/);
+      await browser.fill("#passphrase", "correct horse battery");
+      await browser.click("#unlock");
+      await browser.waitForText("#profile", /at home/);
+      await browser.click("#remove");
+      assert.equal(await browser.spoken("#remove"), "button Really delete?");
+      assert.equal(await browser.run("return localStorage.getItem('fko-tool.vault')"), rest);
+      await browser.click("#remove");
+      await browser.waitForText("#vault-status", /Deleted “at home”/);
+      assert.notEqual(await browser.run("return localStorage.getItem('fko-tool.vault')"), rest);
+      await browser.run("localStorage.setItem('fko-tool.vault', arguments[0])", rest);
+      await browser.press(ESCAPE);
+    });
+
     await t.test("shows the settings as a QR code that a scanner reads", async () => {
       await browser.click("[data-dialog=qr]");
       await browser.click("#draw");
