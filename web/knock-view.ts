@@ -12,7 +12,7 @@ import { fieldRows, type FormValues, type Knock, openList, readForm, type Row } 
 import { curlLine, knockUrl, probeUrl, requestText, sendingWay } from "./knock-request.ts";
 import { type MadePacket, makePacket } from "./packet.ts";
 import { choosePrimitives } from "./primitives.ts";
-import { openAddress, probe, sendByFetch } from "./send.ts";
+import { lacksLocalNetwork, openAddress, probe, sendByFetch } from "./send.ts";
 
 const randomBytes = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length));
 
@@ -128,6 +128,7 @@ export class KnockView {
     const causes = [
       "Nothing listens there, or the connection was cut.",
       ...(knock.scheme === "https" ? ["Its certificate may be unknown to the browser."] : []),
+      ...((await lacksLocalNetwork()) ? ["If the server is in the local network: this page may not call that, unless the browser’s settings for it allow it."] : []),
       "The browser may have blocked it: then it can be sent by opening the address.",
     ];
     this.#tell("bad", [`Not delivered to ${place}, at ${at}.`, causes.join(" ")], knock, true);

@@ -268,6 +268,15 @@ describe("the page", { concurrency: 1 }, () => {
     await browser.waitUntil("document.getElementById('send').ariaDisabled === 'false'");
     await keep(browser, "https");
 
+    // What a page from https cannot tell apart it lists.
+    await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62299", "-j", "REJECT", "--reject-with", "tcp-reset"]);
+    await browser.fill("#port", "62299");
+    await browser.click("#more summary");
+    await browser.choose("#scheme", "https");
+    await browser.devtools("Browser.setPermission", { permission: { name: "local-network" }, setting: "denied" });
+    await browser.click("#send");
+    assert.match(await browser.waitForText("#status", /Not delivered/), /certificate.*local network.*opening the address/);
+
     // It can be installed from here, and then needs no server to be there.
     await browser.runAsync("await navigator.serviceWorker.ready");
     const { installabilityErrors } = await browser.devtools<{ installabilityErrors: { errorId: string }[] }>("Page.getInstallabilityErrors");
