@@ -33,6 +33,7 @@ export class KnockView {
   readonly #probe = byId("probe", HTMLButtonElement);
   readonly #buttons = [byId("send", HTMLButtonElement), byId("make", HTMLButtonElement), this.#navigate];
   #isBusy = false;
+  #ticking: ReturnType<typeof setInterval> | undefined;
   #probeUrl: string | undefined;
 
   constructor(form: FormView) {
@@ -49,6 +50,7 @@ export class KnockView {
 
   /** Hides what is known about an earlier packet. */
   clear(): void {
+    clearInterval(this.#ticking);
     this.#outcome.hidden = true;
     this.#outcome.className = "";
     this.#result.hidden = true;
@@ -119,8 +121,9 @@ export class KnockView {
     const { kind, tookMs } = await sendByFetch(knockUrl(knock, made.packet));
     const at = now();
     if (kind === "delivered") {
-      const end = knock.message.clientTimeout === undefined ? "" : ` If so, it is open until ${new Date(Date.now() + 1000 * knock.message.clientTimeout).toLocaleTimeString()}.`;
-      return this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, `Whether it was accepted only the service can tell: connect now.${end}`], knock);
+      this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, "Whether it was accepted only the service can tell: connect now."], knock);
+      if (knock.message.clientTimeout !== undefined) this.#countDown(knock.message.clientTimeout);
+      return;
     }
     if (kind === "silent") {
       return this.#tell("warning", [`No answer from ${place} in 8 seconds, at ${at}.`, "A server that keeps silent looks like this too: try the service. If that fails, nothing took the connection."], knock);
@@ -132,6 +135,21 @@ export class KnockView {
       "The browser may have blocked it: then it can be sent by opening the address.",
     ];
     this.#tell("bad", [`Not delivered to ${place}, at ${at}.`, causes.join(" ")], knock, true);
+  }
+
+  /** Under what was said, until something else is said. */
+  #countDown(seconds: number): void {
+    const end = Date.now() + 1000 * seconds;
+    const line = make("p");
+    line.setAttribute("role", "timer"); // Which is not read aloud at each change.
+    const tick = (): void => {
+      const left = Math.ceil((end - Date.now()) / 1000);
+      line.textContent = left > 0 ? `If it was, ${left} s are left.` : "If it was, its time is over.";
+      if (left <= 0) clearInterval(this.#ticking);
+    };
+    this.#ticking = setInterval(tick, 1000);
+    tick();
+    this.#status.append(line);
   }
 
   async #sendByAddress({ knock, made }: Ready): Promise<void> {
@@ -152,6 +170,7 @@ export class KnockView {
   }
 
   #tell(tone: Tone, text: readonly string[], knock?: Knock, offersAddress = false): void {
+    clearInterval(this.#ticking);
     say(this.#status, tone, ...text);
     const ports = knock === undefined || knock.message.type === 0 ? [] : openList(knock.message.message.slice(knock.message.message.indexOf(",") + 1));
     this.#probeUrl = knock && probeUrl(ports, knock.server);

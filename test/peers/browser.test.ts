@@ -186,6 +186,13 @@ describe("the page", { concurrency: 1 }, () => {
     assert.match(await browser.text("#status"), /Delivered/);
     assert.doesNotMatch(fwknopd.log, /warning.*Replay/i, "what a browser sends again is no attack");
 
+    // It counts down what was asked for.
+    await browser.fill("#timeout", "2");
+    await browser.click("#send");
+    assert.match(await browser.waitForText("#status", /[12] s are left/), /^Delivered/);
+    await browser.waitForText("#status", /If it was, its time is over/);
+    await browser.fill("#timeout", "");
+
     // A port that keeps silent, and one where nobody listens.
     await browser.fill("#port", "62299");
     assert.equal(await browser.run("return document.getElementById('outcome').hidden"), true, "old news goes when something changes");
