@@ -12,7 +12,7 @@ import { fieldRows, type FormValues, type Knock, openList, readForm, type Row } 
 import { curlLine, knockUrl, probeUrl, requestText, sendingWay } from "./knock-request.ts";
 import { type MadePacket, makePacket } from "./packet.ts";
 import { choosePrimitives } from "./primitives.ts";
-import { openAddress, probe, sendByFetch } from "./send.ts";
+import { lacksLocalNetwork, openAddress, probe, sendByFetch } from "./send.ts";
 
 const randomBytes = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length));
 
@@ -33,6 +33,7 @@ export class KnockView {
   readonly #probe = byId("probe", HTMLButtonElement);
   readonly #buttons = [byId("send", HTMLButtonElement), byId("make", HTMLButtonElement), this.#navigate];
   #isBusy = false;
+  #ticking: ReturnType<typeof setInterval> | undefined;
   #probeUrl: string | undefined;
 
   constructor(form: FormView) {
@@ -49,6 +50,7 @@ export class KnockView {
 
   /** Hides what is known about an earlier packet. */
   clear(): void {
+    clearInterval(this.#ticking);
     this.#outcome.hidden = true;
     this.#outcome.className = "";
     this.#result.hidden = true;
@@ -114,13 +116,14 @@ export class KnockView {
     const { knock, made } = ready;
     if (sendingWay(location.protocol, knock) === "navigation") return this.#sendByAddress(ready);
     this.#outcome.className = "reserved";
-    const place = `${knock.server}:${knock.port}`;
+    const place = placeOf(knock);
     this.#tell("plain", [`Sending to ${place} …`, "Whatever listens there answers at once; after 8 seconds of silence this gives up."]);
     const { kind, tookMs } = await sendByFetch(knockUrl(knock, made.packet));
-    const at = new Date().toLocaleTimeString();
+    const at = now();
     if (kind === "delivered") {
-      const end = knock.message.clientTimeout === undefined ? "" : ` If so, it is open until ${new Date(Date.now() + 1000 * knock.message.clientTimeout).toLocaleTimeString()}.`;
-      return this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, `Whether it was accepted only the service can tell: connect now.${end}`], knock);
+      this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, "Whether it was accepted only the service can tell: connect now."], knock);
+      if (knock.message.clientTimeout !== undefined) this.#countDown(knock.message.clientTimeout);
+      return;
     }
     if (kind === "silent") {
       return this.#tell("warning", [`No answer from ${place} in 8 seconds, at ${at}.`, "A server that keeps silent looks like this too: try the service. If that fails, nothing took the connection."], knock);
@@ -128,16 +131,34 @@ export class KnockView {
     const causes = [
       "Nothing listens there, or the connection was cut.",
       ...(knock.scheme === "https" ? ["Its certificate may be unknown to the browser."] : []),
+      ...((await lacksLocalNetwork()) ? ["If the server is in the local network: this page may not call that, unless the browser’s settings for it allow it."] : []),
       "The browser may have blocked it: then it can be sent by opening the address.",
     ];
     this.#tell("bad", [`Not delivered to ${place}, at ${at}.`, causes.join(" ")], knock, true);
   }
 
+  /** Under what was said, until something else is said. */
+  #countDown(seconds: number): void {
+    const end = Date.now() + 1000 * seconds;
+    const line = make("p");
+    line.setAttribute("role", "timer"); // Which is not read aloud at each change.
+    const tick = (): void => {
+      const left = Math.ceil((end - Date.now()) / 1000);
+      line.textContent = left > 0 ? `If it was, ${left} s are left.` : "If it was, its time is over.";
+      if (left <= 0) clearInterval(this.#ticking);
+    };
+    this.#ticking = setInterval(tick, 1000);
+    tick();
+    this.#status.append(line);
+  }
+
   async #sendByAddress({ knock, made }: Ready): Promise<void> {
-    const why = location.protocol === "https:" && knock.scheme === "http"
-      ? "This page came over https, and the browser lets it call plain http in one way only: by opening the address."
-      : "The address was opened.";
-    this.#tell("plain", [why, "A fwknopd of this package answers in a way that leaves this page where it is; another server’s answer would take its place.", "Whether the packet was delivered cannot be seen from here: connect now."], knock);
+    const why = sendingWay(location.protocol, knock) === "navigation" ? "A page from https may call plain http in no other way. " : "";
+    this.#tell("plain", [
+      `Sent to ${placeOf(knock)} at ${now()}, by going to its address.`,
+      "Whether it was delivered cannot be seen from here: connect now.",
+      `${why}A fwknopd of this package answers so that this page stays; another server’s answer would take its place.`,
+    ], knock);
     await openAddress(knockUrl(knock, made.packet));
   }
 
@@ -149,6 +170,7 @@ export class KnockView {
   }
 
   #tell(tone: Tone, text: readonly string[], knock?: Knock, offersAddress = false): void {
+    clearInterval(this.#ticking);
     say(this.#status, tone, ...text);
     const ports = knock === undefined || knock.message.type === 0 ? [] : openList(knock.message.message.slice(knock.message.message.indexOf(",") + 1));
     this.#probeUrl = knock && probeUrl(ports, knock.server);
@@ -169,7 +191,7 @@ export class KnockView {
     byId("texts").replaceChildren(
       ...textBlock("Packet", made.packet),
       ...textBlock("URL", knockUrl(knock, made.packet)),
-      ...textBlock("Request", requestText(knock, made.packet)),
+      ...textBlock("Request", requestText(knock, made.packet), "The browser adds lines of its own."),
       ...textBlock("curl", curlLine(knock, made.packet)),
     );
     this.#result.hidden = false;
@@ -181,7 +203,10 @@ export function wipeKeys({ keys }: Knock): void {
   wipe(keys.key, ...(keys.hmac === undefined ? [] : [keys.hmac.key]));
 }
 
-function textBlock(title: string, text: string): HTMLElement[] {
+const placeOf = ({ server, port }: Knock): string => `${server}:${port}`;
+const now = (): string => new Date().toLocaleTimeString();
+
+function textBlock(title: string, text: string, hint?: string): HTMLElement[] {
   const button = make("button", { text: "Copy" });
   button.type = "button";
   button.setAttribute("aria-label", `Copy ${title}`);
@@ -193,5 +218,5 @@ function textBlock(title: string, text: string): HTMLElement[] {
   const block = make("pre", { text });
   block.tabIndex = 0;
   block.setAttribute("aria-label", title);
-  return [make("div", { className: "text-head" }, make("h3", { text: title }), done, button), block];
+  return [make("div", { className: "text-head" }, make("h3", { text: title }), done, button), block, ...(hint === undefined ? [] : [make("p", { className: "hint", text: hint })])];
 }

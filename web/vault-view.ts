@@ -59,7 +59,17 @@ class VaultView {
     on("load", () => this.#load());
     on("remove", () => void this.#remove());
     on("forget", () => this.#forget());
-    byId("profiles").addEventListener("close", () => this.#say("plain"));
+    byId("profiles").addEventListener("close", () => {
+      this.#say("plain");
+      this.#refresh();
+    });
+    this.#list.addEventListener("change", () => askAgain(byId("remove"), "Delete"));
+    // What another tab stored would be lost by the next save of this one.
+    addEventListener("storage", ({ key }) => {
+      if (key !== STORAGE_KEY) return;
+      this.lock();
+      this.#say("plain", "The profiles were changed in another tab.");
+    });
     this.#onEnter(this.#passphrase, "unlock");
     this.#onEnter(this.#name, "save");
     this.#refresh();
@@ -112,17 +122,13 @@ class VaultView {
   }
 
   async #remove(): Promise<void> {
+    if (!isSure(byId("remove"), "Really delete?")) return;
     const name = this.#list.value;
     await this.#store(Object.fromEntries(Object.entries(this.#vault!.profiles).filter(([other]) => other !== name)), `Deleted “${name}”.`);
   }
 
   #forget(): void {
-    const button = byId("forget", HTMLButtonElement);
-    if (button.dataset["sure"] === undefined) {
-      button.dataset["sure"] = "";
-      button.textContent = "Really delete all? Press again";
-      return;
-    }
+    if (!isSure(byId("forget"), "Really delete all?")) return;
     localStorage.removeItem(STORAGE_KEY);
     this.lock();
     this.#say("plain", "All profiles are deleted.");
@@ -145,10 +151,9 @@ class VaultView {
     byId("unlocked").hidden = this.#vault === undefined;
     this.#unlock.textContent = isStored ? "Unlock" : "Start";
     this.#passphrase.labels![0]!.textContent = isStored ? "Passphrase of the profiles" : "A new passphrase for them";
-    const forget = byId("forget", HTMLButtonElement);
-    forget.hidden = !isStored;
-    forget.textContent = "Delete all profiles";
-    delete forget.dataset["sure"];
+    byId("forget").hidden = !isStored;
+    askAgain(byId("forget"), "Delete all profiles");
+    askAgain(byId("remove"), "Delete");
     const names = Object.keys(this.#vault?.profiles ?? {}).sort();
     this.#list.replaceChildren(...names.map((name) => {
       const option = make("option", { text: name });
@@ -169,4 +174,17 @@ class VaultView {
       byId(button).click();
     });
   }
+}
+
+/** What cannot be undone takes two presses. */
+function isSure(button: HTMLElement, question: string): boolean {
+  if (button.dataset["sure"] !== undefined) return true;
+  button.dataset["sure"] = "";
+  button.textContent = question;
+  return false;
+}
+
+function askAgain(button: HTMLElement, label: string): void {
+  delete button.dataset["sure"];
+  button.textContent = label;
 }
