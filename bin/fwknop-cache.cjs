@@ -5,20 +5,31 @@
  * write to its folder can run this there.
  */
 "use strict";
-const { readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
 const { Script } = require("node:vm");
 
 const filename = `${__dirname}/fwknop-client.js`;
-const PLAIN_RUN = ["-T", "-A", "tcp/22", "-a", "192.0.2.1", "-D", "192.0.2.2", "--key-rijndael", "k", "--key-hmac", "h", "--no-rc-file", "--no-save-args"];
-
 // The text must be what fwknop.js compiles, to the letter.
 const source = `(function (exports, require, module) {${readFileSync(filename, "latin1")}\n})`;
 const script = new Script(source, { filename });
 script.runInThisContext()(exports, require, module);
 const { runClient, systemHost } = module.exports;
-// V8 compiles a function when it is first called: this calls those that making a packet takes.
-runClient(PLAIN_RUN, { ...systemHost(), write() {} }).then((status) => {
-  if (status !== 0) throw new Error(`Cannot make the client's cache: its run ended with status ${status}`);
+
+/** V8 compiles a function when it is first called: this calls those that most runs take. */
+async function makePacket() {
+  const home = mkdtempSync(join(tmpdir(), "fwknop-cache-"));
+  try {
+    writeFileSync(join(home, ".fwknoprc"), "[any]\nKEY_BASE64 a2V5\nHMAC_KEY_BASE64 a2V5Mg==\nSPA_SERVER 192.0.2.2\n", { mode: 0o600 });
+    const status = await runClient(["-T", "-A", "tcp/22", "-a", "192.0.2.1", "-n", "any"], { ...systemHost(), env: { HOME: home }, write() {} });
+    if (status !== 0) throw new Error(`Cannot make the client's cache: a packet ended with status ${status}`);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+}
+
+makePacket().then(() => {
   const cache = `${filename}.cache`;
   writeFileSync(`${cache}.new`, script.createCachedData());
   renameSync(`${cache}.new`, cache);
