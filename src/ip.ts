@@ -199,9 +199,9 @@ function prefixMask(address: IpAddress, length: number): Uint8Array | undefined 
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {
-  if (!/^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/.test(text)) return undefined;
-  const octets = text.split(".").map(Number);
-  return octets.some((octet) => octet > 255) ? undefined : Uint8Array.from(octets);
+  const octets = Uint8Array.from(text.split("."), Number);
+  // Too large a number, a leading zero, a sign or anything else that is no octet does not come back as it was.
+  return octets.length === 4 && octets.join(".") === text ? octets : undefined;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

@@ -30,7 +30,7 @@ export function startClient(): void {
   const argv = process.argv.slice(2);
   process.title = "fwknop"; // overwrites the arguments, which may hold keys, in the list of processes
   void runClient(argv).then((status) => {
-    process.exitCode = status;
+    process.exit(status); // all was written and closed: without what node does for those who leave something behind
   });
 }
 
