@@ -23,7 +23,7 @@ const ALERTING_VERDICTS: readonly unknown[] = ["granted", "renewed", "failed", "
 /** How every firewall says that a grant has ended. */
 const REMOVAL = /^Removed rule /;
 /** Longest text in a subject, UTF-16 units; RFC 5322 section 2.1.1 allows lines of 998 bytes. */
-const MAX_SUBJECT = 200;
+const MAX_SUBJECT = 450;
 
 /**
  * Tells whether an event is mailed.
