@@ -401,7 +401,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given.",
   },
 
-  namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA"), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
+  namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA", { completes: "stanza" }), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
   rcFile: { long: "rc-file", synonyms: ["user-rc"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
   noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E." },
