@@ -137,7 +137,7 @@ describe("fwknop: what is asked for", () => {
 describe("fwknop -R", () => {
   test("fwknop asks all resolvers, wants them to agree, and tells how far the clock is off", async (t) => {
     const lab = bench(t);
-    const answers: Record<string, string> = { "/a": " 198.51.100.7\r\n", "/b": "198.51.100.7", "/other": "198.51.100.8", "/junk": "<html>" };
+    const answers: Record<string, string> = { "/a": " 198.51.100.7\r\n", "/b": "198.51.100.7", "/other": "198.51.100.8", "/junk": "<html>", "/six": "2001:db8::5", "/a,other": "198.51.100.9" };
     const agents: (string | undefined)[] = [];
     const server = createHttpServer((request, response) => {
       agents.push(request.headers["user-agent"]);
@@ -157,6 +157,11 @@ describe("fwknop -R", () => {
     assert.match(agents[0]!, /^Fwknop\/\d/);
     assertRefused(await resolve(["/a", "/other"]), /Could not resolve IP via: '.*\/other'/);
     assertRefused(await resolve(["/junk"]), /Could not resolve IP via: .*Invalid IP/);
+    lab.now = Math.floor(Date.now() / 1000);
+    assert.match((await resolve(["/six"])).stderr, /^fwknop: warning: --resolve-ip-https: an IPv6 address is understood by fko-tool's server only/m);
+    const one = await lab.run("-T", "-A", "tcp/22", ...KEYS, ...QUIET, "--resolve-http-only", "--resolve-url", `${base}/a,other`);
+    assert.equal(messageIn(one.stdout), "198.51.100.9,tcp/22");
+    assert.match(one.stderr, /--resolve-url: '.*\/a,other' is asked as one URL; of several, each needs its http:\/\/ or https:\/\//);
     assert.equal(messageIn((await resolve(["/junk"], "-a", "1.1.1.1")).stdout), "1.1.1.1,tcp/22");
     await resolve(["/a"], "--use-wget-user-agent");
     assert.equal(agents.at(-1), undefined);

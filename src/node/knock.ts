@@ -71,7 +71,9 @@ async function ownAddress(settings: ClientSettings, host: ClientHost, output: Cl
 }
 
 async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
-  const allowIp = isAddressResolved(settings) ? await ownAddress(settings, host, output) : canonicalAddress(settings.allowIp, output);
+  const allowIp = isAddressResolved(settings)
+    ? canonicalAddress(await ownAddress(settings, host, output), "--resolve-ip-https", output)
+    : canonicalAddress(settings.allowIp, "--allow-ip", output);
   if (allowIp === "0.0.0.0" && output.verbosity > 0 && !settings.test) {
     output.warning("[-] WARNING: Should use -a or -R to harden SPA against potential MITM attacks");
   }
@@ -97,9 +99,9 @@ function random32(host: ClientHost): number {
   return new DataView(host.randomBytes(4).buffer).getUint32(0);
 }
 
-function canonicalAddress(text: string | undefined, output: ClientOutput): string | undefined {
+function canonicalAddress(text: string | undefined, option: string, output: ClientOutput): string | undefined {
   const address = text === undefined ? undefined : parseIp(text);
-  if (address?.version === 6) output.warning(`--allow-ip: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
+  if (address?.version === 6) output.warning(`${option}: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
   return address && formatIp(address);
 }
 
