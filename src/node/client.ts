@@ -10,7 +10,7 @@ import type { Parsed } from "../cli/options.ts";
 import { checkSettings } from "../client/checks.ts";
 import { splitHostPort } from "../client/destination.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine } from "../client/last-command.ts";
-import { type ClientSettings, mergeSettings } from "../client/settings.ts";
+import { type ClientSettings, isPortKnocking, mergeSettings } from "../client/settings.ts";
 import { FkoError } from "../fko-error.ts";
 import { printableText } from "../foreign-text.ts";
 import { readStanza, stanzaNames } from "../config/fwknoprc.ts";
@@ -160,7 +160,9 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
       saveRcStanza(rc, given, host, output);
     }
     if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
-    return await knock(settings, host, output);
+    if (!isPortKnocking(settings)) return await knock(settings, host, output);
+    const { knockAtPorts } = await import("./client-port-knock.ts");
+    return await knockAtPorts(settings, rc, host, output);
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }

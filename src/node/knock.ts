@@ -70,7 +70,12 @@ async function ownAddress(settings: ClientSettings, host: ClientHost, output: Cl
   return askForOwnAddress(settings, host, output);
 }
 
-async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
+/**
+ * Finds out what the settings do not hold: our address, our name, what is random.
+ *
+ * @throws ClientError when the web does not tell our address
+ */
+export async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
   const allowIp = isAddressResolved(settings)
     ? canonicalAddress(await ownAddress(settings, host, output), "--resolve-ip-https", output)
     : canonicalAddress(settings.allowIp, "--allow-ip", output);
