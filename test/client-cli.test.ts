@@ -304,6 +304,7 @@ describe("fwknop: keys", () => {
     await opensWith(t, lab, ["--key-cmd", `printf 'a key\\nuser: x\\n'`, "--hmac-key-cmd", `printf %s "$HOME"`], "a key", "$HOME");
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "false"), /Key command false ended with status 1, expected the key on its first line/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "true"), /Key command true printed nothing/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "yes"), /Key command yes printed more than 65536 bytes/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "/no/such"), /Key command \/no\/such cannot be started: No such file or directory/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "a 'b"), /quotes in pairs/);
   });
