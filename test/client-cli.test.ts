@@ -137,7 +137,7 @@ describe("fwknop: what is asked for", () => {
 describe("fwknop -R", () => {
   test("fwknop asks all resolvers, wants them to agree, and tells how far the clock is off", async (t) => {
     const lab = bench(t);
-    const answers: Record<string, string> = { "/a": " 198.51.100.7\r\n", "/b": "198.51.100.7", "/other": "198.51.100.8", "/junk": "<html>" };
+    const answers: Record<string, string> = { "/a": " 198.51.100.7\r\n", "/b": "198.51.100.7", "/other": "198.51.100.8", "/junk": "<html>", "/six": "2001:db8::5", "/a,other": "198.51.100.9" };
     const agents: (string | undefined)[] = [];
     const server = createHttpServer((request, response) => {
       agents.push(request.headers["user-agent"]);
@@ -157,6 +157,11 @@ describe("fwknop -R", () => {
     assert.match(agents[0]!, /^Fwknop\/\d/);
     assertRefused(await resolve(["/a", "/other"]), /Could not resolve IP via: '.*\/other'/);
     assertRefused(await resolve(["/junk"]), /Could not resolve IP via: .*Invalid IP/);
+    lab.now = Math.floor(Date.now() / 1000);
+    assert.match((await resolve(["/six"])).stderr, /^fwknop: warning: --resolve-ip-https: an IPv6 address is understood by fko-tool's server only/m);
+    const one = await lab.run("-T", "-A", "tcp/22", ...KEYS, ...QUIET, "--resolve-http-only", "--resolve-url", `${base}/a,other`);
+    assert.equal(messageIn(one.stdout), "198.51.100.9,tcp/22");
+    assert.match(one.stderr, /--resolve-url: '.*\/a,other' is asked as one URL; of several, each needs its http:\/\/ or https:\/\//);
     assert.equal(messageIn((await resolve(["/junk"], "-a", "1.1.1.1")).stdout), "1.1.1.1,tcp/22");
     await resolve(["/a"], "--use-wget-user-agent");
     assert.equal(agents.at(-1), undefined);
@@ -196,6 +201,11 @@ describe("fwknop: what is refused", () => {
     ["a server authentication of 64 bytes", ["-T", ...REQUEST, "--server-auth", `crypt,${"x".repeat(58)}`, ...KEYS], /fko_set_spa_server_auth: Error 94 - .*: --server-auth takes at most 63 bytes$/],
     ["to close what a command did", ["-T", "-s", "-C", "x", "--close"], /--close: cannot be combined with --server-cmd/],
     ["a password for no proxy", ["-T", ...REQUEST, "-P", "http", "--http-proxy-password", "x"], /--http-proxy-user, --http-proxy-password: expected a proxy/],
+    ["port knocking with a packet's options", ["-T", ...REQUEST, ...KEYS, "--Server-mode", "knock"], /--Server-mode knock: cannot be combined with --use-hmac/],
+    ["port knocking at two ports", ["-T", "-s", "-D", "h", "-A", "tcp/1,tcp/2", "--Server-mode", "knock"], /--access: expected one PROTO\/PORT for --Server-mode knock, got 'tcp\/1,tcp\/2'/],
+    ["port knocking for an IPv6 address", ["-T", "-a", "::1", "-D", "h", "-A", "tcp/1", "--Server-mode", "knock"], /--allow-ip: expected an IPv4 address for --Server-mode knock/],
+    ["a delay without port knocking", ["-T", ...REQUEST, ...KEYS, "--time-delay", "1"], /--time-delay: expected --Server-mode knock/],
+    ["a sequence that the rc file does not have", ["-T", "-D", "h", "--Server-mode", "shared"], /--Server-mode shared: expected a line 'h: tcp\/5501, udp\/1001, icmp' in front of the rc file's stanzas/],
     ["tries without a port to try", [...REQUEST, "--retry", "3"], /--retry: expected --verify/],
     ["both families", ["-T", ...REQUEST, "-4", "-6"], /--ipv6: cannot be combined/],
     ["a bad port to verify", [...REQUEST, "--verify", "icmp/1"], /--verify: expected tcp\/PORT or udp\/PORT/],
@@ -294,6 +304,7 @@ describe("fwknop: keys", () => {
     await opensWith(t, lab, ["--key-cmd", `printf 'a key\\nuser: x\\n'`, "--hmac-key-cmd", `printf %s "$HOME"`], "a key", "$HOME");
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "false"), /Key command false ended with status 1, expected the key on its first line/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "true"), /Key command true printed nothing/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "yes"), /Key command yes printed more than 65536 bytes/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "/no/such"), /Key command \/no\/such cannot be started: No such file or directory/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "a 'b"), /quotes in pairs/);
   });

@@ -50,7 +50,7 @@ test("CLIENT_OPTIONS takes names of the Perl program", () => {
     ["--Spoof-proto icmp", { spoofProto: "icmp" }], ["--Save-packet", { perlSavePacket: true }], ["--Save-packet-file f", { savePacket: "f" }], ["--Save-packet-append", { savePacketAppend: true }],
     ["--digest-alg SHA1", { digestType: "sha1" }], ["--Destination h", { destination: "h" }], ["--knock-dst h", { destination: "h" }],
     ["--whatismyip", { resolveIpHttps: true }], ["--Server-cmd x", { serverCmd: "x" }], ["--Spoof-user u", { spoofUser: "u" }], ["--Last-host h", { lastHost: "h" }],
-    ["--Show-host-cmd h", { showHostCmd: "h" }], ["--gpg-recipient k", { gpgRecipientKey: "k", gpgEncryption: true }], ["--Server-mode pcap", { serverMode: "pcap" }],
+    ["--Show-host-cmd h", { showHostCmd: "h" }], ["--gpg-recipient k", { gpgRecipientKey: "k", gpgEncryption: true }], ["--Server-mode pcap", { serverMode: "pcap" }], ["--Server-mode knock --offset 5 --rotate-proto --time-delay 2", { serverMode: "knock", offset: 5, rotateProto: true, timeDelay: 2 }],
     ["--Server-auth crypt", { serverAuth: utf8Bytes("crypt") }],
   ];
   for (const [argv, expected] of pairs) assert.deepEqual(read(...argv.split(" ")), expected, argv);
@@ -81,6 +81,9 @@ const LIMITS: readonly (readonly [option: string, taken: readonly string[], refu
   ["--encryption-mode", ["cbc", "Legacy", "PERL"], ["PCBC", "badmode"], /^--encryption-mode: Invalid encryption mode: (PCBC|badmode)/],
   ["--fd", ["0", "9"], ["-1", "x"], /^--fd: expected the number of an open file/],
   ["--retry", ["0", "100"], ["101"], /^--retry: expected a number in \[0-100\]/],
+  ["--offset", ["0", "65280"], ["-1", "65281"], /^--offset: expected a number in \[0-65280\]/],
+  ["--time-delay", ["0", "3600"], ["-1", "3601"], /^--time-delay: expected a number in \[0-3600\]/],
+  ["--Server-mode", ["pcap", "knock", "shared"], ["x"], /^--Server-mode: expected one of \{pcap,knock,shared\}, got 'x'$/],
   ["--destination", ["h"], [""], /^--destination: expected a host name/],
   ["--server-auth", ["crypt"], ["pam"], /^--server-auth: expected 'crypt'$/],
 ];

@@ -200,6 +200,8 @@ const SAVED: readonly RcRow[] = [
   saves(/SPA_SOURCE_PORT.*65421/, "-S", "65421"),
   ...["http", "icmp", "tcp", "tcpraw", "udp"].map((proto) => saves(new RegExp(`SPA_SERVER_PROTO.*${proto}`), "-P", proto)),
   saves(/SPA_SERVER_PROTO.*UDP/i, "-P", "UDP"),
+  saves(/SPA_SERVER_PROTO.*http/, "-P", "http", "-H", "127.0.0.1:80"),
+  { ...saves(/SPA_SERVER_PROTO/, "-H", "127.0.0.1:80"), absent: true },
   saves(/SPOOF_SOURCE_IP.*3.3.3.3/, "-P", "udpraw", "-Q", "3.3.3.3"),
   saves(/SPOOF_USER.*AAAA/, "-U", "AAAA"),
   saves(/SPOOF_USER.*someuser/, "-U", "someuser"),

@@ -45,9 +45,12 @@ describe("texts made from the option tables", () => {
 
   test("a completion script offers options and arguments in bash", (t) => {
     if (requirePeer(t, "bash") === undefined) return;
+    const folder = mkdtempSync(join(tmpdir(), "fko-completion-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const env = { PATH: `${folder}:${process.env["PATH"]}` };
     const complete = (...words: string[]): string[] => {
       const script = `${renderCompletion(CLIENT, "bash")}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _fwknop; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return spawnSync("bash", ["-c", script, "bash", "fwknop", ...words], { cwd: new URL("..", import.meta.url), encoding: "utf8" }).stdout.trim().split("\n");
+      return spawnSync("bash", ["-c", script, "bash", "fwknop", ...words], { cwd: new URL("..", import.meta.url), env, encoding: "utf8" }).stdout.trim().split("\n");
     };
     assert.deepEqual(complete("--nat-"), ["--nat-access", "--nat-local", "--nat-port", "--nat-rand-port"]);
     assert.deepEqual(complete("-P", "t"), ["tcp", "tcpraw"]);
@@ -56,10 +59,11 @@ describe("texts made from the option tables", () => {
     assert.deepEqual(complete("--server-proto", "="), ["udp", "udpraw", "tcp", "tcpraw", "icmp", "http"]);
     assert.ok(complete("-v", "--then", "bas").includes("bash"));
     assert.deepEqual(complete("--then", "cat", "package.js"), ["package.json"]);
-    const folder = mkdtempSync(join(tmpdir(), "fko-completion-"));
-    t.after(() => rmSync(folder, { recursive: true }));
     writeFileSync(join(folder, "a file"), "");
     assert.deepEqual(complete("-G", `${folder}/a`), [join(folder, "a file")]);
+    writeFileSync(join(folder, "fwknop"), "#!/bin/sh\nprintf '%s\\n' 'The following:' ' - office' ' - other one' ' - $(exit)'\n", { mode: 0o755 });
+    assert.deepEqual(complete("-n", "o"), ["office", "other\\ one"]);
+    assert.deepEqual(complete("-n", ""), ["office", "other\\ one", "\\$\\(exit\\)"]);
   });
 
   test("the manual pages are those that the tables make", () => {

@@ -120,7 +120,12 @@ export interface ClientOptions {
   completion?: "bash" | "zsh" | "fish";
   version?: true;
   help?: true;
-  serverMode?: "pcap";
+  serverMode?: "pcap" | "knock" | "shared";
+  /** What `knock` adds to each byte. */
+  offset?: number;
+  rotateProto?: true;
+  /** Seconds. */
+  timeDelay?: number;
   gpgAgentInfo?: string;
   gpgVerbose?: true;
   gpgUseOptions?: true;
@@ -401,7 +406,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given.",
   },
 
-  namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA"), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
+  namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA", { completes: "stanza" }), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
   rcFile: { long: "rc-file", synonyms: ["user-rc"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
   noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E." },
@@ -458,8 +463,17 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   wgetCmd: { long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "Without effect: -R needs no wget." },
   serverMode: {
     long: "Server-mode", added: true,
-    value: /* @__PURE__ */ choice("pcap", ["pcap"], (shown) => `expected 'pcap', got '${shown}': port knocking is not done any more`),
-    group: "perl", minor: true, doc: "Only pcap, what is done anyway.",
+    value: /* @__PURE__ */ choice("MODE", ["pcap", "knock", "shared"], (shown) => `expected one of {pcap,knock,shared}, got '${shown}'`), group: "perl", minor: true,
+    doc: "What is done: pcap sends a packet, as is usual; knock tries 32 ports that spell the encrypted request, for a fwknopd 1.9 that hears nothing else; shared tries the ports of a line 'SERVER: tcp/5501, udp/1001, icmp' that stands in front of the rc file's stanzas. Whoever sees such knocks can repeat them.",
+  },
+  offset: {
+    long: "offset", added: true, value: /* @__PURE__ */ integer("PORT", 0, 65280, (shown) => `expected a number in [0-65280], got '${shown}'`), group: "perl", minor: true,
+    doc: "With '--Server-mode knock' the port that stands for a zero byte; 61000 unless given.",
+  },
+  rotateProto: { long: "rotate-proto", added: true, value: flag, group: "perl", minor: true, doc: "With '--Server-mode knock' make every second knock over UDP." },
+  timeDelay: {
+    long: "time-delay", added: true, value: /* @__PURE__ */ integer("SECONDS", 0, 3600, (shown) => `expected a number in [0-3600], got '${shown}'`), group: "perl", minor: true,
+    doc: "With '--Server-mode knock' or shared the time between knocks; 1 unless given.",
   },
   gpgAgentInfo: { long: "gpg-agent-info", added: true, value: /* @__PURE__ */ text("TEXT"), implies: { gpgEncryption: true, gpgAgent: true }, group: "perl", minor: true, doc: "As --gpg-agent." },
   gpgVerbose: { long: "gpg-verbose", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },

@@ -1,10 +1,10 @@
 /**
- * Completion scripts for shells. Names and descriptions come from the option table, nothing is computed in the shell.
+ * Completion scripts for shells. Names and descriptions come from the option table, names of stanzas from the program.
  *
  * @module
  */
 
-import { type OptionRow, optionRows, type Program } from "./options.ts";
+import { type OptionRow, optionRows, type Program, type ValueType } from "./options.ts";
 
 /** The shells that are known. */
 export type Shell = "bash" | "zsh" | "fish";
@@ -33,7 +33,7 @@ const names = (row: Row): readonly string[] => [`--${row.long}`, ...(row.short =
 
 function bash(program: string, rows: readonly Row[]): string {
   const cases = rows.flatMap((row) => {
-    const offer = bashOffer(row);
+    const offer = bashOffer(program, row);
     return offer === undefined ? [] : [`    ${names(row).join("|")}) ${offer}; return ;;`];
   });
   const long = rows.map((row) => `--${row.long}`).join(" ");
@@ -67,37 +67,49 @@ function bash(program: string, rows: readonly Row[]): string {
 const compgen = (action: string): string => `mapfile -t COMPREPLY < <(compgen ${action} -- "$cur")`;
 
 /** What bash offers behind an option; undefined for a flag. */
-function bashOffer(row: Row): string | undefined {
+function bashOffer(program: string, row: Row): string | undefined {
   const { takes, choices, completes } = row.value;
   if (takes !== "argument") return undefined;
   if (choices !== undefined) return compgen(`-W ${quote(choices.join(" "))}`);
   if (completes === undefined) return ":";
+  // Not by compgen -W, which would expand what stands in the names.
+  if (completes === "stanza") return `while IFS= read -r at; do [[ $at == " - $cur"* ]] && printf -v at %q "\${at:3}" && COMPREPLY+=("$at"); done < <(${program} --stanza-list 2>/dev/null)`;
   const quoting = completes === "file" || completes === "folder" ? "compopt -o filenames 2>/dev/null; " : "";
   return quoting + compgen(BASH_ACTIONS[completes]);
 }
 
 /** What compgen lists. */
 const BASH_ACTIONS = { file: "-f", folder: "-d", host: "-A hostname", user: "-u" } as const;
-const FISH_ACTIONS = { file: "", folder: "", host: "(__fish_print_hostnames)", user: "(__fish_complete_users)" } as const;
-const ZSH_ACTIONS = { file: "_files", folder: "_files -/", host: "_hosts", user: "_users" } as const;
+/** What fish runs, besides its own files. */
+const fishOffer = (program: string, completes: ValueType<unknown>["completes"]): string =>
+  ({ file: "", folder: "", host: "(__fish_print_hostnames)", user: "(__fish_complete_users)", stanza: `(${program} --stanza-list 2>/dev/null | string replace -rf "^ - " "")` })[completes ?? "file"];
+
+const zshAction = (program: string, completes: NonNullable<ValueType<unknown>["completes"]>): string =>
+  ({ file: "_files", folder: "_files -/", host: "_hosts", user: "_users", stanza: `_${program}_stanzas` })[completes];
+
+const zshStanzas = (program: string): string => `_${program}_stanzas() {
+  local -a names
+  names=(\${(M)\${(f)"$(${program} --stanza-list 2>/dev/null)"}:# - *})
+  compadd -- \${names# - }
+}`;
 
 function zsh(program: string, rows: readonly Row[]): string {
   const specs = rows.map((row) => {
     const escaped = brief(row).replace(/[\\[\]:]/g, "\\$&");
     const long = names(row).join(",");
     const spelled = row.short === undefined ? quote(`--${row.long}`).slice(0, -1) : `{${long}}'`;
-    return `  ${spelled}[${escaped.replaceAll("'", "'\\''")}]${zshArgument(row)}'`;
+    return `  ${spelled}[${escaped.replaceAll("'", "'\\''")}]${zshArgument(program, row)}'`;
   });
-  return [`#compdef ${program}`, `# zsh completion for ${program}; write it to a file named _${program} in a folder of $fpath`, "_arguments -s \\", specs.join(" \\\n")].join("\n");
+  return [`#compdef ${program}`, `# zsh completion for ${program}; write it to a file named _${program} in a folder of $fpath`, ...(rows.some((row) => row.value.completes === "stanza") ? [zshStanzas(program)] : []), "_arguments -s \\", specs.join(" \\\n")].join("\n");
 }
 
-function zshArgument(row: Row): string {
+function zshArgument(program: string, row: Row): string {
   const { takes, choices, completes, argument = "" } = row.value;
   if (takes === "nothing") return "";
   if (takes === "rest") return ":*::command:_normal";
   const label = `:${argument.replace(/[\\[\]:']/g, " ").trim()}:`;
   if (choices !== undefined) return `${label}(${choices.join(" ")})`;
-  return label + (completes === undefined ? "" : ZSH_ACTIONS[completes]);
+  return label + (completes === undefined ? "" : zshAction(program, completes));
 }
 
 function fish(program: string, rows: readonly Row[]): string {
@@ -105,7 +117,7 @@ function fish(program: string, rows: readonly Row[]): string {
     const { takes, choices, completes } = row.value;
     const short = row.short === undefined ? "" : ` -s ${row.short}`;
     const argument = takes === "nothing" ? "" : completes === "file" || completes === "folder" ? " -r -F" : " -x";
-    const offer = choices?.join(" ") ?? (takes === "rest" ? "(__fish_complete_command)" : FISH_ACTIONS[completes ?? "file"]);
+    const offer = choices?.join(" ") ?? (takes === "rest" ? "(__fish_complete_command)" : fishOffer(program, completes));
     const words = offer === "" ? "" : ` -a ${quote(offer)}`;
     return `complete -c ${program}${short} -l ${row.long}${argument}${words} -d ${quote(brief(row))}`;
   });

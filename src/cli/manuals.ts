@@ -87,7 +87,7 @@ function clientManual(): Manual {
       {
         heading: "OLDER PROGRAMS",
         body: [
-          "Options of the C program 2.6 mean what they mean there. Those of the Perl program 1.9 are taken by their long names; of its one-letter options -D, -A, -R, -V, -a, -f, -h, -s and -v are the same. Not done any more: port knocking (--Server-mode knock and shared, --offset, --rotate-proto, --time-delay), so that of its ~/.fwknoprc nothing is read.",
+          "Options of the C program 2.6 mean what they mean there. Those of the Perl program 1.9 are taken by their long names; of its one-letter options -D, -A, -R, -V, -a, -f, -h, -s and -v are the same.",
         ],
       },
       { heading: "SEE ALSO", body: ["fwknopd(8), fko-tool --help"] },

@@ -17,7 +17,7 @@ export interface ValueType<T> {
   /** The only arguments there are, for completion. */
   readonly choices?: readonly string[];
   /** What a shell offers for the argument. */
-  readonly completes?: "file" | "folder" | "host" | "user";
+  readonly completes?: "file" | "folder" | "host" | "user" | "stanza";
   /** What of the argument may be shown and stored; undefined when nothing may. Absent: all of it. */
   redact?(text: string): string | undefined;
   /**

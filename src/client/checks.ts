@@ -5,10 +5,11 @@
  */
 
 import { parsePortSpec } from "../access-message.ts";
+import { CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
 import { decodeKey, type KeyKind } from "./key-text.ts";
-import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport, transportOf } from "./settings.ts";
+import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isPortKnocking, isRawTransport, transportOf } from "./settings.ts";
 
 /** A rule: what is wrong when it is broken, or undefined. */
 type Check = (settings: ClientSettings) => string | undefined;
@@ -27,11 +28,26 @@ function keyProblem(base64: Uint8Array | undefined, kind: KeyKind): string | und
 /** Runs that send nothing need neither a server nor an address. */
 const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.test || settings.keyGen || settings.keyGenFile !== undefined || settings.version);
 
+/** What a sequence of ports cannot say or do. */
+const NOT_BY_KNOCKING = [
+  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "serverProto", "digestType", "encryptionMode", "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "httpProxy", "savePacket",
+  "perlSavePacket", "json", "verify", "then", "gpgEncryption", "useHmac",
+] as const satisfies readonly (keyof ClientSettings)[];
+
+function knockingProblem(settings: ClientSettings): string | undefined {
+  const isKnocking = isPortKnocking(settings);
+  const without = (["offset", "rotateProto", "timeDelay"] as const).find((key) => settings[key] !== undefined);
+  if (!isKnocking) return without === undefined ? undefined : `--${CLIENT_OPTIONS[without].long}: expected --Server-mode knock`;
+  if (settings.serverMode === "knock" && parseIp(settings.allowIp ?? "")?.version === 6) return "--allow-ip: expected an IPv4 address for --Server-mode knock";
+  const other = NOT_BY_KNOCKING.find((key) => settings[key] !== undefined);
+  return other === undefined ? undefined : `--Server-mode ${settings.serverMode}: cannot be combined with --${CLIENT_OPTIONS[other as keyof ClientOptions].long}`;
+}
+
 /** In the order in which scripts expect to hear of them. */
 const CHECKS: readonly Check[] = [
   (s) => when(!s.destination && !sendsNothing(s), "Must use --destination unless --test mode is used"),
   (s) => when(
-    s.allowIp === undefined && !isAddressResolved(s) && !sendsNothing(s),
+    s.allowIp === undefined && !isAddressResolved(s) && !sendsNothing(s) && s.serverMode !== "shared",
     !s.serverCmd
       ? "Must use one of [-s|-R|-a] to specify IP for SPA access."
       : "Must use one of [-s|-a] to specify IP for SPA access with --server-cmd.",
@@ -68,6 +84,7 @@ const CHECKS: readonly Check[] = [
   ),
   (s) => when(Boolean(s.serverCmd) && s.close, "--close: cannot be combined with --server-cmd, which would run the command again"),
   (s) => when(s.serverAuth !== undefined && (Boolean(s.natAccess) || s.natLocal), "--server-auth: cannot be combined with --nat-access or --nat-local"),
+  knockingProblem,
   (s) => when(s.retry !== undefined && s.verify === undefined, "--retry: expected --verify, which says when the port is open"),
   (s) => when(
     s.verify !== undefined && parsePortSpec(s.verify) === undefined,

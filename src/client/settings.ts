@@ -46,6 +46,11 @@ export function isRawTransport(transport: ServerProto): transport is "udpraw" | 
   return transport === "udpraw" || transport === "tcpraw" || transport === "icmp";
 }
 
+/** @returns whether ports are tried one after the other instead of a packet being sent */
+export function isPortKnocking(settings: ClientSettings): boolean {
+  return settings.serverMode === "knock" || settings.serverMode === "shared";
+}
+
 /** @returns how the packet is encrypted */
 export function encryptionModeOf(settings: ClientSettings): EncryptionMode {
   return settings.gpgEncryption ? "asymmetric" : settings.encryptionMode ?? "cbc";

@@ -29,13 +29,18 @@ export function keyFromCommand(command: string, env: Readonly<Record<string, str
   const shown = printableText(commandText([program, ...args]), 200);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], env: { ...env } });
+    let ended: string | undefined;
+    const end = (why: string): void => {
+      ended ??= why;
+      child.kill();
+    };
     // Not spawn's own limit: its timer lives on when the program is not there.
-    const timer = setTimeout(() => child.kill(), COMMAND_TIMEOUT_MS);
+    const timer = setTimeout(() => end(`did not end within ${COMMAND_TIMEOUT_MS / 1000} seconds`), COMMAND_TIMEOUT_MS);
     const chunks: Uint8Array[] = [];
     let length = 0;
     child.stdout.on("data", (chunk: Uint8Array) => {
       length += chunk.length;
-      if (length > MAX_COMMAND_OUTPUT_BYTES) child.kill();
+      if (length > MAX_COMMAND_OUTPUT_BYTES) end(`printed more than ${MAX_COMMAND_OUTPUT_BYTES} bytes`);
       else chunks.push(chunk);
     });
     child.on("error", (cause) => {
@@ -46,15 +51,15 @@ export function keyFromCommand(command: string, env: Readonly<Record<string, str
       clearTimeout(timer);
       const output = concatBytes(...chunks);
       wipe(...chunks);
-      const end = output.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-      const line = output.slice(0, end < 0 ? output.length : end);
+      const lineEnd = output.findIndex((byte) => byte === 0x0a || byte === 0x0d);
+      const line = output.slice(0, lineEnd < 0 ? output.length : lineEnd);
       wipe(output);
-      if (status === 0 && line.length > 0) {
+      if (ended === undefined && status === 0 && line.length > 0) {
         resolve(line);
         return;
       }
       wipe(line);
-      const how = status === 0 ? "printed nothing" : signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
+      const how = ended ?? (status === 0 ? "printed nothing" : signal === null ? `ended with status ${status}` : `was ended by ${signal}`);
       reject(new ClientError(`Key command ${shown} ${how}, expected the key on its first line`));
     });
   });

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClientSettings } from "../client/settings.ts";
+import { printableText } from "../foreign-text.ts";
 import { formatIp } from "../ip.ts";
 import type { ClientHost } from "./client-host.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
@@ -28,7 +29,8 @@ export async function askForOwnAddress(settings: ClientSettings, host: ClientHos
   // A comma may stand in a URL, but not in front of another one.
   const urls = settings.resolveUrl?.split(/,(?=\s*https?:\/\/)/i).map((url) => url.trim());
   for (const url of urls ?? []) {
-    if (!httpOnly && !/^https:/i.test(url)) output.warning(`[-] Warning: IP resolution URL '${url}' should begin with 'https://' in -R mode.`);
+    if (url.includes(",")) output.warning(`--resolve-url: '${printableText(url, 200)}' is asked as one URL; of several, each needs its http:// or https://`);
+    if (!httpOnly && !/^https:/i.test(url)) output.warning(`[-] Warning: IP resolution URL '${printableText(url, 200)}' should begin with 'https://' in -R mode.`);
   }
   const family = settings.ipv6 ? 6 : settings.ipv4 ? 4 : undefined;
   const resolved = await resolveOwnAddress({

@@ -10,7 +10,7 @@ import type { Parsed } from "../cli/options.ts";
 import { checkSettings } from "../client/checks.ts";
 import { splitHostPort } from "../client/destination.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine } from "../client/last-command.ts";
-import { type ClientSettings, mergeSettings } from "../client/settings.ts";
+import { type ClientSettings, isPortKnocking, mergeSettings } from "../client/settings.ts";
 import { FkoError } from "../fko-error.ts";
 import { printableText } from "../foreign-text.ts";
 import { readStanza, stanzaNames } from "../config/fwknoprc.ts";
@@ -152,18 +152,28 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
     if (problem !== undefined) throw new ClientError(problem);
     if (settings.keyGen || settings.keyGenFile !== undefined) {
       const { makeKeys } = await import("./client-key-gen.ts");
-      makeKeys(settings, given, rc, host, output);
+      makeKeys(settings, optionsToSave(scanned, given), rc, host, output);
       return 0;
     }
     if (settings.saveRcStanza && rc !== undefined) {
       const { saveRcStanza } = await import("./client-rc-edit.ts");
-      saveRcStanza(rc, given, host, output);
+      saveRcStanza(rc, optionsToSave(scanned, given), host, output);
     }
     if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
-    return await knock(settings, host, output);
+    if (!isPortKnocking(settings)) return await knock(settings, host, output);
+    const { knockAtPorts } = await import("./client-port-knock.ts");
+    return await knockAtPorts(settings, rc, host, output);
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }
+}
+
+/** A proxy has no variable, so what `-H` implies is not saved either. */
+function optionsToSave(scanned: ScannedArguments<ClientOptions>, given: ClientOptions): ClientOptions {
+  const isProtoGiven = scanned.occurrences.some(({ key }) => key === "serverProto" || key === "http");
+  const saved = { ...given };
+  if (!isProtoGiven && (given.httpProxy !== undefined || given.perlHttpProxy !== undefined)) delete saved.serverProto;
+  return saved;
 }
 
 async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {

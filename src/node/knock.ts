@@ -70,8 +70,15 @@ async function ownAddress(settings: ClientSettings, host: ClientHost, output: Cl
   return askForOwnAddress(settings, host, output);
 }
 
-async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
-  const allowIp = isAddressResolved(settings) ? await ownAddress(settings, host, output) : canonicalAddress(settings.allowIp, output);
+/**
+ * Finds out what the settings do not hold: our address, our name, what is random.
+ *
+ * @throws ClientError when the web does not tell our address
+ */
+export async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
+  const allowIp = isAddressResolved(settings)
+    ? canonicalAddress(await ownAddress(settings, host, output), "--resolve-ip-https", output)
+    : canonicalAddress(settings.allowIp, "--allow-ip", output);
   if (allowIp === "0.0.0.0" && output.verbosity > 0 && !settings.test) {
     output.warning("[-] WARNING: Should use -a or -R to harden SPA against potential MITM attacks");
   }
@@ -97,9 +104,9 @@ function random32(host: ClientHost): number {
   return new DataView(host.randomBytes(4).buffer).getUint32(0);
 }
 
-function canonicalAddress(text: string | undefined, output: ClientOutput): string | undefined {
+function canonicalAddress(text: string | undefined, option: string, output: ClientOutput): string | undefined {
   const address = text === undefined ? undefined : parseIp(text);
-  if (address?.version === 6) output.warning(`--allow-ip: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
+  if (address?.version === 6) output.warning(`${option}: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
   return address && formatIp(address);
 }
 
