@@ -50,8 +50,7 @@ export class KnockView {
 
   /** Hides what is known about an earlier packet. */
   clear(): void {
-    clearInterval(this.#ticking);
-    this.#outcome.hidden = true;
+    this.#tell("plain", []);
     this.#outcome.className = "";
     this.#result.hidden = true;
     byId("fields").replaceChildren();
@@ -177,7 +176,6 @@ export class KnockView {
     this.#probe.hidden = this.#probeUrl === undefined;
     this.#probe.textContent = `Look whether ${this.#probeUrl ?? ""} answers`;
     this.#navigate.hidden = !offersAddress;
-    this.#outcome.hidden = false;
   }
 
   #show({ knock, made }: Ready): void {

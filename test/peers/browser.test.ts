@@ -195,7 +195,7 @@ describe("the page", { concurrency: 1 }, () => {
 
     // A port that keeps silent, and one where nobody listens.
     await browser.fill("#port", "62299");
-    assert.equal(await browser.run("return document.getElementById('outcome').hidden"), true, "old news goes when something changes");
+    assert.equal(await browser.run("return document.getElementById('status').textContent"), "", "old news goes when something changes");
     await browser.run(RECORD_SHIFTS);
     await browser.click("#send");
     assert.match(await browser.waitForText("#status", /No answer .* in 8 seconds/), /try the service/);
@@ -515,7 +515,7 @@ const EVERY_KIND = `
   for (const kind of kinds) {
     for (const [id, value] of Object.entries(kind)) set(id, value);
     byId("make").click();
-    while (byId("make").ariaDisabled === "true" || byId("outcome").hidden) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (byId("make").ariaDisabled === "true" || byId("status").textContent === "") await new Promise((resolve) => setTimeout(resolve, 1));
     if (byId("result").hidden) throw new Error(byId("status").textContent);
     made.push({ kind, packet: document.querySelector("#texts pre").textContent });
   }
