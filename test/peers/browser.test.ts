@@ -309,7 +309,9 @@ describe("the page", { concurrency: 1 }, () => {
     const browser = await Browser.open(lab, lab.client, ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
     const scanned = `fwknop://knock.example.org:8443?ACCESS=udp/53&KEY=scanned`;
     await browser.devtools("Page.addScriptToEvaluateOnNewDocument", {
-      source: `globalThis.BarcodeDetector = class { async detect(video) { return video.videoWidth > 0 ? [{ rawValue: "${scanned}" }] : []; } };`,
+      source: `globalThis.BarcodeDetector = class { async detect(video) { return video.videoWidth > 0 ? [{ rawValue: "${scanned}" }] : []; } };
+        const { setTimeout: set } = globalThis;
+        globalThis.setTimeout = (act, ms) => set(ms === 600_000 ? (globalThis.tenMinutesLater = act) : act, ms);`,
     });
     await browser.resize(720, 680);
     await browser.go(url);
@@ -441,6 +443,13 @@ describe("the page", { concurrency: 1 }, () => {
       assert.deepEqual(await browser.run("return ['key', 'hmacKey', 'passphrase'].map((id) => document.getElementById(id).value)"), ["", "", ""]);
       assert.deepEqual(await browser.run("return ['locked', 'unlocked'].map((id) => document.getElementById(id).hidden)"), [false, true]);
       assert.equal(await browser.run("return document.querySelectorAll('dialog[open]').length"), 0);
+    });
+
+    await t.test("wipes the keys, and says so, when ten minutes go by without a touch", async () => {
+      await fillIn(browser);
+      await browser.run("tenMinutesLater()");
+      assert.deepEqual(await browser.run("return ['key', 'hmacKey', 'server'].map((id) => document.getElementById(id).value)"), ["", "", SERVER.v4]);
+      assert.match(await browser.text("#status"), /keys were wiped/);
     });
 
     await t.test("names every control to those who cannot see it", async () => {
