@@ -65,7 +65,7 @@ export class CaptureFeed {
       const refusal = parsePacket(this.#record, this.#layout);
       if (refusal !== undefined) this.#counts.refused[refusal]++;
       else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#isPartOfRequest()) {
-        const datagram = this.#segments.join(datagramOf(this.#record, this.#layout));
+        const datagram = this.#segments.join(datagramOf(this.#record, this.#layout), this.#layout.sequence);
         const pause = datagram === undefined || datagram.payload.length < MIN_PAYLOAD ? undefined : this.#handle(datagram);
         if (pause !== undefined) await pause;
       }
