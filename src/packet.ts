@@ -66,6 +66,8 @@ export interface PacketLayout extends FrameCursor {
   sourcePort: number;
   /** 0 for ICMP. */
   destinationPort: number;
+  /** TCP's number of the payload's first byte; 0 for the others. */
+  sequence: number;
   payloadOffset: number;
   payloadLength: number;
 }
@@ -97,6 +99,7 @@ export function createPacketLayout(): PacketLayout {
     protocol: 0,
     sourcePort: 0,
     destinationPort: 0,
+    sequence: 0,
     payloadOffset: 0,
     payloadLength: 0,
   };
@@ -223,7 +226,7 @@ function parseTransport(layout: PacketLayout, protocol: number, at: number, pack
   const { buffer, end } = layout;
   let headerLength: number;
   let segmentEnd = packetEnd;
-  layout.sourcePort = layout.destinationPort = 0;
+  layout.sourcePort = layout.destinationPort = layout.sequence = 0;
   switch (protocol) {
     case PROTOCOL_UDP: {
       headerLength = 8;
@@ -239,6 +242,7 @@ function parseTransport(layout: PacketLayout, protocol: number, at: number, pack
       if (at + 20 > end) return "snapped";
       headerLength = (buffer[at + 12]! >> 4) * 4;
       if (headerLength < 20 || at + headerLength > packetEnd) return "malformed-transport";
+      layout.sequence = readUint16(buffer, at + 4) * 0x10000 + readUint16(buffer, at + 6);
       break;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMPV6:

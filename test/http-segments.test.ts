@@ -9,6 +9,15 @@ import { datagram, ip, NOW } from "./support/stanza.ts";
 
 const REQUEST = `GET /${"a".repeat(300)} HTTP/1.1\r\nUser-Agent: Fwknop/3.0.0\r\nHost: knock.example.org\r\n\r\n`;
 const segment = (payload: string | Uint8Array, overrides: Partial<Datagram> = {}): Datagram => datagram(payload, { protocol: 6, ...overrides });
+/** The one connection's next segment: its sequence number counts the bytes that came before. */
+const follow = (segments: HttpSegments, payloads: readonly (string | Uint8Array)[], first = 0): (Datagram | undefined)[] => {
+  let sequence = first;
+  return payloads.map((payload) => {
+    const joined = segments.join(segment(payload), sequence >>> 0);
+    sequence += payload.length;
+    return joined;
+  });
+};
 const textOf = (joined: Datagram | undefined): string | undefined => joined && latin1Text(joined.payload);
 
 test("HttpSegments.join() gives the whole request in the end, however it is cut", () => {
@@ -16,7 +25,7 @@ test("HttpSegments.join() gives the whole request in the end, however it is cut"
   for (let round = 0; round < 200; round++) {
     const segments = new HttpSegments();
     const pieces = gen.chunks(utf8Bytes(REQUEST)).filter(({ length }) => length > 0);
-    const answers = pieces.map((piece) => textOf(segments.join(segment(piece))));
+    const answers = follow(segments, pieces, gen.below(2 ** 32)).map(textOf);
     // A first piece that is too short to be known is all that can go wrong.
     if (startsRequest(pieces[0]!)) {
       assert.equal(answers.at(-1), REQUEST);
@@ -28,38 +37,65 @@ test("HttpSegments.join() gives the whole request in the end, however it is cut"
 
 test("HttpSegments.join() leaves everything else as it is, the same object", () => {
   const segments = new HttpSegments();
-  for (const other of [segment("POST / HTTP/1.1\r\n"), segment("x".repeat(200)), datagram("GET /half", { protocol: 17 }), segment(""), segment("GE")]) assert.equal(segments.join(other), other);
+  for (const other of [segment("POST / HTTP/1.1\r\n"), segment("x".repeat(200)), datagram("GET /half", { protocol: 17 }), segment(""), segment("GE")]) assert.equal(segments.join(other, 1), other);
   assert.equal(segments.isWaiting, false);
+});
+
+test("HttpSegments.join() puts segments in order that overtook each other, came again and overlap", () => {
+  const gen = generator("HttpSegments order");
+  const whole = utf8Bytes(REQUEST);
+  for (let round = 0; round < 300; round++) {
+    const segments = new HttpSegments();
+    const first = gen.pick([0, 2 ** 32 - 150, 2 ** 31 - 150, gen.below(2 ** 32)]);
+    const cuts = [...new Set([0, gen.between(4, 200), ...Array.from({ length: gen.between(0, 4) }, () => gen.between(4, whole.length - 1))])].sort((a, b) => a - b);
+    const places = cuts.map((from, at) => [from, Math.min(whole.length, (cuts[at + 1] ?? whole.length) + gen.below(3))] as const);
+    const rest = [...places, ...places].slice(1);
+    for (let at = rest.length - 1; at > 0; at--) {
+      const other = gen.below(at + 1);
+      [rest[at], rest[other]] = [rest[other]!, rest[at]!];
+    }
+    const answers = [places[0]!, ...rest].map(([from, to]) => textOf(segments.join(segment(whole.slice(from, to)), (first + from) % 2 ** 32)));
+    const told = answers.filter((answer) => answer !== undefined && startsRequest(utf8Bytes(answer)));
+    assert(told.includes(REQUEST), `${first} ${JSON.stringify(places)} ${JSON.stringify(rest)}`);
+    for (const answer of told) assert(REQUEST.startsWith(answer!) && answer!.includes("\n"), answer);
+  }
 });
 
 test("HttpSegments.join() keeps connections apart, and forgets what comes too late or grows too long", () => {
   const segments = new HttpSegments();
-  assert.equal(segments.join(segment("GET /one")), undefined);
-  assert.equal(segments.join(segment("GET /two", { sourcePort: 40001 })), undefined);
-  assert.equal(segments.join(segment("GET /six", { source: ip("2001:db8::7") })), undefined);
-  assert.equal(textOf(segments.join(segment(" HTTP/1.1\r\n\r\n", { sourcePort: 40001 }))), "GET /two HTTP/1.1\r\n\r\n");
-  assert.equal(textOf(segments.join(segment(" HTTP/1.1\r\n\r\n", { timestamp: NOW + 11 }))), " HTTP/1.1\r\n\r\n");
-  assert.equal(textOf(segments.join(segment("x".repeat(5000), { source: ip("2001:db8::7") }))), "x".repeat(5000));
+  assert.equal(segments.join(segment("GET /one"), 100), undefined);
+  assert.equal(segments.join(segment("GET /two", { sourcePort: 40001 }), 200), undefined);
+  assert.equal(segments.join(segment("GET /six", { source: ip("2001:db8::7") }), 300), undefined);
+  assert.equal(textOf(segments.join(segment(" HTTP/1.1\r\n\r\n", { sourcePort: 40001 }), 208)), "GET /two HTTP/1.1\r\n\r\n");
+  assert.equal(textOf(segments.join(segment(" HTTP/1.1\r\n\r\n", { timestamp: NOW + 11 }), 108)), " HTTP/1.1\r\n\r\n");
+  assert.equal(textOf(segments.join(segment("x".repeat(5000), { source: ip("2001:db8::7") }), 308)), "x".repeat(5000));
   assert.equal(segments.isWaiting, false);
 });
 
-test("HttpSegments.join() takes a first segment that is sent again for the same one", () => {
+test("HttpSegments.join() takes a request anew that begins elsewhere in the connection", () => {
   const segments = new HttpSegments();
-  for (let again = 0; again < 2; again++) assert.equal(segments.join(segment("GET /one")), undefined);
-  assert.equal(textOf(segments.join(segment(" HTTP/1.1\r\n\r\n"))), "GET /one HTTP/1.1\r\n\r\n");
+  assert.equal(segments.join(segment("GET /one"), 1), undefined);
+  assert.equal(segments.join(segment("GET /two"), 1000), undefined);
+  assert.equal(textOf(segments.join(segment(" HTTP/1.1\r\n\r\n"), 1008)), "GET /two HTTP/1.1\r\n\r\n");
 });
 
-test("HttpSegments.join() remembers a bounded number of connections, the newest", () => {
+test("HttpSegments.join() remembers a bounded number of connections and of waiting segments, the newest connections", () => {
   const segments = new HttpSegments();
-  for (let port = 1; port <= 1000; port++) segments.join(segment("GET /", { sourcePort: port }));
-  const found = Array.from({ length: 1000 }, (_, at) => segments.join(segment("x\n\n", { sourcePort: at + 1 }))!.payload.length > 3);
+  for (let port = 1; port <= 1000; port++) segments.join(segment("GET /", { sourcePort: port }), 0);
+  const found = Array.from({ length: 1000 }, (_, at) => segments.join(segment("x\n\n", { sourcePort: at + 1 }), 5)!.payload.length > 3);
   assert.deepEqual([found.filter(Boolean).length, found.at(-1), found[0]], [64, true, false]);
+
+  segments.join(segment("GET /"), 0);
+  for (let at = 100; at > 0; at--) assert.equal(segments.join(segment("x"), 5 + at), undefined);
+  assert.equal(textOf(segments.join(segment("\n"), 5)), "GET /\n", "what came first of them waits, and not all");
 });
 
 test("HttpSegments.join() copies what it keeps", () => {
   const segments = new HttpSegments();
-  const buffer = utf8Bytes("GET /one");
-  segments.join(segment(buffer));
+  const [buffer, ahead] = [utf8Bytes("GET /one"), utf8Bytes("c\n")];
+  segments.join(segment(buffer), 0);
+  segments.join(segment(ahead), 10);
   buffer.fill(0);
-  assert.equal(textOf(segments.join(segment("\n"))), "GET /one\n");
+  ahead.fill(0);
+  assert.equal(textOf(segments.join(segment("ab"), 8)), "GET /oneabc\n");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { latin1Text, utf8Bytes } from "../src/bytes.ts";
 import { unwrapSpaRequest } from "../src/http-request.ts";
-import { curlLine, knockUrl, probeUrl, requestText, sendingWay } from "../web/knock-request.ts";
+import { curlLine, knockUrl, lengthWarning, probeUrl, requestText, sendingWay } from "../web/knock-request.ts";
 
 const PACKET = "8ab+/cd/".repeat(20);
 const TARGET = { scheme: "http", server: "knock.example.org", port: 62201 } as const;
@@ -32,4 +32,9 @@ test("probeUrl() finds the port that a browser can look at", () => {
   assert.equal(probeUrl(["tcp/22", "tcp/443"], "knock.example.org"), "https://knock.example.org/");
   assert.equal(probeUrl(["tcp/8080"], "::1"), "http://[::1]:8080/");
   assert.equal(probeUrl(["udp/443", "tcp/22"], "knock.example.org"), undefined);
+});
+
+test("lengthWarning() speaks of packets that the C daemon takes for OpenPGP ones, and of no others", () => {
+  assert.deepEqual(lengthWarning("x".repeat(399)), []);
+  assert.match(lengthWarning("x".repeat(400)).join(), /400 characters/);
 });

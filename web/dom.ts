@@ -37,11 +37,10 @@ export type Tone = "plain" | "good" | "warning" | "bad";
 /**
  * Says something in a place that assistive software reads aloud.
  *
- * @param place an element with `role=status`
- * @param text sentences, one paragraph each; none hides the place
+ * @param place an element with `role=status`, never hidden: only what changes in a place that was there before is read
+ * @param text sentences, one paragraph each
  */
 export function say(place: HTMLElement, tone: Tone, ...text: readonly string[]): void {
-  place.hidden = text.length === 0;
   place.className = tone === "plain" ? "notice" : `notice ${tone}`;
   place.replaceChildren(...text.map((sentence) => make("p", { text: sentence })));
 }

@@ -9,6 +9,7 @@ import { byId, make, showProblem } from "./dom.ts";
 import { DEFAULTS, describeWish, type FieldName, type FormValues, MODES } from "./knock-form.ts";
 
 const FIELDS = Object.keys(DEFAULTS).filter((name): name is Exclude<FieldName, "whose"> => name !== "whose");
+const HTTPS_PORT = "443";
 const SECRETS = ["key", "hmacKey"] as const;
 
 type Control = HTMLInputElement | HTMLSelectElement;
@@ -30,6 +31,7 @@ export class FormView {
     this.#form.addEventListener("input", (event) => {
       const { id } = event.target as HTMLElement;
       if (document.getElementById(`${id}-error`) !== null) showProblem(event.target as HTMLElement, undefined);
+      if (id === "scheme") this.#movePort();
       this.#refresh();
       this.#onChange();
     });
@@ -94,10 +96,18 @@ export class FormView {
     }
   }
 
+  /** Who chooses https means a web server, unless another port was typed. */
+  #movePort(): void {
+    const port = control("port");
+    const [from, to] = control("scheme").value === "https" ? [DEFAULTS.port, HTTPS_PORT] : [HTTPS_PORT, DEFAULTS.port];
+    if (port.value === from) port.value = to;
+  }
+
   #refresh(): void {
     const values = this.values();
     for (const part of document.querySelectorAll<HTMLElement>("[data-for]")) part.hidden = !part.dataset["for"]!.split(" ").includes(values.purpose);
     byId("address-field").hidden = values.whose !== "typed";
+    byId("source-hint").hidden = values.whose === "typed";
     byId("hmac-field").hidden = values.useHmac !== "yes";
     byId("summary").textContent = describeWish(values);
   }

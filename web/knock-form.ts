@@ -66,8 +66,6 @@ export interface Knock {
   readonly message: Omit<Message, "random" | "timestamp">;
   /** Fresh arrays, which the caller wipes. */
   readonly keys: KnockKeys;
-  /** What is opened, for whom and for how long. */
-  readonly summary: string;
 }
 
 /** What came of reading a form. */
@@ -214,7 +212,6 @@ function toKnock(values: FormValues): Knock {
       digestType: values.digestType,
     },
     keys: { mode: values.mode, key: keyBytes(values.key, values.keyForm)!, ...(hmac && { hmac }) },
-    summary: describeWish(values),
   };
 }
 

@@ -54,6 +54,20 @@ export function curlLine(target: Target, packet: string): string {
   return `curl -gs -o /dev/null -A Fwknop '${knockUrl(target, packet)}'`;
 }
 
+/** From that length on the C daemon takes a packet for an OpenPGP one. */
+const C_LIMIT = 400;
+
+/**
+ * Says when a packet is one that some servers drop without a word.
+ *
+ * @param packet base64
+ * @returns a sentence, or none
+ */
+export function lengthWarning(packet: string): string[] {
+  const { length } = packet;
+  return length < C_LIMIT ? [] : [`The packet has ${length} characters: fwknopd in C drops more than ${C_LIMIT - 1}. Fewer ports or shorter digests make it shorter.`];
+}
+
 /**
  * How a page may send: `fetch` says whether the request was delivered; opening the address is what is left to a page
  * from https, which may not call plain http (mixed content).

@@ -9,7 +9,7 @@ import { randomDigits } from "../src/client/random-digits.ts";
 import { byId, copyText, make, say, type Tone } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
 import { fieldRows, type FormValues, type Knock, openList, readForm, type Row } from "./knock-form.ts";
-import { curlLine, knockUrl, probeUrl, requestText, sendingWay } from "./knock-request.ts";
+import { curlLine, knockUrl, lengthWarning, probeUrl, requestText, sendingWay } from "./knock-request.ts";
 import { type MadePacket, makePacket } from "./packet.ts";
 import { choosePrimitives } from "./primitives.ts";
 import { lacksLocalNetwork, openAddress, probe, sendByFetch } from "./send.ts";
@@ -40,8 +40,8 @@ export class KnockView {
     this.#form = form;
     form.onChange(() => this.clear());
     form.onSubmit(() => void this.#act((ready) => this.#send(ready)));
-    byId("make").addEventListener("click", () => void this.#act(async () => {
-      this.#tell("plain", ["The packet is below. It was not sent."]);
+    byId("make").addEventListener("click", () => void this.#act(async ({ made }) => {
+      this.#tell("plain", ["The packet is below. It was not sent.", ...lengthWarning(made.packet)]);
       this.#result.open = true;
     }));
     this.#navigate.addEventListener("click", () => void this.#act((ready) => this.#sendByAddress(ready)));
@@ -50,8 +50,7 @@ export class KnockView {
 
   /** Hides what is known about an earlier packet. */
   clear(): void {
-    clearInterval(this.#ticking);
-    this.#outcome.hidden = true;
+    this.#tell("plain", []);
     this.#outcome.className = "";
     this.#result.hidden = true;
     byId("fields").replaceChildren();
@@ -121,7 +120,7 @@ export class KnockView {
     const { kind, tookMs } = await sendByFetch(knockUrl(knock, made.packet));
     const at = now();
     if (kind === "delivered") {
-      this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, "Whether it was accepted only the service can tell: connect now."], knock);
+      this.#tell("good", [`Delivered to ${place} at ${at}, in ${tookMs} ms.`, "Whether it was accepted only the service can tell: connect now.", ...lengthWarning(made.packet)], knock);
       if (knock.message.clientTimeout !== undefined) this.#countDown(knock.message.clientTimeout);
       return;
     }
@@ -177,7 +176,6 @@ export class KnockView {
     this.#probe.hidden = this.#probeUrl === undefined;
     this.#probe.textContent = `Look whether ${this.#probeUrl ?? ""} answers`;
     this.#navigate.hidden = !offersAddress;
-    this.#outcome.hidden = false;
   }
 
   #show({ knock, made }: Ready): void {

@@ -47,6 +47,7 @@ class VaultView {
   readonly #list = byId("profile", HTMLSelectElement);
   readonly #unlock = byId("unlock", HTMLButtonElement);
   #vault: Vault | undefined;
+  #attempt = 0;
 
   constructor(form: FormView, knock: KnockView, place: VaultPlace) {
     this.#form = form;
@@ -77,6 +78,7 @@ class VaultView {
 
   /** Forgets the key and what it opened; the sealed text stays. */
   readonly lock = (): void => {
+    this.#attempt++;
     this.#vault = undefined;
     this.#passphrase.value = "";
     this.#name.value = "";
@@ -93,10 +95,13 @@ class VaultView {
     if (problem !== undefined) return this.#passphrase.focus();
     this.#unlock.disabled = true;
     this.#say("plain", "Working on the passphrase; this takes a second or two, on purpose …");
-    this.#vault = stored === null ? await Vault.create(passphrase, this.#place) : await Vault.open(stored, passphrase, this.#place);
+    const attempt = ++this.#attempt;
+    const vault = stored === null ? await Vault.create(passphrase, this.#place) : await Vault.open(stored, passphrase, this.#place);
     this.#unlock.disabled = false;
     this.#say("plain");
-    if (this.#vault === undefined) {
+    if (attempt !== this.#attempt) return; // locked meanwhile
+    this.#vault = vault;
+    if (vault === undefined) {
       showProblem(this.#passphrase, "This does not open the profiles: the passphrase is another one, or what is stored was changed.");
       return this.#passphrase.focus();
     }

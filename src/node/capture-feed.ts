@@ -73,7 +73,7 @@ export class CaptureFeed {
         counts.refused[refusal]++;
         if (refusal === "unknown-link") this.#tellDeafness(this.#record.linkType);
       } else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#isPartOfRequest()) {
-        const datagram = this.#segments.join(datagramOf(this.#record, this.#layout));
+        const datagram = this.#segments.join(datagramOf(this.#record, this.#layout), this.#layout.sequence);
         const pause = datagram === undefined || datagram.payload.length < MIN_PAYLOAD ? undefined : handle(datagram);
         if (pause !== undefined) await pause;
       }

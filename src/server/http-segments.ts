@@ -2,8 +2,8 @@
  * Joins the segments of web requests that were captured in pieces. Capturing reassembles nothing else: a packet of one
  * segment is the rule, and a sender that splits its request is a browser or a proxy with a long head, or a slow one.
  *
- * No sequence numbers are looked at. Segments are joined as they come, so a request whose segments overtook each other is
- * lost, and its sender tries again.
+ * Segments may overtake each other, come again, and overlap (RFC 9293 §3.4): their sequence numbers say where they belong.
+ * Only the first must come first, since nothing else tells a request from other traffic.
  *
  * @module
  */
@@ -19,11 +19,18 @@ const MAX_CONNECTIONS = 64;
 /** Bytes of one request; a packet has 1500 at most, and browsers add some hundred. */
 const MAX_LENGTH = 4096;
 const MAX_AGE_SECONDS = 10;
+/** Segments that may wait for one before them. */
+const MAX_AHEAD = 8;
 
 interface Beginning {
-  readonly payload: Uint8Array;
+  /** Of the request's first byte. */
+  readonly sequence: number;
   /** Of the first segment, Unix time in seconds. */
   readonly since: number;
+  /** What came without a gap. */
+  payload: Uint8Array;
+  /** What came too early, by its place in the request. */
+  readonly ahead: Map<number, Uint8Array>;
 }
 
 /** Requests that have begun. */
@@ -39,28 +46,52 @@ export class HttpSegments {
    * Takes a TCP segment.
    *
    * @param segment its payload may be a view; what is kept is copied
+   * @param sequence TCP's number of its first byte
    * @returns what to decide about: the segment itself, or all of its request so far; undefined while the request line,
-   *   which holds the packet, is incomplete
+   *   which holds the packet, is incomplete, and for a segment that brings nothing new
    */
-  join(segment: Datagram): Datagram | undefined {
+  join(segment: Datagram, sequence: number): Datagram | undefined {
     if (segment.protocol !== TCP) return segment;
     const key = keyOf(segment);
-    const begun = startsRequest(segment.payload) ? undefined : this.#beginnings.get(key);
-    if (begun === undefined && !startsRequest(segment.payload)) return segment;
-    this.#beginnings.delete(key);
-    const isLate = begun !== undefined && Math.abs(segment.timestamp - begun.since) > MAX_AGE_SECONDS;
-    if (isLate || (begun?.payload.length ?? 0) + segment.payload.length > MAX_LENGTH) return segment;
-    const payload = begun === undefined ? segment.payload : concatBytes(begun.payload, segment.payload);
-    if (!endsWithEmptyLine(payload)) this.#remember(key, { payload: payload.slice(), since: begun?.since ?? segment.timestamp });
-    return payload.includes(0x0a) ? { ...segment, payload } : undefined;
+    const known = this.#beginnings.get(key);
+    const begins = startsRequest(segment.payload) && sequence !== known?.sequence;
+    if (known === undefined && !begins) return segment;
+    const request = begins ? { sequence, since: segment.timestamp, payload: new Uint8Array(0), ahead: new Map<number, Uint8Array>() } : known!;
+    // In 32 bits, which may run over.
+    const offset = (sequence - request.sequence) | 0;
+    const isLate = Math.abs(segment.timestamp - request.since) > MAX_AGE_SECONDS;
+    if (isLate || offset < 0 || offset + segment.payload.length > MAX_LENGTH) {
+      this.#beginnings.delete(key);
+      return segment;
+    }
+    const before = request.payload.length;
+    place(request, offset, segment.payload);
+    if (endsWithEmptyLine(request.payload)) this.#beginnings.delete(key);
+    else this.#remember(key, request);
+    return request.payload.length > before && request.payload.includes(0x0a) ? { ...segment, payload: request.payload } : undefined;
   }
 
-  #remember(key: string, beginning: Beginning): void {
-    if (this.#beginnings.size >= MAX_CONNECTIONS) {
+  #remember(key: string, request: Beginning): void {
+    if (this.#beginnings.size >= MAX_CONNECTIONS && !this.#beginnings.has(key)) {
       const [oldest] = this.#beginnings.keys();
       this.#beginnings.delete(oldest!);
     }
-    this.#beginnings.set(key, beginning);
+    this.#beginnings.set(key, request);
+  }
+}
+
+/** Puts a segment where it belongs, and whatever waited for it. */
+function place(request: Beginning, offset: number, payload: Uint8Array): void {
+  const { length } = request.payload;
+  if (offset > length) {
+    if (request.ahead.size < MAX_AHEAD) request.ahead.set(offset, payload.slice());
+    return;
+  }
+  if (offset + payload.length > length) request.payload = concatBytes(request.payload, payload.subarray(length - offset));
+  for (const [waiting, piece] of request.ahead) {
+    if (waiting > request.payload.length) continue;
+    request.ahead.delete(waiting);
+    return place(request, waiting, piece);
   }
 }
 

@@ -25,6 +25,7 @@ const PAGE_PORT = 8000;
 const TAB = "\uE004";
 const ESCAPE = "\uE00C";
 const ENTER = "\uE007";
+const DOWN = "\uE015";
 
 /** Opens the server's firewall for web requests: a browser's knock is a connection. */
 async function letRequestsIn(lab: Lab): Promise<void> {
@@ -195,7 +196,7 @@ describe("the page", { concurrency: 1 }, () => {
 
     // A port that keeps silent, and one where nobody listens.
     await browser.fill("#port", "62299");
-    assert.equal(await browser.run("return document.getElementById('outcome').hidden"), true, "old news goes when something changes");
+    assert.equal(await browser.run("return document.getElementById('status').textContent"), "", "old news goes when something changes");
     await browser.run(RECORD_SHIFTS);
     await browser.click("#send");
     assert.match(await browser.waitForText("#status", /No answer .* in 8 seconds/), /try the service/);
@@ -277,9 +278,11 @@ describe("the page", { concurrency: 1 }, () => {
 
     // What a page from https cannot tell apart it lists.
     await lab.server.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "62299", "-j", "REJECT", "--reject-with", "tcp-reset"]);
-    await browser.fill("#port", "62299");
     await browser.click("#more summary");
-    await browser.choose("#scheme", "https");
+    await browser.run("document.getElementById('scheme').focus()");
+    await browser.press(DOWN);
+    assert.equal(await browser.run("return document.getElementById('port').value"), "443");
+    await browser.fill("#port", "62299");
     await browser.devtools("Browser.setPermission", { permission: { name: "local-network" }, setting: "denied" });
     await browser.click("#send");
     assert.match(await browser.waitForText("#status", /Not delivered/), /certificate.*local network.*opening the address/);
@@ -306,7 +309,9 @@ describe("the page", { concurrency: 1 }, () => {
     const browser = await Browser.open(lab, lab.client, ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
     const scanned = `fwknop://knock.example.org:8443?ACCESS=udp/53&KEY=scanned`;
     await browser.devtools("Page.addScriptToEvaluateOnNewDocument", {
-      source: `globalThis.BarcodeDetector = class { async detect(video) { return video.videoWidth > 0 ? [{ rawValue: "${scanned}" }] : []; } };`,
+      source: `globalThis.BarcodeDetector = class { async detect(video) { return video.videoWidth > 0 ? [{ rawValue: "${scanned}" }] : []; } };
+        const { setTimeout: set } = globalThis;
+        globalThis.setTimeout = (act, ms) => set(ms === 600_000 ? (globalThis.tenMinutesLater = act) : act, ms);`,
     });
     await browser.resize(720, 680);
     await browser.go(url);
@@ -440,6 +445,13 @@ describe("the page", { concurrency: 1 }, () => {
       assert.equal(await browser.run("return document.querySelectorAll('dialog[open]').length"), 0);
     });
 
+    await t.test("wipes the keys, and says so, when ten minutes go by without a touch", async () => {
+      await fillIn(browser);
+      await browser.run("tenMinutesLater()");
+      assert.deepEqual(await browser.run("return ['key', 'hmacKey', 'server'].map((id) => document.getElementById(id).value)"), ["", "", SERVER.v4]);
+      assert.match(await browser.text("#status"), /keys were wiped/);
+    });
+
     await t.test("names every control to those who cannot see it", async () => {
       await browser.run("for (const part of document.querySelectorAll('details, dialog, [hidden]')) { part.open = true; part.hidden = false; }");
       const ids = await browser.run<string[]>("return [...document.querySelectorAll('input, select, textarea, button, summary')].filter((element) => element.checkVisibility()).map((element, at) => element.id ||= `control${at}`)");
@@ -515,7 +527,7 @@ const EVERY_KIND = `
   for (const kind of kinds) {
     for (const [id, value] of Object.entries(kind)) set(id, value);
     byId("make").click();
-    while (byId("make").ariaDisabled === "true" || byId("outcome").hidden) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (byId("make").ariaDisabled === "true" || byId("status").textContent === "") await new Promise((resolve) => setTimeout(resolve, 1));
     if (byId("result").hidden) throw new Error(byId("status").textContent);
     made.push({ kind, packet: document.querySelector("#texts pre").textContent });
   }

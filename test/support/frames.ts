@@ -99,8 +99,8 @@ export function udp(payload: Uint8Array, length: number = 8 + payload.length): B
   return concatBytes(u16(40001, 62201, length, 0), payload);
 }
 
-export function tcp(payload: Uint8Array, words = 5, options: Uint8Array = new Uint8Array(0)): Bytes {
-  return concatBytes(u16(40002, 62202), u32(1, 0), Uint8Array.of(words << 4, 0x02), u16(32767, 0, 0), options, payload);
+export function tcp(payload: Uint8Array, words = 5, options: Uint8Array = new Uint8Array(0), sequence = 1): Bytes {
+  return concatBytes(u16(40002, 62202), u32(sequence >>> 0, 0), Uint8Array.of(words << 4, 0x02), u16(32767, 0, 0), options, payload);
 }
 
 export function icmp(payload: Uint8Array, type = 0, code = 0): Bytes {
