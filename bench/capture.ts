@@ -7,7 +7,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,11 +16,10 @@ import { createPacketLayout, createRefusalCounts, parsePacket } from "../src/pac
 import { createPcapRecord, PcapReader } from "../src/pcap-reader.ts";
 import { ethernet, icmp, ipv4, ipv6, pcapFile, tcp, udp } from "../test/support/frames.ts";
 import { Gen } from "../test/support/gen.ts";
+import { childrenSeconds } from "./measure.ts";
 
 const ROUNDS = 6;
 const REPEATED = 30_000;
-/** Linux counts the time of children in hundredths of a second on every machine that we know of. */
-const TICK_SECONDS = 0.01;
 
 const gen = new Gen(1);
 /** What passes a server: bulk and bare TCP, DNS-like UDP, both IP versions, ARP. */
@@ -121,15 +120,9 @@ function ownSeconds(work: () => void): number {
 
 /** Gives the CPU time of a child, or undefined when it could not do its work. */
 function childSeconds(program: string, words: readonly string[]): number | undefined {
-  const before = childTicks();
+  const before = childrenSeconds();
   const { status } = spawnSync(program, words, { stdio: "ignore", timeout: 60_000, env: { PATH: process.env["PATH"], LC_ALL: "C" } });
-  return status === 0 ? (childTicks() - before) * TICK_SECONDS : undefined;
-}
-
-/** Reads cutime and cstime, proc_pid_stat(5). */
-function childTicks(): number {
-  const fields = readFileSync("/proc/self/stat", "latin1").split(") ")[1]!.split(" ");
-  return Number(fields[13]) + Number(fields[14]);
+  return status === 0 ? childrenSeconds() - before : undefined;
 }
 
 function sum(values: readonly number[]): number {

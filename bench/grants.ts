@@ -10,6 +10,7 @@ import { performance } from "node:perf_hooks";
 
 import type { FirewallBackend } from "../src/firewall/backend.ts";
 import type { Grant } from "../src/firewall/grant.ts";
+import { createIpset } from "../src/firewall/ipset.ts";
 import { createIptables, DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { createNftables } from "../src/firewall/nftables.ts";
 import { ipFromBytes } from "../src/ip.ts";
@@ -20,7 +21,7 @@ import { run } from "../src/node/run.ts";
 const GRANTS = 1000;
 /** Beside so many live grants one more is opened. */
 const LIVE = [0, 1000, 10_000];
-const ROUNDS = 7;
+const ROUNDS = 21;
 
 const silent: FirewallLog = { error: (message) => console.error(message), warning() {}, info() {}, debug() {} };
 
@@ -44,6 +45,12 @@ const IPTABLES: Engine = {
   single: (address, end) => [
     "iptables", "-w", "5", "-t", "filter", "-A", "FWKNOP_INPUT", "-p", "6", "-s", address, "--dport", "22", "-m", "comment", "--comment", `_exp_${end}`, "-j", "ACCEPT",
   ],
+};
+
+const IPSET: Engine = {
+  name: "iptables with IPT_USE_IPSET",
+  backend: (host) => createIpset(IPTABLES.backend(host), { program: host.argv(["ipset"]), input: DEFAULT_CHAINS.input }, () => Date.now() / 1000),
+  single: (address, end) => ["ipset", "add", "fwknop_g4", `${address},tcp:22`, "timeout", "3600", "comment", `_exp_${end}`],
 };
 
 const NFTABLES: Engine = {
@@ -72,7 +79,7 @@ async function openFirewall(engine: Engine, log: FirewallLog = silent): Promise<
   const backend = engine.backend(host);
   if (engine === NFTABLES) await host.run(["nft", "-f", "-"], { input: RULES });
   const firewall = new Firewall({
-    backend, log, clearAtStart: true, clearAtStop: true, sweepSeconds: backend.endsByItself ? 0 : 300,
+    backend, log, clearAtStart: true, clearAtStop: true, sweepSeconds: backend.needsNoSearch ? 0 : 300,
     run: (argv, options) => {
       started++;
       return run(argv, options);
@@ -108,26 +115,25 @@ async function compareBatch(engine: Engine): Promise<void> {
   await host.close();
 }
 
-/** One more grant beside many. */
+/** One more grant beside many: firewalls with few and with many take turns, for a machine is not equally busy all the time. */
 async function compareSizes(engine: Engine): Promise<void> {
-  const costs: number[] = [];
-  const programs: number[] = [];
-  for (const live of LIVE) {
+  const far = Math.floor(Date.now() / 1000) + 3600;
+  const opened = await Promise.all(LIVE.map(async (live) => {
     const { firewall, host, started } = await openFirewall(engine);
-    const far = Math.floor(Date.now() / 1000) + 3600;
     for (let first = 0; first < live; first += 5000) {
       await Promise.all(Array.from({ length: Math.min(5000, live - first) }, (_, at) => firewall.open(grant(first + at + 1, far))));
     }
-    const times: number[] = [];
-    const before = started();
-    for (let round = 0; round < ROUNDS; round++) times.push(await measure(() => firewall.open(grant(0x200000 + round, far))));
-    costs.push(median(times));
-    programs.push((started() - before) / ROUNDS);
+    await firewall.open(grant(0x200000, far));
+    return { live, firewall, host, started, before: started(), times: [] as number[] };
+  }));
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const { firewall, times } of opened) times.push(await measure(() => firewall.open(grant(0x200000 + round, far))));
+  }
+  const none = median(opened[0]!.times);
+  for (const { live, firewall, host, started, before, times } of opened) {
+    console.log(`${engine.name}: one grant beside ${live}, beside none = 1: ${(median(times) / none).toFixed(2)} (${(started() - before) / ROUNDS} programs)`);
     await firewall.stop();
     await host.close();
-  }
-  for (const [at, live] of LIVE.entries()) {
-    console.log(`${engine.name}: one grant beside ${live}, beside none = 1: ${(costs[at]! / costs[0]!).toFixed(2)} (${programs[at]} programs)`);
   }
 }
 
@@ -160,7 +166,7 @@ async function watchEnds(engine: Engine): Promise<void> {
   await host.close();
 }
 
-for (const engine of [IPTABLES, NFTABLES]) {
+for (const engine of [IPTABLES, IPSET, NFTABLES]) {
   await compareBatch(engine);
   await compareSizes(engine);
   await watchEnds(engine);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 import { pathToFileURL } from "node:url";
@@ -63,6 +64,16 @@ function timePerCall(run: Candidate, calls: number): number {
 
 function median(values: number[]): number {
   return values.sort((left, right) => left - right)[values.length >> 1]!;
+}
+
+/** Linux counts the time of children in hundredths of a second on every machine that we know of. */
+const TICK_SECONDS = 0.01;
+
+/** CPU time, user and system, of all children that have ended. Linux only. */
+export function childrenSeconds(): number {
+  // cutime and cstime, proc_pid_stat(5)
+  const fields = readFileSync("/proc/self/stat", "latin1").split(") ")[1]!.split(" ");
+  return (Number(fields[13]) + Number(fields[14])) * TICK_SECONDS;
 }
 
 /**

@@ -34,7 +34,8 @@ export async function buildWeb(version, folder = "dist/web") {
     "require-trusted-types-for 'script'",
     "trusted-types worker",
   ].join("; ");
-  const parts = { VERSION: version, CSP: policy, STYLE: style, SCRIPT: script };
+  const icon = encodeURIComponent(readFileSync("web/icon.svg", "utf8").trim()).replace(/%(20|2F|3A|3D)/g, decodeURIComponent);
+  const parts = { ICON: icon, VERSION: version, CSP: policy, STYLE: style, SCRIPT: script };
   const template = readFileSync("web/index.html", "utf8").replace(/\n\s+/g, "\n");
   const page = template.replace(/%([A-Z]+)%/g, (placeholder, name) => parts[name] ?? placeholder);
 

@@ -1,18 +1,25 @@
 // Bundles the programs into dist/: files that run without node_modules, on Node, Deno and Bun.
 //
-// Starting must be cheap, so a program is one CommonJS file (a graph of ES modules costs tens of milliseconds more), and
-// what the client imports lazily waits in a file of its own. The package must be small, so no module is shipped twice:
-// a file takes what another one owns out of that one's `shared`.
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// Starting must be cheap, so a program is one CommonJS file (a graph of ES modules costs tens of milliseconds more), what
+// the client imports lazily waits in a file of its own, and what V8 compiles of the rest is kept (bin/fwknop-start.cjs).
+// The package must be small, so no module is shipped twice: a file takes what another one owns out of that one's `shared`.
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { buildWeb } from "./build-web.mjs";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
-/** The files of dist/ in the order in which they take ownership of modules. */
+/** What the client's file exports beside what others take from it. */
+const clientExports = { start: ["startClient", "src/node/client.ts"], runClient: ["runClient", "src/node/client.ts"], systemHost: ["systemHost", "src/node/client-host.ts"] };
+
+/**
+ * The files of dist/ in the order in which they take ownership of modules, and `takenFrom`, by which others know them
+ * where that is another file.
+ */
 const files = [
-  { name: "fwknop.js", entry: "bin/fwknop.ts", start: { module: "src/node/client.ts", name: "startClient" }, lazy: false, isProgram: true },
+  { name: "fwknop-client.js", takenFrom: "fwknop.js", entry: "bin/fwknop.ts", isJoined: true, lazy: false, isProgram: false },
   { name: "fwknop-lazy.js", entry: "bin/fwknop.ts", lazy: true, isProgram: false },
   { name: "fwknopd.js", entry: "bin/fwknopd.ts", lazy: true, isProgram: true },
   { name: "fko-tool.js", entry: "bin/fko-tool.ts", lazy: true, isProgram: true },
@@ -47,7 +54,7 @@ const options = {
   logLevel: "warning",
 };
 
-const entryPoints = files.filter(({ isProgram }) => isProgram).map(({ entry }) => entry);
+const entryPoints = [...new Set(files.map(({ entry }) => entry))];
 const { inputs } = (await build({ ...options, entryPoints, outdir: "dist", write: false, metafile: true })).metafile;
 
 /** The modules that an entry needs, without or with those that it imports lazily. */
@@ -58,11 +65,11 @@ function modulesOf(entry, lazy, found = new Set([entry])) {
   return found;
 }
 
-/** The file of dist/ that holds a module. */
+/** The file of dist/ from which a module is taken. */
 const owners = new Map();
 for (const module of Object.keys(deferred)) owners.set(module, DEFERRED_TO);
-for (const { name, entry, lazy } of files) {
-  for (const module of modulesOf(entry, lazy)) if (!owners.has(module)) owners.set(module, name);
+for (const { name, takenFrom = name, entry, lazy } of files) {
+  for (const module of modulesOf(entry, lazy)) if (!owners.has(module)) owners.set(module, takenFrom);
 }
 
 /** Takes the modules of other files out of them. */
@@ -93,11 +100,12 @@ async function exportsOf(modules) {
  * The source of a file whose modules share one scope, so that starting calls no function for each of them. What others
  * take from it is put together when they ask.
  */
-async function joinedSource(start, shared) {
+async function joinedSource(shared) {
   const names = await exportsOf(shared);
   const imports = shared.map((module, at) => `import { ${names.get(module).map((name) => `${name} as ${name}_${at}`).join(", ")} } from "./${module}";`);
   const getters = shared.map((module, at) => `get ${JSON.stringify(module)}() { return { ${names.get(module).map((name) => `${name}: ${name}_${at}`).join(", ")} }; }`);
-  return `export { ${start.name} as start } from "./${start.module}";\n${imports.join("\n")}\nexport const shared = {\n${getters.join(",\n")}\n};`;
+  const own = Object.entries(clientExports).map(([name, [of, module]]) => `export { ${of} as ${name} } from "./${module}";`);
+  return `${own.join("\n")}\n${imports.join("\n")}\nexport const shared = {\n${getters.join(",\n")}\n};`;
 }
 
 /** The source of a file whose modules start one by one, when somebody needs them. */
@@ -110,16 +118,20 @@ rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
 await buildWeb(version);
-for (const { name, entry, start, isProgram } of files) {
-  const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== name && inputs[other].imports.some(({ path }) => path === module));
-  const shared = [...owners.keys()].filter((module) => owners.get(module) === name && isTaken(module));
+for (const { name, takenFrom = name, entry, isJoined, isProgram } of files) {
+  const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== takenFrom && inputs[other].imports.some(({ path }) => path === module));
+  const shared = [...owners.keys()].filter((module) => owners.get(module) === takenFrom && isTaken(module));
   await build({
     ...options,
-    stdin: { contents: start ? await joinedSource(start, shared) : separateSource(entry, shared, isProgram), resolveDir: ".", sourcefile: name },
-    plugins: [takeFromOthers(name), withoutDocs],
+    stdin: { contents: isJoined ? await joinedSource(shared) : separateSource(entry, shared, isProgram), resolveDir: ".", sourcefile: name },
+    plugins: [takeFromOthers(takenFrom), withoutDocs],
     ...(isProgram && { banner: { js: "#!/usr/bin/env node" } }),
-    ...(start && { footer: { js: "if(require.main===module)module.exports.start();" } }),
     outfile: `dist/${name}`,
   });
+  if (isJoined) {
+    for (const [own, as] of [["fwknop-start.cjs", "fwknop.js"], ["fwknop-cache.cjs", "fwknop-cache.js"]]) copyFileSync(`bin/${own}`, `dist/${as}`);
+    chmodSync("dist/fwknop.js", 0o755);
+    execFileSync(process.execPath, ["dist/fwknop-cache.js"], { stdio: ["ignore", "inherit", "inherit"] });
+  }
   if (isProgram) chmodSync(`dist/${name}`, 0o755);
 }

@@ -62,6 +62,8 @@ const OTHERS: Readonly<Record<number, string>> = {
   125: "The key for the given signer was not found",
   130: "The key for the given recipient was not found",
   132: "Decryption operation failed",
+  134: "Unable to stat the given GPG executable",
+  135: "Unable to stat the given GPG home directory",
   137: "Missing GPG signature",
   138: "Bad GPG signature",
 };

@@ -119,7 +119,7 @@ export function sealOpenPgp(message: Uint8Array, options: { readonly hmac?: Hmac
 function finishPacket(text: string, prefix: string, options: { hmac?: HmacKey; keepPrefix?: boolean; keepPadding?: boolean }): string {
   const body = options.keepPadding && !options.hmac ? padBase64(text) : text;
   const packet = options.hmac ? body + encodeBase64(options.hmac.sign(utf8Bytes(text))) : body;
-  if (packet.length - prefix.length > MAX_PACKET) throw new FkoError(51, "fko_encrypt_spa_data");
+  if (packet.length - prefix.length > MAX_PACKET) throw new FkoError(prefix === OPENPGP_PREFIX ? 59 : 51, "fko_spa_data_final");
   return !options.keepPrefix && packet.startsWith(prefix) ? packet.slice(prefix.length) : packet;
 }
 

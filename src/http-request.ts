@@ -157,10 +157,13 @@ function withoutCr(line: string): string {
   return line.endsWith("\r") ? line.slice(0, -1) : line;
 }
 
-/** What follows the first slash of the path; Perl clients behind a proxy wrote an absolute target, and Perl servers took `.html`. */
+/**
+ * What follows the first slash of the path. Perl clients behind a proxy wrote an absolute target, Perl servers took
+ * `.html`, and forms and proxies of the web append a query.
+ */
 function pathOf(target: string): string | undefined {
   const path = target.startsWith("/") ? target.slice(1) : /^http:\/\/[^/]+\/(.*)$/i.exec(target)?.[1];
-  return path?.replace(/\.html$/, "");
+  return path?.replace(/[?#].*$/, "").replace(/\.html$/, "");
 }
 
 /** The target's characters as bytes, with the two that a URL cannot hold put back. */

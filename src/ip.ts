@@ -90,6 +90,15 @@ export function isUnspecifiedIp(ip: IpAddress): boolean {
 }
 
 /**
+ * Tells whether an address is of this host alone, whichever host that is: `::1`, `127.0.0.0/8`.
+ *
+ * @param ip the address
+ */
+export function isLoopbackIp({ version, bytes }: IpAddress): boolean {
+  return version === 4 ? bytes[0] === 127 : bytes.every((byte, at) => byte === (at === 15 ? 1 : 0));
+}
+
+/**
  * Compares two addresses.
  *
  * @param left one address
@@ -190,9 +199,9 @@ function prefixMask(address: IpAddress, length: number): Uint8Array | undefined 
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {
-  if (!/^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/.test(text)) return undefined;
-  const octets = text.split(".").map(Number);
-  return octets.some((octet) => octet > 255) ? undefined : Uint8Array.from(octets);
+  const octets = Uint8Array.from(text.split("."), Number);
+  // Too large a number, a leading zero, a sign or anything else that is no octet does not come back as it was.
+  return octets.length === 4 && octets.join(".") === text ? octets : undefined;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

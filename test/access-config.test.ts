@@ -21,7 +21,7 @@ function hostOf(files: Readonly<Record<string, string | Uint8Array>>): AccessHos
   return {
     read(path) {
       const content = files[path];
-      return content === undefined ? { error: "No such file or directory" } : { bytes: typeof content === "string" ? utf8Bytes(content) : content };
+      return content === undefined ? { error: `Could not open access file: ${path}: No such file or directory` } : { bytes: typeof content === "string" ? utf8Bytes(content) : content };
     },
     list(folder) {
       const prefix = folder.endsWith("/") ? folder : `${folder}/`;
@@ -252,6 +252,11 @@ describe("parseAccessConfig(), keys", () => {
     });
   }
 
+  it("warns of blanks at the end of a key, which fwknopd 2.6.10 took for a part of it", () => {
+    assert.deepEqual(told(parse("SOURCE ANY\nKEY one \nHMAC_KEY two\t;\n")), ["warning a:2:1: KEY ends with blanks, which are no part of it; to fwknopd 2.6.10 they were", "warning a:3:1: HMAC_KEY ends with blanks, which are no part of it; to fwknopd 2.6.10 they were"]);
+    assert.deepEqual(told(parse("SOURCE ANY \nKEY one; \n")), []);
+  });
+
   it("keeps bytes that are no text as they are", () => {
     const bytes = generator("key bytes").bytes(24).map((byte) => ([0, 0x0a, 0x0d, 0x3b, 0x20, 0x09].includes(byte) ? 0x80 : byte));
     const { KEY } = parse(Uint8Array.from([...utf8Bytes("SOURCE ANY\nKEY "), ...bytes, 0x0a])).stanzas[0]!;
@@ -343,6 +348,7 @@ describe("parseAccessConfig(), several variables at once", () => {
     ["EXTERNAL_CMD_OPEN /a", "", /Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE/],
     ["CMD_EXEC_GROUP staff", "", /^error a:3:16: Cannot set CMD_EXEC_GROUP without also setting CMD_EXEC_USER/],
     ["FW_ACCESS_TIMEOUT 400", "", /^warning a:3:19: Warning: MAX_FW_TIMEOUT < FW_ACCESS_TIMEOUT, honoring MAX_FW_TIMEOUT for stanza source: 'ANY': grants last 300 s$/],
+    ["CMD_CYCLE_OPEN /a\nCMD_CYCLE_CLOSE /b\nCMD_CYCLE_TIMER 600", "", /^warning a:5:17: Warning: MAX_FW_TIMEOUT < CMD_CYCLE_TIMER, .*closed after 300 s$/],
     ["FW_ACCESS_TIMEOUT 40\nMAX_FW_TIMEOUT 30", "", /^warning a:4:16: .*honoring MAX_FW_TIMEOUT/],
     ["ACCESS_EXPIRE 01/01/2020", "", /^warning a:3:15: This stanza's time is over/],
     ["PERMIT_CLIENT_PORTS Y", "", /^warning a:3:21: PERMIT_CLIENT_PORTS has a meaning only in a file of fwknop 1\.x/],
@@ -431,7 +437,7 @@ describe("parseAccessConfig(), lines", () => {
 
   it("says that it cannot read the file", () => {
     const parsed = parseAccessConfig({ file: "b" }, hostOf({}), { config: parseDaemonConfig([]).config, dialect: "c", now: NOW });
-    assert.deepEqual(told(parsed), ["error b: Could not open access file: b - No such file or directory"]);
+    assert.deepEqual(told(parsed), ["error b: Could not open access file: b: No such file or directory"]);
   });
 });
 
@@ -445,7 +451,7 @@ describe("parseAccessConfig(), includes", () => {
     ["%include reaches three levels", { a: `${stanza("one")}%include b\n`, b: `${stanza("two")}%include c\n`, c: stanza("three") }, "one two three", undefined],
     ["%include refuses a fourth level", { a: `${stanza("one")}%include b\n`, b: `%include c\n${stanza("two")}`, c: `${stanza("three")}%include d\n`, d: stanza("four") }, "one three two", /^error c:3:10: Refusing to go deeper than 3 levels\. Lost in Limbo: 'c'$/],
     ["%include refuses the file itself", { a: `${stanza("one")}%include ./x/../a\n`, "./x/../a": "" }, "one", /^error a:3:10: Refusing to go deeper than 3 levels\. Lost in Limbo: 'a', for '\.\/x\/\.\.\/a' would include itself$/],
-    ["%include wants a file that can be read", { a: `${stanza("one")}%include nothing\n` }, "one", /^error a:3:10: Could not open access file: nothing - No such file/],
+    ["%include wants a file that can be read", { a: `${stanza("one")}%include nothing\n` }, "one", /^error a:3:10: Could not open access file: nothing: No such file/],
     ["%include ignores what stands before the first SOURCE of the other file", { a: `${stanza("one")}%include b\n`, b: `KEY other\n${stanza("two")}` }, "one two", /^warning b:1:1: KEY before the first SOURCE is ignored$/],
     ["%include_folder reads the files that end in .conf by their names", { a: "%include_folder d\n", "d/b.conf": stanza("b"), "d/a.conf": stanza("a"), "d/x.txt": stanza("x") }, "a b", undefined],
     ["%include_folder passes over backups and hidden files, and says so", { a: "%include_folder d/\n", "d/a.conf": stanza("a"), "d/a.conf~": stanza("b"), "d/.b.conf": stanza("c"), "d/.#a.conf": stanza("d") }, "a", /^warning a:1:17: Not read: \.#a\.conf, \.b\.conf, a\.conf~; only names that end in \.conf/],
@@ -455,7 +461,7 @@ describe("parseAccessConfig(), includes", () => {
     ["%include_keys may be used twice in a stanza", { a: "SOURCE ANY\n%include_keys k\n%include_keys l\n", k: "KEY one\n", l: "KEY two\n" }, "two", undefined],
     ["%include_keys refuses a placeholder", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "KEY __CHANGEME__\n" }, "one", /^error k:1:5: KEY value is not properly set[^\n]*\nerror a:3:1: No keys found for access stanza source: '1\.1\.1\.1'\. Data error in included keyfile: 'k', skipping stanza\.$/],
     ["%include_keys refuses a file without keys", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "# none\n" }, "one", /^error a:3:1: No keys found.*skipping stanza\.$/],
-    ["%include_keys wants a file that can be read", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\nKEY two\n` }, "one", /^error a:4:15: Could not open access file: k - No such file.*skipping stanza\.$/],
+    ["%include_keys wants a file that can be read", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\nKEY two\n` }, "one", /^error a:4:15: Could not open access file: k: No such file.*skipping stanza\.$/],
     ["%include_keys refuses a name without a value", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "KEY two\nHMAC_KEY\n" }, "one", /^error k:2:1: Invalid access file entry: HMAC_KEY has no value$/],
     ["%include_keys before the first SOURCE is ignored", { a: `%include_keys k\n${stanza("one")}`, k: "KEY two\n" }, "one", /^warning a:1:1: %include_keys before the first SOURCE is ignored$/],
   ];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -18,6 +18,8 @@ import { type ClientBench, type ClientRun, openClientBench } from "./support/cli
 const KEYS = ["--key-rijndael", "testkey", "--key-hmac", "testhmac"];
 const REQUEST = ["-A", "tcp/22", "-a", "203.0.113.5", "-D", "127.0.0.1"];
 const QUIET = ["--no-rc-file", "--no-save-args"];
+/** Many ports: with the default digests and a user name of 24 letters the packet is just short enough for the C program. */
+const CROWDED = ["-A", Array(11).fill("tcp/1234").join(",")];
 
 const bench = (t: TestContext): ClientBench => openClientBench(t, t.name);
 
@@ -171,8 +173,8 @@ describe("fwknop: what is refused", () => {
     ["a bad address", ["-T", "-A", "tcp/22", "-a", "256.1.1.1"], /Invalid allow IP specified for SPA access: --allow-ip expects/],
     ["an address with octal digits", ["-T", "-A", "tcp/22", "-a", "0.0.0.00"], /Invalid allow IP/],
     ["an address that is too long", ["-T", "-A", "tcp/22", "-a", "123.123.123.1234"], /Invalid allow IP/],
-    ["-T without an address", ["-T", "-A", "tcp/22"], /fko_set_spa_message: Error 100 - /],
-    ["-T -C without an address", ["-T", "-C", "x"], /fko_set_spa_message: Error 101 - /],
+    ["-T without an address", ["-T", "-A", "tcp/22"], /fko_set_spa_message: Error 100 - .*, use -a, -R or -s$/],
+    ["-T -C without an address", ["-T", "-C", "x"], /fko_set_spa_message: Error 101 - .*, use -a or -s$/],
     ["no ports", ["-T", "-s"], /Invalid SPA access message format: no ports to open, use -A/],
     ["none/0", ["-T", "-s", "-A", "none/0"], /Error 102 - Invalid SPA access message format: --access expects/],
     ["a bad spoofed source", ["-T", ...REQUEST, "-P", "icmp", "-Q", "3.3.3"], /Invalid spoof IP: --spoof-source/],
@@ -184,29 +186,51 @@ describe("fwknop: what is refused", () => {
     ["legacy mode with an HMAC", ["-T", ...REQUEST, "-M", "legacy", ...KEYS], /Legacy encryption mode is incompatible with HMAC usage/],
     ["the same key twice", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-hmac", "x"], /The encryption passphrase and HMAC key should not be identical, no SPA packet sent/],
     ["the same key twice, once in base64", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-base64-hmac", "eA=="], /should not be identical/],
-    ["a key of 33 bytes", ["-T", ...REQUEST, "--key-rijndael", "x".repeat(33)], /^fwknop: fko_spa_data_final: Error 95 - Invalid key length$/],
-    ["a key that is no base64", ["-T", ...REQUEST, "--key-base64-rijndael", "a!"], /Base64 encoded Rijndael argument doesn't look like base64-encoded data/],
-    ["an HMAC key that is no base64", ["-T", ...REQUEST, "--key-base64-hmac", "a!"], /Base64 encoded HMAC argument doesn't look like base64-encoded data/],
+    ["a key of 33 bytes", ["-T", ...REQUEST, "--key-rijndael", "x".repeat(33)], /^fwknop: fko_spa_data_final: Error 95 - Invalid key length: .* --key-rijndael$/],
+    ["a key that is no base64", ["-T", ...REQUEST, "--key-base64-rijndael", "a!"], /--key-base64-rijndael: Base64 encoded Rijndael argument doesn't look like base64-encoded data/],
+    ["an HMAC key that is no base64", ["-T", ...REQUEST, "--key-base64-hmac", "a!"], /--key-base64-hmac: Base64 encoded HMAC argument doesn't look like base64-encoded data/],
     ["an HMAC key of no bytes", ["-T", ...REQUEST, "--key-rijndael", "x", "--key-base64-hmac", ""], /Invalid decoded key length: '0', must be in \[1,128\]/],
     ["a command with NAT", ["-T", "-a", "1.1.1.1", "-C", "x", "-N", "h:1", ...KEYS], /--server-cmd: cannot be combined with --nat-access.*Args contain invalid data/],
     ["server authentication with NAT", ["-T", ...REQUEST, "-N", "h:1", "--server-auth", "crypt,x"], /--server-auth: cannot be combined/],
+    ["a time before 1970", ["-T", ...REQUEST, "--time-offset-minus", "65536d", ...KEYS], /fko_set_timestamp: Error 88 - .*: --time-offset-plus or --time-offset-minus leads out/],
+    ["a server authentication of 64 bytes", ["-T", ...REQUEST, "--server-auth", `crypt,${"x".repeat(58)}`, ...KEYS], /fko_set_spa_server_auth: Error 94 - .*: --server-auth takes at most 63 bytes$/],
+    ["to close what a command did", ["-T", "-s", "-C", "x", "--close"], /--close: cannot be combined with --server-cmd/],
+    ["a password for no proxy", ["-T", ...REQUEST, "-P", "http", "--http-proxy-password", "x"], /--http-proxy-user, --http-proxy-password: expected a proxy/],
+    ["tries without a port to try", [...REQUEST, "--retry", "3"], /--retry: expected --verify/],
     ["both families", ["-T", ...REQUEST, "-4", "-6"], /--ipv6: cannot be combined/],
     ["a bad port to verify", [...REQUEST, "--verify", "icmp/1"], /--verify: expected tcp\/PORT or udp\/PORT/],
-    ["a message of 256 characters", ["-T", "-a", "203.0.113.5", "-C", "x".repeat(244), ...KEYS], /fko_set_spa_message: Error 94 - /],
+    ["a command in a message of 193 bytes", ["-T", "-a", "203.0.113.5", "-C", "x".repeat(181), ...KEYS], /fko_set_spa_message: Error 94 - .*: --server-cmd makes a message of 193 bytes, servers take at most 192/],
+    ["many ports in a message of 193 bytes", ["-T", "-a", "203.0.113.5", "-A", `${"tcp/1234,".repeat(18)}tcp/12345,udp/12345`, ...KEYS], /Error 94 - .*: --access makes a message of 193 bytes/],
+    ["a NAT host of 71 characters", ["-T", ...REQUEST, "-N", `${"a".repeat(35)}.${"b".repeat(35)}:1`, ...KEYS], /fko_set_nat_access_str: Error 103 - /],
+    ["a gpg that is not there", ["-T", ...REQUEST, "--gpg-recipient-key", "r", "--gpg-exe", "/no/such/gpg"], /--gpg-exe: fko_set_gpg_exe: Error 134 - Unable to stat the given GPG executable: '\/no\/such\/gpg'/],
+    ["a folder of key rings that is not there", ["-T", ...REQUEST, "--gpg-recipient-key", "r", "--gpg-exe", process.execPath, "--gpg-home-dir", "/no/such"], /--gpg-home-dir: fko_set_gpg_home_dir: Error 135 - Unable to stat the given GPG home directory: '\/no\/such'/],
     ["an option that does not exist", ["--nosuch"], /unrecognized option '--nosuch'/],
-    ["a bad user name from the environment", ["-T", ...REQUEST, "-U", "a:b", ...KEYS], /fko_set_username: Error 91 - /],
+    ["a user name with a bad first character", ["-T", ...REQUEST, "-U", ":a", ...KEYS], /fko_set_username: Error 90 - .*: --spoof-user/],
+    ["a bad user name from the environment", ["-T", ...REQUEST, "-U", "a:b", ...KEYS], /fko_set_username: Error 91 - .*: --spoof-user/],
   ];
   for (const [name, argv, words] of REFUSED) {
     test(`fwknop refuses ${name} in one line`, async (t) => assertRefused(await bench(t).run(...argv, ...QUIET), words));
   }
 
-  test("fwknop takes what lies just inside: keys of 32 and 128 bytes, a message of 255 characters", async (t) => {
+  test("fwknop takes what lies just inside: keys of 32 and 128 bytes, a message of 192, a packet of 399 for the C program", async (t) => {
     const { run } = bench(t);
     for (const argv of [
       ["-T", ...REQUEST, "--key-rijndael", "x".repeat(32), "--key-hmac", "y".repeat(128)],
-      ["-T", "-a", "203.0.113.5", "-C", "x".repeat(243), ...KEYS],
+      ["-T", "-a", "203.0.113.5", "-C", "x".repeat(125), ...KEYS],
+      ["-T", "-a", "1.1.1.1", ...CROWDED, "-U", "u".repeat(24), ...KEYS],
       ["-T", ...REQUEST, "-M", "legacy", "--key-rijndael", "x".repeat(16)],
+      ["-T", ...REQUEST, "--server-auth", `crypt,${"x".repeat(57)}`, "--time-offset-minus", "1d", ...KEYS],
     ]) assert.deepEqual({ ...(await run(...argv, ...QUIET)), stdout: "" }, { status: 0, stdout: "", stderr: "" });
+    for (const argv of [["-C", "x".repeat(180)], ["-A", `${"tcp/1234,".repeat(19)}udp/12345`]]) assert.equal((await run("-T", "-a", "203.0.113.5", ...argv, ...KEYS, ...QUIET)).status, 0);
+  });
+
+  test("fwknop says when a packet is longer than the C program's server takes", async (t) => {
+    const { run } = bench(t);
+    for (const argv of [["-a", "203.0.113.5", "-C", "x".repeat(126)], ["-a", "1.1.1.1", ...CROWDED, "-U", "u".repeat(25)]]) {
+      const { status, stderr } = await run("-T", ...argv, ...KEYS, ...QUIET);
+      assert.equal(status, 0);
+      assert.match(stderr, /^fwknop: warning: the packet has \d{3} characters, more than the C program's server takes: ask for less\n$/);
+    }
   });
 
   test("fwknop says when it cuts a key as older programs do", async (t) => {
@@ -294,7 +318,7 @@ describe("fwknop: keys", () => {
     assert.deepEqual(await run("-K", link, ...QUIET), { status: 0, stdout: `[+] Wrote Rijndael and HMAC keys to: ${link}\n`, stderr: "" });
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.match(readFileSync(file, "latin1"), /^KEY_BASE64: /);
-    assertRefused(await run("-k", ...QUIET, "--key-len", "33"), /^fwknop: fko_key_gen: Error 68 - /);
+    assertRefused(await run("-k", ...QUIET, "--key-len", "33"), /^fwknop: fko_key_gen: Error 68 - .*: --key-len takes 1 to 32$/);
     assertRefused(await run("-K", "/no/such/folder/file", ...QUIET), /Could not write file: \/no\/such\/folder\/file: No such file or directory/);
   });
 
@@ -339,6 +363,14 @@ describe("fwknop: the rc file", () => {
     assert.match((await run("-T", "-vv", "--no-save-args", "-n", "r")).stdout, /Parsing section 'default' \.\.\.\n.*Parsing section 'r'/);
   });
 
+  test("fwknop lets VERBOSE of a stanza win over -v, as the C program does", async (t) => {
+    const { run, home } = bench(t);
+    writeFileSync(join(home, ".fwknoprc"), "[default]\nVERBOSE 0\n[n]\nVERBOSE 2\n", { mode: 0o600 });
+    const said = async (...argv: string[]): Promise<string> => (await run("-T", ...REQUEST, ...KEYS, "--no-save-args", ...argv)).stdout;
+    assert.doesNotMatch(await said("-v"), /Generating SPA packet/);
+    assert.match(await said("-n", "n"), /Generating SPA packet/);
+  });
+
   test("fwknop tells each mistake of the stanzas that it uses, with file and line", async (t) => {
     const { run, home } = bench(t);
     const rc = join(home, "rc");
@@ -370,6 +402,7 @@ describe("fwknop: the rc file", () => {
     const { run, home } = bench(t);
     const mode = statSync("/dev/null").mode;
     assert.equal((await run("-T", ...REQUEST, ...KEYS, "--rc-file", "/dev/null", "-E", "/dev/null")).status, 0);
+    assert.match((await run("-T", ...REQUEST, ...KEYS, "--rc-file", "", "--no-save-args")).stdout, /Creating initial rc file: .*\.fwknoprc\.$/m);
     assert.equal(statSync("/dev/null").mode, mode);
     assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", home, "--no-save-args"), /expected an rc file, got a folder/);
     assertRefused(await run("-T", ...REQUEST, ...KEYS, "--rc-file", "/dev/null/x", "--no-save-args"), /Unable to stat\(\) or read rc file/);
@@ -395,6 +428,8 @@ describe("fwknop: the rc file", () => {
     assert.deepEqual(await run("--rc-file", rc, "--stanza-list"), {
       status: 0, stdout: `The following stanzas are configured in ${rc} :\n - stanza_1\n - stanza_2\n - stanza_1\n`, stderr: "",
     });
+    assertRefused(await run("--rc-file", `${rc}.none`, "--stanza-list"), /Unable to open rc file: .*rc\.none: No such file or directory/);
+    assert.ok(!existsSync(`${rc}.none`));
   });
 
   test("fwknop --save-rc-stanza saves what was given, then goes on", async (t) => {
@@ -420,19 +455,30 @@ describe("fwknop: the rc file", () => {
     const rc = join(lab.home, "rc");
     const before = "[n]\nKEY old\nGPG_SIGNER s\n";
     const save = (...more: string[]): Promise<ClientRun> =>
-      lab.run("-T", "-n", "n", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza", ...more);
+      lab.run("-T", "-n", "N", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza", ...more);
     const after = async (input: readonly string[], ...more: string[]): Promise<string> => {
       writeFileSync(rc, before, { mode: 0o600 });
       lab.input = [...input];
       const { status, stdout } = await save(...more);
       assert.equal(status, 0);
-      assert.equal(stdout.includes("Variable 'KEY' found in stanza 'n'. Overwrite [N/y] ? "), !more.includes("--force-stanza"));
+      assert.equal(/^Variable 'KEY' found in stanza 'n'\. Overwrite \[N\/y\] \? $/m.test(stdout), !more.includes("--force-stanza"));
+      assert.match(stdout, /^SPA Field Values:$/m);
       return readFileSync(rc, "latin1").split("\n").filter((line) => /KEY|SIGNER/.test(line)).map((line) => line.replace(/ +/, "=")).join(" ");
     };
     assert.equal(await after(["y", "n"]), "KEY=new GPG_SIGNER=s");
     assert.equal(await after(["Y", "yes"]), "KEY=old");
     assert.equal(await after([]), "KEY=old GPG_SIGNER=s");
     assert.equal(await after([], "--force-stanza"), "KEY=new");
+  });
+
+  test("fwknop --save-rc-stanza does not undo what an editor did while it waited for an answer", async (t) => {
+    const lab = bench(t);
+    const rc = join(lab.home, "rc");
+    writeFileSync(rc, "[n]\nKEY old\n", { mode: 0o600 });
+    const edited = "[n]\nKEY edited\n";
+    lab.input = Object.assign([], { shift: () => (writeFileSync(rc, edited), "y") });
+    assertRefused(await lab.run("-T", "-n", "n", ...REQUEST, "--key-rijndael", "new", "--rc-file", rc, "--no-save-args", "--save-rc-stanza"), /Stanza was not saved: .*rc has been changed by somebody else meanwhile/);
+    assert.equal(readFileSync(rc, "latin1"), edited);
   });
 
   test("fwknop -k --save-rc-stanza saves the keys, or says that it could not", async (t) => {
@@ -443,7 +489,7 @@ describe("fwknop: the rc file", () => {
     assert.deepEqual(made, { status: 0, stdout: `[+] Wrote Rijndael and HMAC keys to rc file: ${rc}\n`, stderr: "" });
     const text = readFileSync(rc, "latin1");
     assert.match(text, /^KEY_BASE64 +\S{44}$/m);
-    assert.match(text, /^HMAC_KEY_BASE64 +\S{88}\nUSE_HMAC +Y$/m);
+    assert.match(text, /^HMAC_KEY_BASE64 +\S{88}$/m);
     assert.equal((await lab.run("-T", "-n", "n", "--rc-file", rc, "--no-save-args")).status, 0);
     assertRefused(await lab.run("-k", "-n", "n", "--rc-file", rc, "--save-rc-stanza"), /Stanza was not saved: KEY_BASE64 stays in .*rc, line \d+/);
     assert.equal(readFileSync(rc, "latin1"), text);
@@ -468,9 +514,33 @@ describe("fwknop: the last command line", () => {
   test("fwknop reads the C program's file, and shows no keys from it", async (t) => {
     const { run, home } = bench(t);
     const file = join(home, "args");
-    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --key-rijndael s3cret \n");
+    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --key-rijndael s3cret \n", { mode: 0o600 });
     assert.equal((await run("-E", file, "--show-last")).stdout, "Last fwknop client command line: fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file\n");
     assert.equal(messageIn((await run("-E", file, "-l")).stdout), "1.2.3.4,tcp/22");
+  });
+
+  test("fwknop warns of kept command lines that others can read, and refuses those that others can write", async (t) => {
+    const { run, home } = bench(t);
+    const file = join(home, "args");
+    writeFileSync(file, "fwknop -T -A tcp/22 -a 1.2.3.4 --no-rc-file --then touch /tmp/x\n");
+    chmodSync(file, 0o644);
+    const shown = await run("-E", file, "--show-last");
+    assert.deepEqual([shown.status, shown.stdout.startsWith("Last fwknop client command line: fwknop -T")], [0, true]);
+    assert.match(shown.stderr, /^\[-\] file: .*args permissions should only be user read\/write \(0600, -rw-------\)$/m);
+    chmodSync(file, 0o620);
+    for (const option of ["--show-last", "-l"]) assertRefused(await run("-E", file, option, ...KEYS), /args: other users can change this file, so it is not used/);
+  });
+
+  test("fwknop says on standard error which options are not kept, and when nothing can be", async (t) => {
+    const { run, home } = bench(t);
+    const { stdout, stderr } = await run("-T", "-v", ...REQUEST, ...KEYS, "--no-rc-file");
+    assert.equal(stderr, "fwknop: warning: not kept for --last-cmd, because of their secrets: --key-rijndael --key-hmac\n");
+    assert.ok(stdout.startsWith("SPA Field Values:\n"));
+    const unkept = await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-E", home);
+    assert.deepEqual([unkept.status, unkept.stderr], [0, `fwknop: warning: Could not open args file: ${home}: Is a directory; the command line is not kept\n`]);
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-E", "", "-U", "");
+    assert.match((await run("--show-last")).stdout, / -E '' -U ''$/m);
+    assert.match((await run("-l", ...KEYS)).stdout, /^ +Username: alice$/m);
   });
 
   test("fwknop says when there is no command line", async (t) => {
@@ -499,6 +569,21 @@ describe("fwknop: the last command line", () => {
     assert.match((await run("--show-last")).stdout, /tcp\/2/);
     await knockAt("3", "--save-dst");
     assert.match((await run("--Show-host-cmd", "127.0.0.1")).stdout, /-A tcp\/3 /);
+  });
+
+  test("fwknop --Save-packet and --HTTP-proxy need no argument, as the Perl program's", async (t) => {
+    const { run, home, env } = bench(t);
+    assert.equal((await run("--Save-packet", "-T", ...REQUEST, ...KEYS, ...QUIET)).status, 0);
+    const [file] = readdirSync(home);
+    assert.match(file!, /^fwknop_save_packet\.\d+$/);
+    assert.ok(open(readFileSync(join(home, file!), "latin1")).ok);
+    const requestOf = async (...argv: string[]): Promise<string | undefined> => /^GET (http:\S+\/)/m.exec((await run("-T", "-v", ...REQUEST, ...KEYS, ...QUIET, ...argv)).stdout)?.[0];
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--HTTP-proxy"), /--HTTP-proxy: expected a proxy behind it, or in the environment's http_proxy/);
+    env["http_proxy"] = "http://proxy.example.com:8080";
+    assert.equal(await requestOf("--HTTP-proxy", "-p", "7"), "GET http://127.0.0.1/");
+    assert.equal(await requestOf("--HTTP-proxy", "other.example.com"), "GET http://127.0.0.1/");
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "--HTTP-proxy", "user:secret@other:80");
+    assert.match(readFileSync(join(home, ".fwknop.run"), "latin1"), / --HTTP-proxy other:80$/m);
   });
 
   test("fwknop --Home-dir takes the place of HOME, --user-rc of --rc-file", async (t) => {
@@ -540,6 +625,16 @@ describe("fwknop: the packet's file", () => {
     assert.equal(failed.status, 0);
     assert.match(failed.stderr, /^fwknop: warning: --save-packet: could not write .*folder: Is a directory\n$/);
   });
+});
+
+test("fwknop says in one line that standard output is full", { skip: existsSync("/dev/full") ? false : "no /dev/full" }, async (t) => {
+  const full = openSync("/dev/full", "w");
+  t.after(() => closeSync(full));
+  const child = spawn(process.execPath, [...IMPORT, PROGRAM, "-T", ...REQUEST, ...KEYS, ...QUIET], { stdio: ["ignore", full, "pipe"] });
+  let stderr = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  assert.deepEqual(await once(child, "close"), [1, null]);
+  assert.equal(stderr, "fwknop: error: Cannot write to standard output: No space left on device\n");
 });
 
 const PROGRAM = fileURLToPath(new URL("../bin/fwknop.ts", import.meta.url));
@@ -611,6 +706,7 @@ describe("fwknop: what comes after", () => {
 
   test("fwknop -V, -h and --completion print and end", async (t) => {
     const { run } = bench(t);
+    assert.match((await run("--test-FKO-exists")).stdout, /^\[\+\] FKO messages are understood.*\n$/);
     assert.match((await run("-V", "--no-rc-file")).stdout, /^fwknop client \d+\.\d+\.\d+, FKO protocol version 3\.0\.0\n$/);
     assert.match((await run("--help", "-p", "x")).stdout, /^fwknop \d.*\n\nUsage: fwknop /);
     assert.match((await run("--completion", "bash")).stdout, /complete -F _fwknop fwknop\n$/);

@@ -95,6 +95,11 @@ const REFUSED: readonly Row[] = [
   says(/Must\sset.*udpraw/, ...MAKE, "-Q", "3.3.3.3"),
   says(/Must\sspecify\sGPG\srecipient/, ...MAKE, "-M", "Asymmetric"),
   says(/incompatible\swith\sHMAC/, ...MAKE, "-M", "legacy"),
+  {
+    ...says(/FKO_ERROR_INVALID_DATA_ENCRYPT_GPG_RESULT_MSGLEN_VALIDFAIL/, ...MAKE, "--gpg-recipient-key", "r", "--gpg-no-signing-pw", "--gpg-exe", "gpg"),
+    // Two keys of 4096 bits make as much.
+    before: ({ home }) => writeFileSync(join(home, "gpg"), "#!/bin/sh\ncat >&2\necho '[GNUPG:] END_ENCRYPTION' >&3\nhead -c 1200 /dev/zero\n", { mode: 0o700 }),
+  },
   says(/Invalid\sdecoded\skey\slength/, ...BASE, ...KEYS, "--key-base64-hmac", ""),
   says(/Invalid\skey\slength/, "-k", "--key-len", "129"),
   says(/Invalid\shmac\skey\slength/, "-k", "--hmac-key-len", "0"),
@@ -128,7 +133,7 @@ async function runRow(bench: ClientBench, { argv, rc, before }: Row): Promise<Cl
   if (rc !== undefined) writeFileSync(join(bench.home, ".fwknoprc"), rc, { mode: 0o600 });
   before?.(bench);
   const isFileChosen = rc !== undefined || argv.some((word) => /^--(no-)?(rc-file|home-dir)$/.test(word) || word === "-l");
-  const words = argv.map((word) => (word === "keys" ? join(bench.home, word) : word));
+  const words = argv.map((word) => (word === "keys" || word === "gpg" ? join(bench.home, word) : word));
   return bench.run(...words, ...(isFileChosen ? [] : ["--no-rc-file"]), ...(argv.includes("--show-last") || argv.includes("-l") ? [] : ["--no-save-args"]));
 }
 
@@ -200,6 +205,7 @@ const SAVED: readonly RcRow[] = [
   saves(/SPOOF_USER.*someuser/, "-U", "someuser"),
   saves(/TIME_OFFSET.*60/, "--time-offset-plus", "60"),
   saves(/TIME_OFFSET.*3600/, "--time-offset-plus", "1h"),
+  saves(/TIME_OFFSET.*86400/, "--time-offset-plus", "1d"),
   saves(/TIME_OFFSET.*\-60/, "--time-offset-minus", "1m"),
   saves(/RESOLVE_URL.*127.0.0.1/, "--resolve-url", "https://127.0.0.1/"),
   saves(/RESOLVE_URL.*\swww.cipherdyne.org.*myip/, "--resolve-url", "www.cipherdyne.org/cgi-bin/myip"),

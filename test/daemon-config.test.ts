@@ -22,7 +22,7 @@ const NAMES = ROWS.flatMap(([name, { synonyms }]) => [name, ...Object.keys(synon
 
 /** What each variable refuses, and what it says then. Variables that are missing here take any text. */
 const BAD: Readonly<Partial<Record<DaemonVariableName, readonly (readonly [text: string, message: RegExp])[]>>> = {
-  PCAP_INTF: [["eth0/1", /interface name/], [",", /holds no interface name/], ["x".repeat(65), /interface name/]],
+  PCAP_INTF: [["eth0/1", /'eth0\/1' is not a network interface/], [",", /holds no network interface/], ["x".repeat(65), /is not a network interface/]],
   PCAP_DISPATCH_COUNT: numbers("PCAP_DISPATCH_COUNT", 1, 8388608),
   PCAP_LOOP_SLEEP: numbers("PCAP_LOOP_SLEEP", 1, 8388608),
   MAX_SNIFF_BYTES: numbers("MAX_SNIFF_BYTES", 1, 32768),

@@ -11,7 +11,8 @@ import { readyStanza } from "../src/server/open-packet.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import type { Decision, Granted, RefusalReason } from "../src/server/verdict.ts";
 import { generator } from "./support/gen.ts";
-import { addresses, config, datagram, ip, message, NOW, packetFor, ports, stanza } from "./support/stanza.ts";
+import { base64, plaintextOf } from "./support/plaintext.ts";
+import { addresses, config, datagram, ip, message, NOW, packetFor, ports, sealFor, stanza } from "./support/stanza.ts";
 
 const random = generator("decide");
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -160,6 +161,25 @@ describe("decide() refuses", () => {
 
   it("a Perl client's wish for no port at all", () => {
     assert.match(refusedFor(decideNow(send({ version: "1.9.12", message: "0.0.0.0,none/0" })), "message"), /Error parsing SPA message string: Invalid SPA access message format/);
+  });
+
+  const malformed: readonly (readonly [type: string, texts: readonly string[], symbol: string])[] = [
+    ...["203.0.113.5", "203.0.113.5,none/0", "203.0.113.5,tcp/0", "203.0.113.5,tcp/70000", "203.0.113.5,TCP/22", "300.1.1.1,tcp/22"].map((text) => ["1", [text], "ACCESS_VALIDFAIL"] as const),
+    ["0", ["203.0.113.5, "], "MESSAGE_VALIDFAIL"],
+    ["2", ["203.0.113.5,tcp/22", "10.0.0.5,99999"], "NATACCESS_VALIDFAIL"],
+  ];
+  for (const [type, texts, symbol] of malformed) {
+    it(`the message ${texts.join(" with ")}, with libfko's words for it`, () => {
+      const plaintext = plaintextOf("1234567890123456", base64("alice"), String(NOW), "3.0.0", type, ...texts.map(base64));
+      const text = refusedFor(decideNow(datagram(sealFor(stanza(), plaintext, random)), { config: { ENABLE_IPT_FORWARDING: true } }), "decryption");
+      assert.match(text, new RegExp(`\\(stanza #1\\) Error creating fko context: Args contain invalid data: FKO_ERROR_INVALID_DATA_DECODE_${symbol}`));
+    });
+  }
+
+  it("the last stanza that came as far as another, after what it says of the others in their order", () => {
+    const { verdict, notes } = decideNow(send(), { stanzas: [1, 2, 3].map((number) => stanza({ number, OPEN_PORTS: ports("tcp/80") })) });
+    assert.equal(verdict.stanza, 3);
+    assert.deepEqual(notes.flatMap(({ message: text }) => /^\[.*\(stanza #(\d)\) One or more/.exec(text)?.[1] ?? []), ["1", "2"]);
   });
 
   it("another user", () => {
@@ -326,6 +346,13 @@ describe("decide() and NAT", () => {
 
   it("forwards to the requested host", () => {
     assert.deepEqual(nat({ type: 2, natAccess: "192.168.10.5,22", message: "203.0.113.5,tcp/2222" }, {}, forwarding), { kind: "forward", host: "192.168.10.5", port: 22, rewriteDestination: true, wholeHost: false });
+  });
+
+  it("takes a NAT target that is this host for a request for another port of this host, where that is enabled", () => {
+    for (const [host, kind] of [["127.0.0.1", "local"], ["::1", "local"], ["192.168.10.5", "forward"]] as const) {
+      const kinds = [true, false].map((ENABLE_IPT_LOCAL_NAT) => nat({ type: 2, natAccess: `${host},22` }, {}, { ...forwarding, ENABLE_IPT_LOCAL_NAT })?.kind);
+      assert.deepEqual(kinds, [kind, "forward"], host);
+    }
   });
 
   it("forwards to FORCE_NAT's host whatever was requested", () => {

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CommandResult, Plan } from "../src/firewall/backend.ts";
 import type { Grant, NatTarget } from "../src/firewall/grant.ts";
+import { createIpset } from "../src/firewall/ipset.ts";
 import { createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../src/firewall/iptables.ts";
+import { createNftables } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
 import { Firewall, type FirewallOptions, sweepSeconds } from "../src/node/firewall.ts";
 import { FakeIptables } from "./support/fake-iptables.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
+import { nftSettings } from "./support/nft-host.ts";
 
 const NOW = 1_700_000_000;
 const { input, forward, dnat } = DEFAULT_CHAINS;
@@ -270,6 +274,25 @@ test("Firewall runs a command again as often as it was told, where that can help
   await third.firewall.stop();
 });
 
+test("Firewall leaves a pause between any two commands, of one plan, of one try and the next, of two grants", async () => {
+  const fake = new FakeIptables();
+  const times: { start: number; end: number }[] = [];
+  const run: typeof fake.run = async (argv, options) => {
+    const start = performance.now();
+    const result = await fake.run(argv, options);
+    times.push({ start, end: performance.now() });
+    return result;
+  };
+  const setup = bench({ tries: 2, pauseSeconds: 0.03, run }, fake);
+  await setup.firewall.start();
+  let isLocked = true;
+  fake.faultOf = (argv) => (argv[0]!.endsWith("-restore") && isLocked ? ((isLocked = false), "locked") : undefined);
+  for (const at of [1, 2]) assert.ok((await setup.firewall.open(grant(`10.0.0.${at}`, 30))).ok);
+  await setup.firewall.stop();
+  assert.ok(times.length > 8, `${times.length} commands`);
+  for (const [at, { start }] of times.slice(1).entries()) assert.ok(start - times[at]!.end > 28, `${start - times[at]!.end} ms before command ${at + 1}`);
+});
+
 test("Firewall.open() keeps one bad grant from spoiling the others of its batch", async () => {
   const setup = bench();
   await setup.firewall.start();
@@ -461,5 +484,27 @@ test("Firewall and a model agree through days of knocks, renewals, lost chains, 
     await setup.firewall.start();
     await setup.firewall.stop();
     assert.deepEqual([fake.listing(), fake.listing(6)], [[], []]);
+  }
+});
+
+test("change() does not walk through what is to be kept while nothing is missing, however many grants there are", () => {
+  /** Performs a plan on a firewall in good order; counts the commands. */
+  const walk = (plan: Plan<unknown>): number => {
+    let result: CommandResult = { status: 0, stdout: "", stderr: "" };
+    for (let commands = 0; ; ) {
+      const step = plan.next(result);
+      if (step.done === true) return commands;
+      if (step.value.kind === "note") continue;
+      commands++;
+      result = { status: 0, stdout: step.value.assumedOutput ?? "", stderr: "" };
+    }
+  };
+  const keep = { [Symbol.iterator]: () => assert.fail("walked through") };
+  const { backend: iptables } = bench().options;
+  for (const backend of [iptables, createIpset(iptables, { program: ["ipset"], input }, () => NOW), createNftables(nftSettings(undefined), () => NOW)]) {
+    walk(backend.prepare({ fresh: true }));
+    const planned = backend.rulesFor(grant("10.1.2.3", 30), new Map());
+    assert.ok(planned.ok);
+    assert.ok(walk(backend.change({ add: planned.rules, remove: [], keep })) > 0, backend.name);
   }
 });

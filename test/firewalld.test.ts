@@ -44,6 +44,8 @@ class FakeFirewallCmd {
     });
     if (this.failing !== undefined && words.some((word) => word.includes(this.failing!.when))) return answer({ ...this.failing, stdout: "" });
     if (words[0] === "--get-default-zone") return answer({ stdout: "public\n" });
+    if (words[0] === "--get-zone-of-interface=eth1") return answer({ stdout: "external\n" });
+    if (words[0]!.startsWith("--get-zone-of-interface=")) return answer({ status: 2, stdout: "", stderr: "no zone\n" });
     if (words[1] === "--list-rich-rules") return answer({ stdout: `${[...this.rules].join("\n")}\n` });
     const warnings: string[] = [];
     for (const word of words) {
@@ -57,7 +59,7 @@ class FakeFirewallCmd {
   };
 }
 
-function bench(options: { readonly zone?: string; readonly nat?: boolean } = {}): { firewall: Firewall; fake: FakeFirewallCmd; clock: ManualClock; said: string[] } {
+function bench(options: { readonly zone?: string; readonly interface?: string; readonly nat?: boolean } = {}): { firewall: Firewall; fake: FakeFirewallCmd; clock: ManualClock; said: string[] } {
   const fake = new FakeFirewallCmd();
   const clock = new ManualClock(NOW);
   const said: string[] = [];
@@ -135,6 +137,19 @@ test("createFirewalld() asks once for the zone, removes before it adds, and give
   await firewall.stop();
 });
 
+test("closeAddress() of firewalld closes what an earlier daemon opened for one address, or for a network that it is in", async () => {
+  const { firewall, fake } = bench();
+  const others = [...fake.rules];
+  await firewall.start();
+  for (const source of ["10.1.2.3", "10.1.2.30", "2001:db8::3"]) assert.ok((await firewall.open(grant(source, 30))).ok);
+  assert.ok((await firewall.open(grant("10.1.2.0", 30, { sourcePrefix: 24 }))).ok);
+  const { firewall: other, fake: now } = bench();
+  now.rules = fake.rules;
+  assert.deepEqual((await other.closeAddress(ip("10.1.2.3"))).map(({ chain, words }) => [chain, ...words]), [["public", SSH], ["public", SSH.replace("2.3", "2.0/24")]]);
+  assert.deepEqual([...fake.rules].filter((rule) => !others.includes(rule)).map((rule) => /source address="(.*?)"/.exec(rule)![1]), ["10.1.2.30", "2001:db8::3"]);
+  assert.deepEqual(others.filter((rule) => !fake.rules.has(rule)), []);
+});
+
 test("createFirewalld() gives back what a reload of firewalld took, but not what somebody removed", async () => {
   const { firewall, fake, clock, said } = bench({ zone: "dmz" });
   await firewall.start();
@@ -166,13 +181,28 @@ test("createFirewalld() leaves nothing of a grant that fails, and keeps what it 
 test("createFirewalld() tells a firewalld that does not run, a zone that is not there and a missing right apart", async () => {
   for (const [status, said, message] of [
     [252, "FirewallD is not running\n", /^FirewallError: firewalld does not run: /],
+    [36, "Error: DBUS_ERROR: Failed to connect to socket\n", /^FirewallError: firewalld cannot be reached: .* Error 36 /],
     [112, "Error: INVALID_ZONE: x\n", /^FirewallError: firewalld has no such zone, set FIREWD_ZONE/],
     [253, "Authorization failed.\n", /^FirewallError: firewalld may not be told anything without root: /],
   ] as const) {
     const { firewall, fake } = bench({ zone: "x" });
     fake.failing = { when: "--", status, stderr: said };
     await assert.rejects(firewall.start(), message);
-    assert.equal((await firewall.flush()).stderr === "", status === 252, "without firewalld there is nothing to flush");
+    assert.equal((await firewall.flush()).stderr === "", status === 252 || status === 36, "without firewalld there is nothing to flush");
+  }
+});
+
+test("createFirewalld() opens the zone that is set, else that of the interface, else the default one", async () => {
+  for (const [options, questions, zone] of [
+    [{ zone: "dmz", interface: "eth1" }, [], "dmz"],
+    [{ interface: "eth1" }, ["--get-zone-of-interface=eth1"], "external"],
+    [{ interface: "eth0" }, ["--get-zone-of-interface=eth0", "--get-default-zone"], "public"],
+    [{}, ["--get-default-zone"], "public"],
+  ] as const) {
+    const { firewall, fake } = bench(options);
+    await firewall.start();
+    assert.deepEqual(fake.calls, [...questions.map((question) => [question]), [`--zone=${zone}`, "--list-rich-rules"]]);
+    await firewall.stop();
   }
 });
 

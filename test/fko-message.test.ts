@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { encodeBase64 } from "../src/base64.ts";
 import { utf8Bytes } from "../src/bytes.ts";
-import { decodeMessage, DIGESTS, encodeMessage, type Message, MESSAGE_TYPES, type MessageType, messageTypeOf } from "../src/fko.ts";
-import { digest } from "../src/hash.ts";
+import { decodeMessage, encodeMessage, type Message, MESSAGE_TYPES, type MessageType, messageTypeOf } from "../src/fko.ts";
 import { generator } from "./support/gen.ts";
+import { base64, plaintextOf as plaintextText } from "./support/plaintext.ts";
 
 const message: Message = {
   random: "1234567890123456",
@@ -16,13 +15,7 @@ const message: Message = {
   digestType: "sha256",
 };
 
-/** A plaintext with a right digest around whatever fields a sender might write. */
-function plaintextOf(...fields: readonly string[]): Uint8Array {
-  const encoded = fields.join(":");
-  return utf8Bytes(`${encoded}:${encodeBase64(digest(DIGESTS.sha256.hash, utf8Bytes(encoded)))}`);
-}
-
-const base64 = (text: string): string => encodeBase64(utf8Bytes(text));
+const plaintextOf = (...fields: readonly string[]): Uint8Array => utf8Bytes(plaintextText(...fields));
 const head = ["1234567890123456", base64("alice"), "1795344073", "3.0.0"];
 const access = base64("203.0.113.5,tcp/22");
 

@@ -249,10 +249,10 @@ describe("limits", () => {
 
   it("sealMessage() makes a packet of at most 1499 characters", () => {
     assert.equal(sealMessage("1".repeat(1103), keys).length, 1484);
-    assert.throws(() => sealMessage("1".repeat(1104), keys), /fko_encrypt_spa_data: Error 51/); // would be 1505
+    assert.throws(() => sealMessage("1".repeat(1104), keys), /fko_spa_data_final: Error 51/); // would be 1505
     const hmac = new HmacKey(DIGESTS.md5.hash, keys.key); // 22 characters
     assert.equal(sealMessage("1".repeat(1087), { ...keys, hmac }).length, 1484);
-    assert.throws(() => sealMessage("1".repeat(1103), { ...keys, hmac }), /fko_encrypt_spa_data: Error 51/); // would be 1506
+    assert.throws(() => sealMessage("1".repeat(1103), { ...keys, hmac }), /fko_spa_data_final: Error 51/); // would be 1506
   });
 
   it("normalisePacket() takes 36 to 1499 characters", () => {

@@ -50,7 +50,7 @@ ACCESS tcp/2 # b's
 
 test("saveStanza() keeps the lines it is told to, and does not write their new values", () => {
   const kept = criticalLines(readRcLines(utf8Bytes(FILE)), "a");
-  assert.deepEqual(kept, [{ number: 11, variable: "KEY" }]);
+  assert.deepEqual(kept, [{ number: 11, variable: "KEY", stanza: "A" }]);
   assert.equal(save("[a]\nKEY old\nNAT_PORT 2\n", "a", { keyRijndael: utf8Bytes("new"), verbose: 1 }, [2]), "[a]\nKEY old\nVERBOSE                     Y\n");
 });
 

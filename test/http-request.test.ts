@@ -66,6 +66,8 @@ test("unwrapSpaRequest() takes the requests of other clients", () => {
     `GET http://host.example:8080/${TARGET} HTTP/1.0\r\n\r\n`, // Perl through a proxy
     `GET HTTP://[::1]/${TARGET} HTTP/1.0\r\n\r\n`,
     `GET /${TARGET}.html HTTP/1.0\r\n\r\n`, // what a Perl server takes
+    `GET /${TARGET}? HTTP/1.1\r\n\r\n`, // what a form sends
+    `GET /${TARGET}?a=/b#c HTTP/1.1\r\n\r\n`,
     `GET /${TARGET}\r\n`,
     `GET  /${TARGET}\tHTTP/1.1 \r\n\r\n`,
     `GET /${TARGET} HTTP/1.1`,

@@ -112,6 +112,21 @@ describe("openHttpSource()", () => {
     assert.equal(failed, undefined);
   });
 
+  test("cuts whoever goes on sending for long after the answer", async () => {
+    const { port } = await open();
+    const socket = await join(port);
+    socket.on("error", () => {}).resume();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    const send = (): void => {
+      while (socket.writable && socket.write("x".repeat(65_536)));
+      socket.once("drain", send);
+    };
+    send();
+    await closed;
+    // What lay in the buffers of the two ends is on top of what was read.
+    assert(socket.bytesWritten < 32 * 1024 * 1024, String(socket.bytesWritten));
+  });
+
   test("cuts a head that drips, at a time that no byte prolongs, and closes silent connections without a word", async () => {
     const { port, heard } = await open({ deadlineMs: 150 });
     const silent = answerTo(port);

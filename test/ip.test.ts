@@ -11,6 +11,7 @@ import {
   ipFromBytes,
   ipKey,
   networkStart,
+  isLoopbackIp,
   isUnspecifiedIp,
   parseIp,
   parseIpNetwork,
@@ -86,6 +87,11 @@ test("ipFromBytes() copies, maps IPv4-mapped addresses, and throws RangeError fo
   assert.equal(formatIp(address), "10.0.0.1");
   assert.equal(formatIp(ipFromBytes(hexBytes("00000000000000000000ffffc0000201")!)), "192.0.2.1");
   for (const length of [0, 3, 5, 15, 17]) assert.throws(() => ipFromBytes(new Uint8Array(length)), RangeError);
+});
+
+test("isLoopbackIp() is true for 127.0.0.0/8, mapped or not, and ::1 only", () => {
+  for (const text of ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "::1"]) assert.ok(isLoopbackIp(ip(text)), text);
+  for (const text of ["128.0.0.1", "0.0.0.0", "::", "::2", "::127.0.0.1", "1::1"]) assert.ok(!isLoopbackIp(ip(text)), text);
 });
 
 test("isUnspecifiedIp() is true for 0.0.0.0, :: and the mapped 0.0.0.0 only", () => {

@@ -396,7 +396,6 @@ for (const [name, layout] of [["2.x", SETS], ["1.x", SHARED]] as const) {
         model.delete(key);
         awake.delete(key);
       }
-      if (process.env["TRACE"] && step >= 136 && step <= 137) console.error(fake.rules, fake.calls.slice(-20));
       assert.deepEqual(openOf(fake), [...model.keys()].sort(), `step ${step}`);
       assert.equal(JSON.stringify(fake.rules.filter(({ body }) => !body.includes("_exp_")).map(({ number, set, body }) => [number, set, body])), foreign);
       assert.deepEqual(setup.said.filter((line) => /^error/.test(line)), []);

@@ -103,6 +103,10 @@ const RULES: readonly [title: string, wanted: Grant, rules: readonly string[]][]
       `FWKNOP_INPUT -t filter -p 6 -s 10.1.2.3 -d 10.9.9.8 --dport 22 ${END} -j ACCEPT`,
       `FWKNOP_PREROUTING -t nat -p 6 -s 10.1.2.3 -d 10.9.9.9 --dport 40001 ${END} -j DNAT --to-destination 10.9.9.8:22`,
     ]],
+  ["another port of ours in IPv6: what is sent to ::1 would be thrown away", grant({ ...V6, destination: ip("2001:db8::1"), ports: [{ protocol: "tcp", port: 40001 }], nat: nat({ kind: "local", address: ip("::1") }) }), [
+    `FWKNOP_INPUT -t filter -p 6 -s 2001:db8::3 -d ::/0 --dport 22 ${END} -j ACCEPT`,
+    `FWKNOP_PREROUTING -t nat -p 6 -s 2001:db8::3 -d 2001:db8::1 --dport 40001 ${END} -j REDIRECT --to-ports 22`,
+  ]],
   ["a whole network", grant({ source: ip("10.1.2.0"), sourcePrefix: 24 }), [
     `FWKNOP_INPUT -t filter -p 6 -s 10.1.2.0/24 -d 0.0.0.0/0 --dport 22 ${END} -j ACCEPT`,
     `FWKNOP_OUTPUT -t filter -p 6 -d 10.1.2.0/24 -s 0.0.0.0/0 --sport 22 ${END} -j ACCEPT`,

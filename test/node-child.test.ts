@@ -46,6 +46,14 @@ test("runChild() ends even when a daemon keeps the pipes open", async () => {
   assert.deepEqual(result, { kind: "timeout" });
 });
 
+test("runChild() ends when it is told to, before or after its start", async () => {
+  const ending = new AbortController();
+  const running = runChild(["sh", "-c", "sleep 60 & sleep 60"], { timeoutMs, signal: ending.signal });
+  setTimeout(() => ending.abort(), 20);
+  assert.deepEqual(await running, { kind: "aborted" });
+  assert.deepEqual(await runChild(["sleep", "60"], { descriptors: ["read", new Uint8Array(1)], timeoutMs, signal: ending.signal }), { kind: "aborted" });
+});
+
 test("runChild() bounds the output", async () => {
   assert.deepEqual(await runChild(["cat", "/dev/zero"], { timeoutMs, maxOutputBytes: 1000 }), { kind: "too-much-output" });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseDaemonConfig } from "../src/config/daemon-config.ts";
+import { firewallTypeOf } from "../src/config/firewall-type.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { makeOtherFirewall } from "../src/node/firewall-settings.ts";
 import { run } from "../src/node/run.ts";
@@ -16,6 +17,13 @@ function groundOf(text: string): string {
   const program = config.FIREWALL_EXE.split(" ") as [string, ...string[]];
   return makeOtherFirewall(config, { program, chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true })?.ground ?? "other";
 }
+
+test("firewallTypeOf() goes by the program while the type says iptables or print", () => {
+  const types = (["iptables", "print", "auto", "pf"] as const).map((FIREWALL_TYPE) =>
+    ["/sbin/iptables", "sudo -n /usr/sbin/nft", "/sbin/ipfw", "ipfw-wrapper"].map((FIREWALL_EXE) => firewallTypeOf({ FIREWALL_TYPE, FIREWALL_EXE })));
+  const byProgram = ["iptables", "nftables", "ipfw", "iptables"];
+  assert.deepEqual(types, [byProgram, byProgram, Array(4).fill("auto"), Array(4).fill("pf")]);
+});
 
 const SETS = { kind: "sets", activeSet: 1, expiredSet: 2, firstNumber: 10000, maxRules: 65535, checkState: false };
 const SHARED = { kind: "shared", activeSet: 0, expiredSet: 1, firstNumber: 1, maxRules: 65535, checkState: false };
@@ -32,8 +40,9 @@ const GROUNDS: readonly (readonly [text: string, ground: unknown])[] = [
   ["FIREWALL_TYPE ipfw;\nIPFW_DYNAMIC_INTERVAL 5;", ["ipfw", ["/sbin/ipfw"], SHARED]],
   ["FIREWALL_TYPE pf;", ["pf", ["/sbin/pfctl"], "fwknop", null]],
   ["FIREWALL_EXE /sbin/pfctl;\nPF_ANCHOR_NAME spa;\nPF_TABLE guests;", ["pf", ["/sbin/pfctl"], "spa", "guests"]],
-  ["FIREWALL_TYPE firewalld;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: false }]],
-  ["FIREWALL_EXE /usr/bin/firewall-cmd;\nFIREWD_ZONE dmz;\nENABLE_FIREWD_FORWARDING Y;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: true, zone: "dmz" }]],
+  ["FIREWALL_TYPE firewalld;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: false, interface: "eth0" }]],
+  ["FIREWALL_TYPE firewalld;\nPCAP_INTF any;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: false }]],
+  ["FIREWALL_EXE /usr/bin/firewall-cmd;\nFIREWD_ZONE dmz;\nENABLE_FIREWD_FORWARDING Y;", ["firewalld", { program: ["/usr/bin/firewall-cmd"], nat: true, zone: "dmz", interface: "eth0" }]],
 ];
 
 for (const [text, ground] of GROUNDS) {

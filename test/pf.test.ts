@@ -167,6 +167,17 @@ test("createPf() puts addresses into a table, and empties it at the start, whate
 });
 
 for (const table of [undefined, "guests"]) {
+  test(`closeAddress() of pf ${table === undefined ? "with rules" : "with a table"} closes what an earlier daemon opened for one address, or for a network that it is in`, async () => {
+    const settings = table === undefined ? {} : { table };
+    const { fake, firewall } = bench(settings);
+    await firewall.start();
+    for (const source of ["10.1.2.3", "10.1.2.30", "2001:db8::3"]) assert.ok((await firewall.open(grant(source, 30))).ok);
+    assert.ok((await firewall.open(grant("10.1.2.0", 30, "tcp/22", { sourcePrefix: 24 }))).ok);
+    assert.equal((await bench(settings, fake).firewall.closeAddress(ip("10.1.2.3"))).length, 2);
+    const left = table === undefined ? fake.rules.get("fwknop")!.map((line) => / from (\S+) /.exec(line)![1]) : [...fake.tables.get("fwknop guests")!];
+    assert.deepEqual(left.toSorted(), ["10.1.2.30", "2001:db8::3"]);
+  });
+
   for (const [reason, changes] of [
     [/^Local NAT requests are not currently supported\.$/, { nat: { kind: "local", address: ip("127.0.0.1"), port: 22, rewriteDestination: true, wholeHost: false } }],
     [/^Forwarding\/NAT requests are not currently supported\.$/, { nat: { kind: "forward", address: ip("10.0.0.5"), port: 22, rewriteDestination: true, wholeHost: false } }],

@@ -62,7 +62,7 @@ describe("Pipeline tells a grant in one final line", () => {
     await send({ timestamp: NOW - 7 });
     const [taken, final, ...others] = shown();
     assert.match(taken!.message, /\(stanza #1\) SPA Packet from IP: 192\.0\.2\.7 /);
-    assert.equal(formatLine(final!), `[192.0.2.7] (stanza #1) Granted tcp/22 for 203.0.113.5 for 30 s, expires at ${NOW + 30} (user alice, clock 7 s behind)`);
+    assert.equal(formatLine(final!), `[192.0.2.7] (stanza #1) Granted tcp/22 for 203.0.113.5 for 30 s, expires at ${NOW + 30} (user alice, clock 7 s behind) by FWKNOP_INPUT -s 203.0.113.5 -j ACCEPT`);
     assert.deepEqual(JSON.parse(formatJson(final!, NOW * 1000)), {
       time: new Date(NOW * 1000).toISOString(), level: "info", message: final!.message,
       source: "192.0.2.7", stanza: 1, user: "alice", skew: -7, address: "203.0.113.5", ports: "tcp/22",
@@ -105,7 +105,7 @@ describe("Pipeline tells a refusal in one final line", () => {
     const { send, shown, records } = bench({ stanzas: [first(), stanza({ number: 2, OPEN_PORTS: ports("tcp/80") }), stanza({ number: 3, SOURCE: addresses("10.0.0.0/8") })] });
     await send();
     assert.deepEqual(shown().map(({ message: text }) => /#(\d)/.exec(text)?.[1]), ["2", "2"], "SPA Packet, and the refusal");
-    assert.match(shown()[1]!.message, /\(stanza #2\) One or more requested protocol\/ports was denied/);
+    assert.match(shown()[1]!.message, /\(stanza #2\) One or more requested protocol\/ports was denied .* \(user alice, clock exact\)$/);
     assert.deepEqual(shown()[1]!.fields, { source: "192.0.2.7", stanza: 2, user: "alice", skew: 0, verdict: "refused", reason: "ports" });
     assert(records.some(({ level, message: text }) => level === "debug" && text.includes("(stanza #1) Non-corresponding HMAC")));
     assert(records.some(({ level, message: text }) => level === "debug" && /\(stanza #3\).*filtered by SOURCE/.test(text)));
@@ -117,10 +117,21 @@ describe("Pipeline tells a refusal in one final line", () => {
     assert.deepEqual(shown().map(({ message: text }) => /#(\d)/.exec(text)?.[1]), ["2", "2"]);
   });
 
-  it("of an expired stanza once", async () => {
-    const { send, shown } = bench({ stanzas: [stanza({ ACCESS_EXPIRE: NOW - 1 })] });
+  it("of which there is one for a packet, whatever else is said of it on the way", async () => {
+    const denying = stanza({ OPEN_PORTS: ports("tcp/80") });
+    for (const [last, verdict] of [[stanza({ number: 2, RESTRICT_PORTS: ports("tcp/22") }), "refused"], [stanza({ number: 2 }), "granted"]] as const) {
+      const { send, shown } = bench({ stanzas: [denying, last] });
+      await send();
+      assert.equal(shown().filter(({ message: text }) => text.includes("(stanza #1) One or more requested")).length, 1, "it knew the sender");
+      assert.deepEqual(shown().flatMap(({ fields }) => fields?.["verdict"] ?? []), [verdict]);
+    }
+  });
+
+  it("of an expired stanza once, and later for the debugging reader", async () => {
+    const { send, shown, records } = bench({ stanzas: [stanza({ ACCESS_EXPIRE: NOW - 1 })] });
     for (let at = 0; at < 3; at++) await send();
-    assert.equal(shown().filter(({ message: text }) => /has expired/.test(text)).length, 1);
+    const expired = (among: readonly LogRecord[]): number => among.filter(({ message: text }) => /has expired/.test(text)).length;
+    assert.deepEqual([expired(shown()), expired(records)], [1, 3]);
   });
 
   it("a hundred times a minute, and then as a number", async () => {
@@ -157,16 +168,41 @@ describe("Pipeline acts", () => {
       stanzas: [stanza(OPENPGP), stanza({ ...OPENPGP, number: 2 })],
       effects: { decryptOpenPgp: () => new Promise((resolve) => answers.push(resolve)) },
     });
-    const slow = pipeline.handle(datagram(openPgpPacket()));
-    assert(slow instanceof Promise);
+    assert.equal(pipeline.handle(datagram(openPgpPacket())), undefined);
     pipeline.reconfigure({ ...settings, stanzas: [stanza({ HMAC_KEY: utf8Bytes("new keys") })] });
     answers.shift()!({ ok: false, reason: "No secret key" });
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(answers.length, 1, "the HMAC key of the second stanza of before still verifies");
     answers.shift()!({ ok: true, plaintext: utf8Bytes(encodeMessage(message()).plaintext), signatures: [] });
-    await slow;
     await pipeline.settle();
     assert.equal(grants.length, 1);
+  });
+
+  it("on other packets while gpg works, whatever becomes of the buffer, until four wait for it", async () => {
+    const answers: ((answer: OpenPgpAnswer) => void)[] = [];
+    const decrypted: Uint8Array[] = [];
+    const { pipeline, send, grants } = bench({
+      stanzas: [stanza(OPENPGP), stanza({ number: 2, HMAC_KEY: utf8Bytes("of the second") })],
+      effects: {
+        decryptOpenPgp: ({ message: ciphertext }) => {
+          decrypted.push(ciphertext);
+          return new Promise((resolve) => answers.push(resolve));
+        },
+      },
+    });
+    const first = datagram(openPgpPacket());
+    assert.equal(pipeline.handle(first), undefined);
+    const before = decrypted.at(-1)!.slice();
+    first.payload.fill(0);
+    for (const address of [first.source, first.destination]) address.bytes.fill(0);
+    assert.deepEqual(decrypted.at(-1), before);
+    void send({}, stanza({ HMAC_KEY: utf8Bytes("of the second") }));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(grants.length, 1, "the other packet did not wait");
+    assert.deepEqual([1, 2, 3].map(() => pipeline.handle(datagram(openPgpPacket())) instanceof Promise), [false, false, true]);
+    for (const answer of answers) answer({ ok: true, plaintext: utf8Bytes(encodeMessage(message({ message: "0.0.0.0,tcp/22" })).plaintext), signatures: [] });
+    await pipeline.settle();
+    assert.deepEqual(grants.slice(1).map(({ source }) => formatIp(source)), ["192.0.2.7"], "and three repetitions of what was in it");
   });
 
   it("once on two copies between which gpg had no time to answer", async () => {
@@ -177,10 +213,9 @@ describe("Pipeline acts", () => {
       effects: { decryptOpenPgp: () => new Promise((resolve) => answers.push(() => resolve({ ok: true, plaintext: utf8Bytes(plaintext), signatures: [] }))) },
     });
     const packet = openPgpPacket();
-    const both = [pipeline.handle(datagram(packet)), pipeline.handle(datagram(packet))];
+    for (const copy of [packet, packet]) pipeline.handle(datagram(copy));
     assert.equal(answers.length, 2);
     for (const answer of answers) answer();
-    await Promise.all(both);
     await pipeline.settle();
     assert.equal(grants.length, 1);
     assert(shown().some(({ fields }) => fields?.["reason"] === "replay"));

@@ -32,7 +32,7 @@ describe("allowsPort()", () => {
 describe("parsePortList()", () => {
   const refused: readonly (readonly [list: string, message: RegExp, offset: number])[] = [
     ["tcp", /^Parse error on access port entry: tcp$/, 0],
-    ["tcp/22,", /^Parse error on access port entry: $/, 7],
+    ["tcp/22,", /^Parse error on access port entry: an empty item$/, 7],
     ["tcp/22,,udp/53", /^Parse error/, 7],
     ["tcp/22/23", /^Parse error/, 0],
     ["tcp/22, sctp/22", /^Invalid protocol in access port entry/, 8],

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { CLIENT } from "../src/cli/client-options.ts";
 import { renderCompletion } from "../src/cli/completion.ts";
@@ -50,6 +52,14 @@ describe("texts made from the option tables", () => {
     assert.deepEqual(complete("--nat-"), ["--nat-access", "--nat-local", "--nat-port", "--nat-rand-port"]);
     assert.deepEqual(complete("-P", "t"), ["tcp", "tcpraw"]);
     assert.deepEqual(complete("--rc-file", "package.js"), ["package.json"]);
+    assert.deepEqual(complete("--server-proto", "=", "t"), ["tcp", "tcpraw"]);
+    assert.deepEqual(complete("--server-proto", "="), ["udp", "udpraw", "tcp", "tcpraw", "icmp", "http"]);
+    assert.ok(complete("-v", "--then", "bas").includes("bash"));
+    assert.deepEqual(complete("--then", "cat", "package.js"), ["package.json"]);
+    const folder = mkdtempSync(join(tmpdir(), "fko-completion-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "a file"), "");
+    assert.deepEqual(complete("-G", `${folder}/a`), [join(folder, "a file")]);
   });
 
   test("the manual pages are those that the tables make", () => {

@@ -47,12 +47,18 @@ describe("the built page", () => {
     assert(read("sw.js").includes(`fko-tool-${sha256(page, "hex").slice(0, 16)}`));
   });
 
-  test("every field has a label, and every field that can be wrong has a place to say so", () => {
-    const body = page.slice(page.indexOf("<body>"), page.indexOf("<script>"));
-    for (const [, id] of body.matchAll(/<(?:input|select|textarea) id="(\w+)"/g)) {
+  test("every field has a label, and every field that a person types into has a place to say what is wrong", () => {
+    const body = page.slice(page.indexOf("<body>"));
+    const fields = [...body.matchAll(/<(input|select|textarea) id="(\w+)"/g)];
+    assert(fields.length > 20, String(fields.length));
+    for (const [, tag, id] of fields) {
       const isNamed = body.includes(`<label for="${id}"`) || new RegExp(`<\\w+ id="${id}"[^>]* aria-label="`).test(body);
       assert(isNamed, id);
+      assert(tag === "select" || body.includes(`id="${id}-error"`), id);
     }
+  });
+
+  test("the files that its manifest names lie beside it", () => {
     const manifest = JSON.parse(read("manifest.webmanifest")) as { icons: { src: string }[] };
     for (const { src } of manifest.icons) assert(readdirSync(FOLDER).includes(src));
   });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { latin1Text } from "../src/bytes.ts";
-import { encodeMessage } from "../src/fko.ts";
+import { latin1Text, utf8Bytes } from "../src/bytes.ts";
+import { decodeMessage, encodeMessage } from "../src/fko.ts";
 import { DEFAULTS, describeWish, type FieldName, fieldRows, type FormValues, readForm } from "../web/knock-form.ts";
 
 /** A form that can be sent. */
@@ -16,6 +17,7 @@ function knockOf(changes: Partial<FormValues>) {
 test("readForm() makes each of the seven message types", () => {
   const cases: readonly (readonly [Partial<FormValues>, number, string, string?])[] = [
     [{ purpose: "command", command: "/bin/true" }, 0, "0.0.0.0,/bin/true"],
+    [{ purpose: "command", command: "/bin/true", timeout: "hidden" }, 0, "0.0.0.0,/bin/true"],
     [{}, 1, "0.0.0.0,tcp/22"],
     [{ open: " TCP/22 , udp/53" }, 1, "0.0.0.0,tcp/22,udp/53"],
     [{ whose: "typed", address: " 2001:db8::7 " }, 1, "2001:db8::7,tcp/22"],
@@ -55,14 +57,15 @@ test("readForm() says what is wrong with each field, at that field and nowhere e
     [{ open: "22" }, "open", /“22” is not a port/],
     [{ open: "tcp/22,icmp/1" }, "open", /“icmp\/1” is not a port/],
     [{ open: "tcp/0" }, "open", /not a port/],
-    [{ open: Array.from({ length: 40 }, (_, at) => `tcp/${at + 10000}`).join(",") }, "open", /too long/],
+    [{ open: Array.from({ length: 19 }, (_, at) => `tcp/${at + 10000}`).join(",") }, "open", /too long/],
     [{ whose: "typed", address: "10.0.0.1.2" }, "address", /203\.0\.113\.7/],
     [{ purpose: "nat", natHost: "", natPort: "22" }, "natHost", /inner host/],
     [{ purpose: "nat", natHost: "10.0.0.1", natPort: "" }, "natPort", /1 to 65535/],
     [{ purpose: "nat", natHost: "10.0.0.1", natPort: "22", open: "tcp/1,tcp/2" }, "open", /only one port/],
     [{ purpose: "command", command: " " }, "command", /command/],
-    [{ purpose: "command", command: "x", timeout: "5" }, "timeout", /no timeout/],
-    [{ purpose: "command", command: "x".repeat(300) }, "command", /too long/],
+    [{ purpose: "nat", natHost: `${"a".repeat(60)}.${"b".repeat(10)}`, natPort: "22" }, "natHost", /at most 70/],
+    [{ purpose: "local-nat", server: `${"a".repeat(60)}.${"b".repeat(10)}`, natPort: "22" }, "server", /at most 70/],
+    [{ purpose: "command", command: "x".repeat(185) }, "command", /at most 192/],
     [{ timeout: "0" }, "timeout", /1 to 65535/],
     [{ timeout: "1.5" }, "timeout", /1 to 65535/],
     [{ key: "" }, "key", /Type the key/],
@@ -74,7 +77,7 @@ test("readForm() says what is wrong with each field, at that field and nowhere e
     [{ mode: "legacy" }, "mode", /no HMAC/],
     [{ user: "" }, "user", /user name/],
     [{ user: "a:b" }, "user", /none of/],
-    [{ user: "x".repeat(64) }, "user", /at most 63/],
+    [{ user: "x".repeat(49) }, "user", /at most 48/],
   ];
   for (const [changes, field, words] of cases) {
     const read = readForm({ ...GOOD, ...changes });
@@ -95,7 +98,7 @@ test("describeWish() says what will happen while the form is still being filled 
   assert.match(describeWish({ ...DEFAULTS, open: "", server: "" }), /opens … on …/);
   assert.equal(
     describeWish({ ...GOOD, whose: "typed", address: "203.0.113.7", timeout: "30" }),
-    "If the server agrees, this opens tcp/22 on knock.example.org for 203.0.113.7, for 30 s.",
+    "If the server agrees, this opens tcp/22 on knock.example.org to 203.0.113.7, for 30 s.",
   );
 });
 
@@ -106,4 +109,23 @@ test("fieldRows() shows every field and no key", () => {
     "Random Value", "Username", "Timestamp", "FKO Version", "Message Type", "Message String", "Nat Access", "Client Timeout", "Digest Type", "HMAC Type", "Encryption Mode",
   ]);
   assert.doesNotMatch(JSON.stringify(rows), /testkey|testhmac/);
+});
+
+test("readForm() lets pass what receivers take, up to the last character", () => {
+  const { message } = knockOf({ user: "u".repeat(48), purpose: "nat", natHost: `${"a".repeat(60)}.${"b".repeat(9)}`, natPort: "65535", timeout: "65535", open: "tcp/65535" });
+  const command = knockOf({ purpose: "command", command: "x".repeat(192 - "0.0.0.0,".length) }).message;
+  for (const made of [message, command]) {
+    const { plaintext } = encodeMessage({ ...made, random: "1234567890123456", timestamp: 1795344073 });
+    const decoded = decodeMessage(utf8Bytes(plaintext));
+    assert(decoded.ok, JSON.stringify(decoded));
+  }
+});
+
+test("readForm() names wrong fields in the order of the page, so that the first is where the person goes", () => {
+  const read = readForm({ ...DEFAULTS, port: "x", open: "", timeout: "x", whose: "typed", purpose: "nat", mode: "legacy", user: "" });
+  assert(!read.ok);
+  const page = readFileSync(new URL("../web/index.html", import.meta.url), "utf8");
+  const names = [...read.errors.keys()];
+  assert.equal(names.length, 11);
+  assert.deepEqual(names, [...names].sort((a, b) => page.indexOf(`id="${a}"`) - page.indexOf(`id="${b}"`)));
 });

@@ -63,6 +63,9 @@ test("importText() refuses with words, and never with a key in them", () => {
     ["ALLOW_IP nonsense", /ALLOW_IP cannot be “nonsense”/],
     ["KEY hunter2\nENCRYPTION_MODE asymmetric", /ENCRYPTION_MODE cannot be/],
     ["KEY hunter2\nHMAC_DIGEST_TYPE sha999", /HMAC_DIGEST_TYPE cannot be|cannot be used/],
+    ["KEY hunter2\nDIGEST_TYPE constructor", /DIGEST_TYPE cannot be/],
+    ["__proto__ hunter2", /no setting/],
+    ["constructor: hunter2", /no setting/],
   ];
   for (const [text, words] of cases) {
     const result = importText(text);
@@ -70,6 +73,10 @@ test("importText() refuses with words, and never with a key in them", () => {
     assert.match(result.message, words);
     assert.doesNotMatch(result.message, /hunter2/);
   }
+});
+
+test("importText() tells names that every object has from settings", () => {
+  assert.deepEqual(importText("fwknop://host?__proto__=1&toString=2&KEY=x"), { ok: true, values: { server: "host", key: "x", keyForm: "passphrase" }, unused: ["__proto__", "toString"] });
 });
 
 test("exportLink() is read back as it was by importText()", () => {

@@ -66,6 +66,14 @@ export function showProblem(field: HTMLElement, problem: string | undefined): vo
   else field.removeAttribute("aria-describedby");
 }
 
+/** Makes the buttons work that open and close dialogs; the Escape key and the focus are the browser's. */
+export function startDialogs(): void {
+  for (const button of document.querySelectorAll<HTMLElement>("[data-dialog]")) {
+    button.addEventListener("click", () => byId(button.dataset["dialog"]!, HTMLDialogElement).showModal());
+  }
+  for (const button of document.querySelectorAll("[data-close]")) button.addEventListener("click", () => button.closest("dialog")!.close());
+}
+
 /**
  * Copies text, also where the page has no clipboard of its own (plain http).
  *

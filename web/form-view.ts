@@ -19,8 +19,9 @@ const radios = (): HTMLInputElement[] => [...document.querySelectorAll<HTMLInput
 export class FormView {
   readonly #form = byId("form", HTMLFormElement);
 
-  /** @param onChange is called after each change that a person makes */
-  constructor(onChange: () => void) {
+  #onChange = (): void => {};
+
+  constructor() {
     const digests = Object.entries(DIGESTS).map(([value, { label }]) => [value, label] as const);
     fillSelect("hmacType", digests);
     fillSelect("digestType", digests);
@@ -30,17 +31,19 @@ export class FormView {
       const { id } = event.target as HTMLElement;
       if (document.getElementById(`${id}-error`) !== null) showProblem(event.target as HTMLElement, undefined);
       this.#refresh();
-      onChange();
+      this.#onChange();
     });
     for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-show]")) {
       button.addEventListener("click", () => {
         const field = byId(button.dataset["show"]!, HTMLInputElement);
-        const isShown = field.type === "password";
-        field.type = isShown ? "text" : "password";
-        button.setAttribute("aria-pressed", String(isShown));
-        button.textContent = isShown ? "Hide" : "Show";
+        showSecret(field, button, field.type === "password");
       });
     }
+  }
+
+  /** Is called after each change, by hand or by {@link fill}. */
+  onChange(act: () => void): void {
+    this.#onChange = act;
   }
 
   /** Is called when the form is sent, by button or by Enter. */
@@ -64,14 +67,19 @@ export class FormView {
     if (values.whose !== undefined) for (const radio of radios()) radio.checked = radio.value === values.whose;
     this.showErrors(new Map());
     this.#refresh();
+    this.#onChange();
   }
 
   /** Shows what is wrong, and takes the person to the first such field. */
   showErrors(errors: ReadonlyMap<FieldName, string>): void {
     for (const name of FIELDS) if (document.getElementById(`${name}-error`) !== null) showProblem(control(name), errors.get(name));
     const [first] = errors.keys();
-    if (first === undefined) return;
-    const field = control(first);
+    if (first !== undefined) this.goTo(first);
+  }
+
+  /** Takes the person to a field. */
+  goTo(name: FieldName): void {
+    const field = control(name);
     const details = field.closest("details");
     if (details !== null) details.open = true;
     field.focus();
@@ -82,10 +90,7 @@ export class FormView {
     for (const name of SECRETS) {
       const field = byId(name, HTMLInputElement);
       field.value = "";
-      field.type = "password";
-      const button = document.querySelector<HTMLButtonElement>(`button[data-show=${name}]`)!;
-      button.setAttribute("aria-pressed", "false");
-      button.textContent = "Show";
+      showSecret(field, document.querySelector<HTMLButtonElement>(`button[data-show=${name}]`)!, false);
     }
   }
 
@@ -96,6 +101,13 @@ export class FormView {
     byId("hmac-field").hidden = values.useHmac !== "yes";
     byId("summary").textContent = describeWish(values);
   }
+}
+
+function showSecret(field: HTMLInputElement, button: HTMLButtonElement, isShown: boolean): void {
+  field.type = isShown ? "text" : "password";
+  button.textContent = isShown ? "Hide" : "Show";
+  // For those who hear the button and do not see what it stands beside.
+  button.setAttribute("aria-label", `${button.textContent} ${field.labels![0]!.textContent}`);
 }
 
 function fillSelect(id: string, options: readonly (readonly [value: string, label: string])[]): void {

@@ -26,7 +26,7 @@ function yesNo(value: string): boolean | undefined {
 
 function digestOf(value: string): DigestType | undefined {
   const name = value.toLowerCase().replace("-", "_");
-  return name in DIGESTS ? (name as DigestType) : undefined;
+  return Object.hasOwn(DIGESTS, name) ? (name as DigestType) : undefined;
 }
 
 const address: Reader = (value) => {
@@ -154,7 +154,7 @@ function importPairs(pairs: readonly Pair[], name?: string): Imported {
   const values: Partial<FormValues> = {};
   const unused: string[] = [];
   for (const [variable, value] of pairs) {
-    const read = READERS[variable];
+    const read = Object.hasOwn(READERS, variable) ? READERS[variable] : undefined;
     if (read === undefined) {
       unused.push(printableText(variable, 30));
       continue;

@@ -5,10 +5,11 @@
  */
 
 import { encodeQr, type QrCode } from "../src/qr.ts";
-import { byId, say, showProblem } from "./dom.ts";
+import { byId, showProblem } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
 import { exportLink, importText } from "./import-text.ts";
 import { readForm } from "./knock-form.ts";
+import { type KnockView, wipeKeys } from "./knock-view.ts";
 
 /** The browser's reader of codes, where it has one; not in TypeScript's library yet. */
 interface BarcodeReader {
@@ -21,40 +22,39 @@ const SCAN_EVERY_MS = 200;
 const QUIET_ZONE = 4;
 
 /**
- * Makes the two sections work.
+ * Makes the two dialogs work.
  *
- * @param form where settings go to and come from
- * @returns stops the camera and takes the code away
+ * @param form where settings come from
+ * @param knock where they go to
+ * @returns stops the camera, and takes away what was pasted and the code
  */
-export function startImport(form: FormView): () => void {
+export function startImport(form: FormView, knock: KnockView): () => void {
+  const dialog = byId("import", HTMLDialogElement);
   const paste = byId("paste", HTMLTextAreaElement);
-  const status = byId("import-status");
 
-  const take = (text: string): boolean => {
+  const take = (text: string): void => {
     const imported = importText(text);
     showProblem(paste, imported.ok ? undefined : imported.message);
-    if (!imported.ok) {
-      say(status, "plain");
-      return false;
-    }
-    form.fill(imported.values);
-    paste.value = "";
+    if (!imported.ok) return paste.focus();
+    dialog.close();
     const name = imported.name === undefined ? "" : ` from [${imported.name}]`;
     const unused = imported.unused.length === 0 ? [] : [`Not used here: ${imported.unused.join(", ")}.`];
-    say(status, "good", `Filled in${name}. Look it over before you send.`, ...unused);
-    return true;
+    knock.fillIn(imported.values, `Filled in${name}. Look it over before you send.`, ...unused);
   };
-  byId("take").addEventListener("click", () => {
-    if (!take(paste.value)) paste.focus();
-  });
-
-  takeFragment(form, status);
-  const stopScan = startScan(take, status);
-  const hideCode = startCode(form);
-  return () => {
+  byId("take").addEventListener("click", () => take(paste.value));
+  const stopScan = startScan(take);
+  const clearPaste = (): void => {
     paste.value = "";
+    showProblem(paste, undefined);
     stopScan();
-    hideCode();
+  };
+  dialog.addEventListener("close", clearPaste);
+
+  takeFragment(knock);
+  const clearCode = startCode(form);
+  return () => {
+    clearPaste();
+    clearCode();
   };
 }
 
@@ -62,20 +62,18 @@ export function startImport(form: FormView): () => void {
  * A link behind the `#` of the page's own address fills the form in, so that a page can be handed out for one server. What
  * stands there is kept in histories: a link with keys is not taken.
  */
-function takeFragment(form: FormView, status: HTMLElement): void {
+function takeFragment(knock: KnockView): void {
   const link = location.hash.slice(1);
   if (!/^fwknop:/i.test(link)) return;
   history.replaceState(null, "", location.pathname + location.search);
-  byId("import", HTMLDetailsElement).open = true;
   const imported = importText(link);
-  if (!imported.ok) return say(status, "bad", `The link in the address is not understood: ${imported.message}`);
+  if (!imported.ok) return knock.tell("bad", `The link in the address is not understood: ${imported.message}`);
   const { key, hmacKey } = imported.values;
-  if (key !== undefined || hmacKey !== undefined) return say(status, "bad", "The link in the address held keys and was not used. The browser’s history has seen them: make new ones.");
-  form.fill(imported.values);
-  say(status, "good", "Filled in from the link in the address. Look it over before you send.");
+  if (key !== undefined || hmacKey !== undefined) return knock.tell("bad", "The link in the address held keys and was not used. The browser’s history has seen them: make new ones.");
+  knock.fillIn(imported.values, "Filled in from the link in the address. Look it over before you send.");
 }
 
-function startScan(take: (text: string) => boolean, status: HTMLElement): () => void {
+function startScan(take: (text: string) => void): () => void {
   const button = byId("scan", HTMLButtonElement);
   const video = byId("camera", HTMLVideoElement);
   const Reader = (globalThis as { BarcodeDetector?: BarcodeReaderClass }).BarcodeDetector;
@@ -91,6 +89,7 @@ function startScan(take: (text: string) => boolean, status: HTMLElement): () => 
   button.addEventListener("click", async () => {
     if (Reader === undefined) return;
     if (stream !== undefined) return stop();
+    showProblem(button, undefined);
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
       video.srcObject = stream;
@@ -107,7 +106,7 @@ function startScan(take: (text: string) => boolean, status: HTMLElement): () => 
         await new Promise((resolve) => setTimeout(resolve, SCAN_EVERY_MS));
       }
     } catch {
-      say(status, "bad", "The camera cannot be used here, or was not allowed. Paste the text of the code instead.");
+      showProblem(button, "The camera cannot be used here, or was not allowed. Paste the text of the code instead.");
     }
     stop();
   });
@@ -116,31 +115,24 @@ function startScan(take: (text: string) => boolean, status: HTMLElement): () => 
 
 function startCode(form: FormView): () => void {
   const place = byId("code");
-  const [draw, hide] = [byId("draw", HTMLButtonElement), byId("hide", HTMLButtonElement)];
-  const clear = (): void => {
-    place.replaceChildren();
-    hide.hidden = true;
-  };
+  const draw = byId("draw", HTMLButtonElement);
   draw.addEventListener("click", () => {
-    clear();
     const values = form.values();
     const read = readForm(values);
     if (!read.ok) {
       form.showErrors(read.errors);
-      showProblem(draw, "Fill the form in first: a field of it needs another look.");
-      return;
+      return showProblem(draw, "Close this and fill the form in first: a field of it needs another look.");
     }
-    read.knock.keys.key.fill(0);
-    read.knock.keys.hmac?.key.fill(0);
-    showProblem(draw, undefined);
+    wipeKeys(read.knock);
+    draw.hidden = true;
     place.replaceChildren(qrSvg(encodeQr(exportLink(values))));
-    hide.hidden = false;
   });
-  hide.addEventListener("click", clear);
-  const section = byId("qr", HTMLDetailsElement);
-  section.addEventListener("toggle", () => {
-    if (!section.open) clear();
-  });
+  const clear = (): void => {
+    place.replaceChildren();
+    showProblem(draw, undefined);
+    draw.hidden = false;
+  };
+  byId("qr").addEventListener("close", clear);
   return clear;
 }
 

@@ -76,6 +76,10 @@ export type ReadForm = { readonly ok: true; readonly knock: Knock } | { readonly
 const MAX_TIMEOUT_SECONDS = 65535;
 const MAX_RIJNDAEL_KEY = 32;
 const MAX_HMAC_KEY = 128;
+/** Receivers take fields of 64 and 256 characters, base64; longer ones would only be sent. */
+const MAX_USER = 48;
+const MAX_MESSAGE = 192;
+const MAX_NAT_HOST = 70;
 const HOST = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i;
 
 /** A rule: what is wrong with a field, or undefined. */
@@ -89,9 +93,10 @@ const usesHmac = ({ useHmac }: FormValues): boolean => useHmac === "yes";
 
 /** One row a field that can be wrong, in the order of the form. A value's text never appears in what is said of a key. */
 const RULES: readonly (readonly [name: FieldName, rule: Rule])[] = [
-  ["server", ({ server }) => {
+  ["server", ({ server, purpose }) => {
     if (server === "") return "Type the server’s name or address, such as knock.example.org.";
-    return hostOf(server) === undefined ? "This is no name or address. Expected knock.example.org, 192.0.2.1 or 2001:db8::1, without http:// and without a path." : undefined;
+    if (hostOf(server) === undefined) return "This is no name or address. Expected knock.example.org, 192.0.2.1 or 2001:db8::1, without http://, port or path.";
+    return purpose === "local-nat" && server.length > MAX_NAT_HOST ? `For local NAT the name may have at most ${MAX_NAT_HOST} characters; the address will do, too.` : undefined;
   }],
   ["port", ({ port }) => (isPort(port) ? undefined : "Expected a port from 1 to 65535; 62201 is usual.")],
   ["open", (values) => {
@@ -100,29 +105,34 @@ const RULES: readonly (readonly [name: FieldName, rule: Rule])[] = [
     if (specs.length === 0) return "Type what to open, such as tcp/22.";
     const wrong = specs.find((spec) => parsePortSpec(spec) === undefined);
     if (wrong !== undefined) return `“${wrong.slice(0, 40)}” is not a port. Expected tcp/22 or udp/53, several between commas.`;
-    return asks(values).nat && specs.length > 1 ? "With forwarding only one port can be opened." : undefined;
+    return asks(values).nat && specs.length > 1 ? "With forwarding only one port can be opened." : lengthProblem(values);
   }],
-  ["natHost", (values) => (values.purpose !== "nat" || hostOf(values.natHost) !== undefined ? undefined : "Type the inner host’s name or address, such as 192.168.10.5.")],
-  ["natPort", (values) => (!asks(values).nat || isPort(values.natPort) ? undefined : "Expected the inner port, from 1 to 65535.")],
-  ["command", (values) => (!asks(values).command || values.command.trim() !== "" ? undefined : "Type the command that the server shall run.")],
+  ["timeout", (values) => {
+    if (values.timeout === "" || asks(values).command) return undefined;
+    return /^\d{1,5}$/.test(values.timeout) && Number(values.timeout) >= 1 && Number(values.timeout) <= MAX_TIMEOUT_SECONDS
+      ? undefined
+      : `Expected seconds from 1 to ${MAX_TIMEOUT_SECONDS}, or nothing: then the server decides.`;
+  }],
+  ["command", (values) => {
+    if (!asks(values).command) return undefined;
+    return values.command === "" ? "Type the command that the server shall run." : lengthProblem(values);
+  }],
   ["address", ({ whose, address }) => {
     if (whose === "source") return undefined;
     return parseIp(address) === undefined ? "Expected the address to open for, such as 203.0.113.7 or 2001:db8::7." : undefined;
   }],
-  ["timeout", (values) => {
-    if (values.timeout === "") return undefined;
-    if (asks(values).command) return "A command has no timeout; leave this empty.";
-    return /^\d{1,5}$/.test(values.timeout) && Number(values.timeout) >= 1 && Number(values.timeout) <= MAX_TIMEOUT_SECONDS
-      ? undefined
-      : `Expected seconds from 1 to ${MAX_TIMEOUT_SECONDS}, or nothing for the server’s own time.`;
-  }],
   ["key", ({ key, keyForm, mode }) => keyProblem(key, keyForm, mode === "legacy" ? MAX_HMAC_KEY : MAX_RIJNDAEL_KEY, "key")],
-  ["mode", (values) => (values.mode === "legacy" && usesHmac(values) ? "Legacy packets bear no HMAC: choose CBC, or switch HMAC off." : undefined)],
   ["hmacKey", (values) => (usesHmac(values) ? keyProblem(values.hmacKey, values.hmacKeyForm, MAX_HMAC_KEY, "HMAC key") : undefined)],
+  ["natHost", ({ purpose, natHost }) => {
+    if (purpose !== "nat") return undefined;
+    return hostOf(natHost) === undefined || natHost.length > MAX_NAT_HOST ? `Type the inner host’s name or address, such as 192.168.10.5, with at most ${MAX_NAT_HOST} characters.` : undefined;
+  }],
+  ["natPort", (values) => (!asks(values).nat || isPort(values.natPort) ? undefined : "Expected the inner port, from 1 to 65535.")],
   ["user", ({ user }) => {
     if (user === "") return "Type a user name; servers log it, and some ask for a certain one.";
-    return user.length > 63 || /["/\\[\]:;|=,+*?<>]|[^ -~]/.test(user) ? "Expected at most 63 letters, digits and simple signs, none of \" / \\ [ ] : ; | = , + * ? < >." : undefined;
+    return user.length > MAX_USER || /["/\\[\]:;|=,+*?<>]|[^ -~]/.test(user) ? `Expected at most ${MAX_USER} letters, digits and simple signs, none of " / \\ [ ] : ; | = , + * ? < >.` : undefined;
   }],
+  ["mode", (values) => (values.mode === "legacy" && usesHmac(values) ? "Legacy packets bear no HMAC: choose CBC, or switch HMAC off." : undefined)],
 ];
 
 /** `tcp/22, udp/53` → its parts. */
@@ -136,6 +146,10 @@ function hostOf(text: string): string | undefined {
   if (parseIp(bare) !== undefined) return bare;
   // 10.0.0.999 is no name: a browser reads whatever ends in digits as an address.
   return HOST.test(text) && !/(^|\.)\d+\.?$/.test(text) ? text : undefined;
+}
+
+function lengthProblem(values: FormValues): string | undefined {
+  return utf8Bytes(messageText(values)).length > MAX_MESSAGE ? `This is too long for one packet: at most ${MAX_MESSAGE} characters together with the address.` : undefined;
 }
 
 function keyProblem(text: string, form: KeyForm, most: number, name: string): string | undefined {
@@ -167,10 +181,7 @@ export function readForm(values: FormValues): ReadForm {
     const problem = rule(trimmed);
     if (problem !== undefined) errors.set(name, problem);
   }
-  const text = messageText(trimmed);
-  const place = asks(trimmed).command ? "command" : "open";
-  if (utf8Bytes(text).length > 255 && !errors.has(place)) errors.set(place, "This is too long for one packet: at most 255 characters together with the address.");
-  return errors.size > 0 ? { ok: false, errors } : { ok: true, knock: toKnock(trimmed, text) };
+  return errors.size > 0 ? { ok: false, errors } : { ok: true, knock: toKnock(trimmed) };
 }
 
 function trimForm(values: FormValues): FormValues {
@@ -184,9 +195,10 @@ function messageText(values: FormValues): string {
   return `${address},${asks(values).command ? values.command : openList(values.open).join(",")}`;
 }
 
-function toKnock(values: FormValues, text: string): Knock {
+function toKnock(values: FormValues): Knock {
   const { nat, command } = asks(values);
-  const timeout = values.timeout === "" ? undefined : Number(values.timeout);
+  // As with the other clients, a command bears no timeout.
+  const timeout = command || values.timeout === "" ? undefined : Number(values.timeout);
   const hmac = usesHmac(values) ? { type: values.hmacType, key: keyBytes(values.hmacKey, values.hmacKeyForm)! } : undefined;
   return {
     server: hostOf(values.server)!,
@@ -196,7 +208,7 @@ function toKnock(values: FormValues, text: string): Knock {
       username: values.user,
       version: PROTOCOL_VERSION,
       type: messageTypeOf({ command, nat: nat ? (values.purpose === "nat" ? "forward" : "local") : "none", timeout: timeout !== undefined }),
-      message: text,
+      message: messageText(values),
       ...(nat && { natAccess: `${hostOf(values.purpose === "nat" ? values.natHost : values.server)!},${values.natPort}` }),
       ...(timeout !== undefined && { clientTimeout: timeout }),
       digestType: values.digestType,
@@ -214,8 +226,8 @@ function toKnock(values: FormValues, text: string): Knock {
  */
 export function describeWish(values: FormValues): string {
   const or = (text: string): string => text.trim() || "…";
-  const whom = values.whose === "source" ? "for the address that the packet comes from" : `for ${or(values.address)}`;
-  const time = values.timeout.trim() === "" ? "for the server’s own time" : `for ${values.timeout.trim()} s`;
+  const whom = values.whose === "source" ? "to the address that the packet comes from" : `to ${or(values.address)}`;
+  const time = values.timeout.trim() === "" ? "for as long as it decides" : `for ${values.timeout.trim()} s`;
   const open = openList(values.open).join(", ") || "…";
   const what: Readonly<Record<Purpose, string>> = {
     access: `opens ${open} on ${or(values.server)} ${whom}, ${time}`,

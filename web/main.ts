@@ -4,7 +4,7 @@
  * @module
  */
 
-import { byId, make } from "./dom.ts";
+import { make, startDialogs } from "./dom.ts";
 import { FormView } from "./form-view.ts";
 import { startImport } from "./import-view.ts";
 import { KnockView } from "./knock-view.ts";
@@ -13,30 +13,39 @@ import { startVault } from "./vault-view.ts";
 /** After that time without a key or a touch the keys are wiped. */
 const IDLE_MS = 10 * 60_000;
 
-const form: FormView = new FormView(() => knock.clear());
-const knock: KnockView = new KnockView(form);
-const clearImport = startImport(form);
-const lockVault = startVault(form);
+// Before anything is drawn, so that the warning moves nothing.
+document.documentElement.classList.toggle("insecure", !isSecureContext);
+addEventListener("DOMContentLoaded", start);
 
-function forgetSecrets(): void {
-  form.wipe();
-  clearImport();
-  lockVault();
+function start(): void {
+  const form = new FormView();
+  const knock = new KnockView(form);
+  startDialogs();
+  const clearImport = startImport(form, knock);
+  const lockVault = startVault(form, knock);
+
+  const forgetSecrets = (): void => {
+    form.wipe();
+    clearImport();
+    lockVault();
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  };
+  const giveUp = (): void => {
+    forgetSecrets();
+    knock.tell("plain", "The keys were wiped, and the profiles locked: ten minutes went by without a touch.");
+  };
+  let idle = setTimeout(giveUp, IDLE_MS);
+  for (const kind of ["keydown", "pointerdown", "input"]) {
+    addEventListener(kind, () => {
+      clearTimeout(idle);
+      idle = setTimeout(giveUp, IDLE_MS);
+    });
+  }
+  // A browser may keep the whole page in memory for "back". A knock by opening its address does not come this way.
+  addEventListener("pagehide", forgetSecrets);
+
+  if (isSecureContext && /^https?:$/.test(location.protocol)) installApp();
 }
-
-let idle = setTimeout(forgetSecrets, IDLE_MS);
-for (const kind of ["keydown", "pointerdown", "input"]) {
-  addEventListener(kind, () => {
-    clearTimeout(idle);
-    idle = setTimeout(forgetSecrets, IDLE_MS);
-  });
-}
-// A browser may keep the whole page in memory for "back". A knock by opening its address does not come this way.
-addEventListener("pagehide", forgetSecrets);
-
-byId("insecure").hidden = isSecureContext;
-
-if (isSecureContext && /^https?:$/.test(location.protocol)) installApp();
 
 /** Whoever hosts the page beside `sw.js` and the manifest gives it to people as an app that works without a network. */
 function installApp(): void {

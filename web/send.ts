@@ -49,6 +49,20 @@ export function probe(url: string): Promise<Outcome> {
 }
 
 /**
+ * Tells whether the person, or the browser by itself, refused this page the local network: then requests to it fail like any
+ * other. Pages from a file or this computer need no such permission.
+ */
+export async function lacksLocalNetwork(): Promise<boolean> {
+  if (location.protocol !== "https:") return false;
+  try {
+    // Not in TypeScript's list, and not in every browser's.
+    return (await navigator.permissions.query({ name: "local-network" as PermissionName })).state === "denied";
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Sends a packet by going to its address, which a page from https may do. An answer 204 leaves the page where it is.
  *
  * @param url its address

@@ -5,7 +5,7 @@ const KEPT = [PAGE, `${PAGE}manifest.webmanifest`, `${PAGE}icon.svg`];
 
 addEventListener("install", (event) => {
   skipWaiting();
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(KEPT)));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(KEPT.map((url) => new Request(url, { cache: "reload" })))));
 });
 addEventListener("activate", (event) => {
   const dropOld = async () => {

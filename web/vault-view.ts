@@ -7,6 +7,7 @@
 import type { Bytes } from "../src/bytes.ts";
 import { byId, make, say, showProblem, type Tone } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
+import type { KnockView } from "./knock-view.ts";
 import { type Profiles, Vault, type VaultPlace } from "./vault.ts";
 
 /** Where the sealed text lies; from `file:` all files share one storage, which is one more reason to seal it. */
@@ -14,16 +15,17 @@ const STORAGE_KEY = "fko-tool.vault";
 const MIN_PASSPHRASE = 8;
 
 /**
- * Makes the section work.
+ * Makes the dialog work.
  *
- * @param form where profiles go to and come from
+ * @param form where profiles come from
+ * @param knock where they go to
  * @returns locks the vault
  */
-export function startVault(form: FormView): () => void {
+export function startVault(form: FormView, knock: KnockView): () => void {
   const place = vaultPlace();
   byId("no-vault").hidden = place !== undefined;
   byId("vault").hidden = place === undefined;
-  return place === undefined ? () => {} : new VaultView(form, place).lock;
+  return place === undefined ? () => {} : new VaultView(form, knock, place).lock;
 }
 
 function vaultPlace(): VaultPlace | undefined {
@@ -38,6 +40,7 @@ function vaultPlace(): VaultPlace | undefined {
 
 class VaultView {
   readonly #form: FormView;
+  readonly #knock: KnockView;
   readonly #place: VaultPlace;
   readonly #passphrase = byId("passphrase", HTMLInputElement);
   readonly #name = byId("profileName", HTMLInputElement);
@@ -45,8 +48,9 @@ class VaultView {
   readonly #unlock = byId("unlock", HTMLButtonElement);
   #vault: Vault | undefined;
 
-  constructor(form: FormView, place: VaultPlace) {
+  constructor(form: FormView, knock: KnockView, place: VaultPlace) {
     this.#form = form;
+    this.#knock = knock;
     this.#place = place;
     const on = (id: string, act: () => void): void => byId(id).addEventListener("click", act);
     on("unlock", () => void this.#open());
@@ -55,6 +59,17 @@ class VaultView {
     on("load", () => this.#load());
     on("remove", () => void this.#remove());
     on("forget", () => this.#forget());
+    byId("profiles").addEventListener("close", () => {
+      this.#say("plain");
+      this.#refresh();
+    });
+    this.#list.addEventListener("change", () => askAgain(byId("remove"), "Delete"));
+    // What another tab stored would be lost by the next save of this one.
+    addEventListener("storage", ({ key }) => {
+      if (key !== STORAGE_KEY) return;
+      this.lock();
+      this.#say("plain", "The profiles were changed in another tab.");
+    });
     this.#onEnter(this.#passphrase, "unlock");
     this.#onEnter(this.#name, "save");
     this.#refresh();
@@ -87,7 +102,7 @@ class VaultView {
     }
     this.#passphrase.value = "";
     this.#refresh();
-    (Object.keys(this.#vault.profiles).length > 0 ? this.#list : this.#name).focus();
+    (byId("kept").hidden ? this.#name : this.#list).focus();
   }
 
   async #save(): Promise<void> {
@@ -102,22 +117,18 @@ class VaultView {
   #load(): void {
     const profile = this.#vault?.profiles[this.#list.value];
     if (profile === undefined) return;
-    this.#form.fill(profile);
-    this.#say("good", `Filled in from “${this.#list.value}”.`);
+    byId("profiles", HTMLDialogElement).close();
+    this.#knock.fillIn(profile, `Filled in from “${this.#list.value}”.`);
   }
 
   async #remove(): Promise<void> {
+    if (!isSure(byId("remove"), "Really delete?")) return;
     const name = this.#list.value;
     await this.#store(Object.fromEntries(Object.entries(this.#vault!.profiles).filter(([other]) => other !== name)), `Deleted “${name}”.`);
   }
 
   #forget(): void {
-    const button = byId("forget", HTMLButtonElement);
-    if (button.dataset["sure"] === undefined) {
-      button.dataset["sure"] = "";
-      button.textContent = "Really delete all? Press again";
-      return;
-    }
+    if (!isSure(byId("forget"), "Really delete all?")) return;
     localStorage.removeItem(STORAGE_KEY);
     this.lock();
     this.#say("plain", "All profiles are deleted.");
@@ -138,18 +149,18 @@ class VaultView {
     const isStored = localStorage.getItem(STORAGE_KEY) !== null;
     byId("locked").hidden = this.#vault !== undefined;
     byId("unlocked").hidden = this.#vault === undefined;
-    this.#unlock.textContent = isStored ? "Unlock" : "Begin with this passphrase";
-    const forget = byId("forget", HTMLButtonElement);
-    forget.hidden = !isStored;
-    forget.textContent = "Delete all profiles";
-    delete forget.dataset["sure"];
+    this.#unlock.textContent = isStored ? "Unlock" : "Start";
+    this.#passphrase.labels![0]!.textContent = isStored ? "Passphrase of the profiles" : "A new passphrase for them";
+    byId("forget").hidden = !isStored;
+    askAgain(byId("forget"), "Delete all profiles");
+    askAgain(byId("remove"), "Delete");
     const names = Object.keys(this.#vault?.profiles ?? {}).sort();
     this.#list.replaceChildren(...names.map((name) => {
       const option = make("option", { text: name });
       option.value = name;
       return option;
     }));
-    for (const id of ["load", "remove"]) byId(id, HTMLButtonElement).disabled = names.length === 0;
+    byId("kept").hidden = names.length === 0;
   }
 
   #say(tone: Tone, ...text: readonly string[]): void {
@@ -163,4 +174,17 @@ class VaultView {
       byId(button).click();
     });
   }
+}
+
+/** What cannot be undone takes two presses. */
+function isSure(button: HTMLElement, question: string): boolean {
+  if (button.dataset["sure"] !== undefined) return true;
+  button.dataset["sure"] = "";
+  button.textContent = question;
+  return false;
+}
+
+function askAgain(button: HTMLElement, label: string): void {
+  delete button.dataset["sure"];
+  button.textContent = label;
 }

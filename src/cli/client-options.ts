@@ -9,7 +9,7 @@ import type { DigestType, EncryptionMode } from "../fko.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
 import type { OptionTable, Parsed, Program, ValueType } from "./options.ts";
 import { digestType, encryptionMode, keyLength } from "./vocabularies.ts";
-import { choice, count, custom, flag, integer, portRefusal, rest, secret, text } from "./values.ts";
+import { choice, count, custom, flag, integer, optionalText, portRefusal, rest, secret, text } from "./values.ts";
 
 /** How a packet travels; the names of `-P` and SPA_SERVER_PROTO. */
 export type ServerProto = "udp" | "udpraw" | "tcp" | "tcpraw" | "icmp" | "http";
@@ -46,6 +46,8 @@ export interface ClientOptions {
   spoofSource?: string;
   randPort?: true;
   httpProxy?: string;
+  /** As Perl has it: empty stands for the environment's. */
+  perlHttpProxy?: string;
   httpProxyUser?: string;
   httpProxyPassword?: Bytes;
   icmpType?: number;
@@ -107,6 +109,8 @@ export interface ClientOptions {
   test?: true;
   savePacket?: string;
   savePacketAppend?: true;
+  /** As Perl has it: without a file. */
+  perlSavePacket?: true;
   json?: true;
   verify?: string;
   retry?: number;
@@ -127,6 +131,7 @@ export interface ClientOptions {
   locale?: string;
   noLocale?: true;
   noFkoModule?: true;
+  testFkoExists?: true;
 }
 
 /** All names of transports. */
@@ -147,8 +152,7 @@ const MAX_USERNAME = 29;
 
 /** The kind of value of `-U`. */
 export function spoofUser(): ValueType<string> {
-  return custom("USER", (given): Parsed<string> =>
-    (given === "" ? { ok: false, message: "expected a user name, got none" } : { ok: true, value: given.slice(0, MAX_USERNAME) }));
+  return custom("USER", (given): Parsed<string> => ({ ok: true, value: given.slice(0, MAX_USERNAME) }));
 }
 
 /** Port of an option: 0 stands for "not given" where that makes sense. */
@@ -227,7 +231,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   },
   spoofUser: {
     long: "spoof-user", short: "U", synonyms: ["Spoof-user"], value: /* @__PURE__ */ spoofUser(), group: "request",
-    doc: "User name inside the packet, cut at 29 characters; the login name unless given.",
+    doc: "User name inside the packet, cut at 29 characters; the login name unless given, or when empty.",
   },
   serverAuth: {
     long: "server-auth", added: true, synonyms: ["Server-auth"], value: /* @__PURE__ */ serverAuth(), group: "request",
@@ -267,7 +271,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Send to a random port from 10000 on. The server must listen to all of them.",
   },
   httpProxy: {
-    long: "http-proxy", short: "H", synonyms: ["HTTP-proxy"], value: /* @__PURE__ */ text("[http://][USER:PASSWORD@]HOST[:PORT]", { redact: withoutCredentials }),
+    long: "http-proxy", short: "H", value: /* @__PURE__ */ text("[http://][USER:PASSWORD@]HOST[:PORT]", { redact: withoutCredentials }),
     implies: { serverProto: "http" }, group: "transport",
     doc: "Send over HTTP through this proxy.",
   },
@@ -400,15 +404,15 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA"), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
   rcFile: { long: "rc-file", synonyms: ["user-rc"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
-  noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E or --no-save-args." },
+  noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E." },
   homeDir: { long: "home-dir", added: true, synonyms: ["Home-dir"], value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "files", doc: "Look for our files there, instead of where HOME says." },
-  insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file or key file although other users can write to it." },
+  insecurePermissions: { long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use an rc file, a key file or kept command lines although other users can write to them." },
   saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
   forceStanza: { long: "force-stanza", value: flag, group: "files", doc: "Overwrite keys of a saved stanza without a question." },
   stanzaList: { long: "stanza-list", value: flag, group: "files", doc: "List the stanzas of the rc file and exit." },
   saveArgsFile: { long: "save-args-file", short: "E", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "Where the last command line is kept; ~/.fwknop.run unless given." },
   noSaveArgs: { long: "no-save-args", value: flag, group: "files", doc: "Do not keep this command line." },
-  lastCmd: { long: "last-cmd", short: "l", value: flag, group: "files", doc: "Run with the options of the last command line. Keys are not kept." },
+  lastCmd: { long: "last-cmd", short: "l", value: flag, group: "files", doc: "Run with the options of the last command line; those given now win. Keys are not kept." },
   showLast: { long: "show-last", synonyms: ["Show-last-cmd"], value: flag, group: "files", doc: "Print the last command line and exit." },
   lastHost: { long: "last-host", added: true, synonyms: ["Last-host"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Run with the options that were last used for this destination." },
   showHostCmd: { long: "show-host-cmd", added: true, synonyms: ["Show-host-cmd"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Print them and exit." },
@@ -416,7 +420,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
 
   test: { long: "test", short: "T", synonyms: ["Test-mode"], value: flag, group: "output", doc: "Make the packet and show it, but do not send it." },
   savePacket: {
-    long: "save-packet", short: "B", synonyms: ["Save-packet", "Save-packet-file"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output",
+    long: "save-packet", short: "B", synonyms: ["Save-packet-file"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output",
     doc: "Write the packet to a file as well.",
   },
   savePacketAppend: { long: "save-packet-append", short: "b", synonyms: ["Save-packet-append"], value: flag, group: "output", doc: "Append it to what the file of -B holds." },
@@ -441,6 +445,11 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
 
   tcpSock: { long: "TCP-sock", added: true, value: flag, implies: { serverProto: "tcp" }, group: "perl", minor: true, doc: "As '-P tcp'." },
   http: { long: "HTTP", added: true, value: flag, implies: { serverProto: "http" }, group: "perl", minor: true, doc: "As '-P http', to port 80 unless -p says otherwise." },
+  perlHttpProxy: {
+    long: "HTTP-proxy", added: true, value: /* @__PURE__ */ optionalText("[PROXY]", { redact: withoutCredentials }), implies: { serverProto: "http" }, group: "perl", minor: true,
+    doc: "As -H; without PROXY the one of the environment's http_proxy.",
+  },
+  perlSavePacket: { long: "Save-packet", added: true, value: flag, group: "perl", minor: true, doc: "As -B, to ~/fwknop_save_packet.PID." },
   spoofProto: {
     long: "Spoof-proto", added: true,
     value: /* @__PURE__ */ choice("PROTO", ["udp", "tcp", "icmp"], (shown) => `Unrecognized protocol: ${shown}, must be one of {udp,tcp,icmp}`),
@@ -462,6 +471,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
   noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
   noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  testFkoExists: { long: "test-FKO-exists", added: true, value: flag, group: "perl", minor: true, doc: "Say that FKO messages are understood, and exit." },
 };
 
 /** The program. */

@@ -33,35 +33,52 @@ const names = (row: Row): readonly string[] => [`--${row.long}`, ...(row.short =
 
 function bash(program: string, rows: readonly Row[]): string {
   const cases = rows.flatMap((row) => {
-    const words = bashWords(row);
-    return words === undefined ? [] : [`    ${names(row).join("|")}) ${words}; return ;;`];
+    const offer = bashOffer(row);
+    return offer === undefined ? [] : [`    ${names(row).join("|")}) ${offer}; return ;;`];
   });
   const long = rows.map((row) => `--${row.long}`).join(" ");
+  const rest = rows.filter((row) => row.value.takes === "rest").flatMap(names).join("|");
   const name = `_${program}`;
   return [
     `# bash completion for ${program}; use: eval "$(${program} --completion bash)"`,
     `${name}() {`,
-    "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}",
+    "  local at cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}",
+    "  # bash makes three words of --name=value",
+    '  [[ $cur == "=" ]] && cur=',
+    '  [[ $prev == "=" ]] && prev=${COMP_WORDS[COMP_CWORD-2]}',
     "  COMPREPLY=()",
+    ...(rest === "" ? [] : [
+      "  for ((at = 1; at < COMP_CWORD; at++)); do",
+      `    [[ \${COMP_WORDS[at]} == @(${rest}) ]] || continue`,
+      `    if ((at + 1 == COMP_CWORD)); then ${compgen("-c")}; else compopt -o filenames 2>/dev/null; ${compgen("-f")}; fi`,
+      "    return",
+      "  done",
+    ]),
     "  case $prev in",
     ...cases,
     "  esac",
-    `  COMPREPLY=($(compgen -W ${quote(long)} -- "$cur"))`,
+    `  ${compgen(`-W ${quote(long)}`)}`,
     "}",
     `complete -F ${name} ${program}`,
   ].join("\n");
 }
 
+/** A line each: names of files may have blanks in them. */
+const compgen = (action: string): string => `mapfile -t COMPREPLY < <(compgen ${action} -- "$cur")`;
+
 /** What bash offers behind an option; undefined for a flag. */
-function bashWords(row: Row): string | undefined {
+function bashOffer(row: Row): string | undefined {
   const { takes, choices, completes } = row.value;
   if (takes !== "argument") return undefined;
-  if (choices !== undefined) return `COMPREPLY=($(compgen -W ${quote(choices.join(" "))} -- "$cur"))`;
-  return completes === undefined ? ":" : `COMPREPLY=($(compgen ${BASH_ACTIONS[completes]} -- "$cur"))`;
+  if (choices !== undefined) return compgen(`-W ${quote(choices.join(" "))}`);
+  if (completes === undefined) return ":";
+  const quoting = completes === "file" || completes === "folder" ? "compopt -o filenames 2>/dev/null; " : "";
+  return quoting + compgen(BASH_ACTIONS[completes]);
 }
 
 /** What compgen lists. */
 const BASH_ACTIONS = { file: "-f", folder: "-d", host: "-A hostname", user: "-u" } as const;
+const FISH_ACTIONS = { file: "", folder: "", host: "(__fish_print_hostnames)", user: "(__fish_complete_users)" } as const;
 const ZSH_ACTIONS = { file: "_files", folder: "_files -/", host: "_hosts", user: "_users" } as const;
 
 function zsh(program: string, rows: readonly Row[]): string {
@@ -77,7 +94,7 @@ function zsh(program: string, rows: readonly Row[]): string {
 function zshArgument(row: Row): string {
   const { takes, choices, completes, argument = "" } = row.value;
   if (takes === "nothing") return "";
-  if (takes === "rest") return ":command: _normal";
+  if (takes === "rest") return ":*::command:_normal";
   const label = `:${argument.replace(/[\\[\]:']/g, " ").trim()}:`;
   if (choices !== undefined) return `${label}(${choices.join(" ")})`;
   return label + (completes === undefined ? "" : ZSH_ACTIONS[completes]);
@@ -88,7 +105,8 @@ function fish(program: string, rows: readonly Row[]): string {
     const { takes, choices, completes } = row.value;
     const short = row.short === undefined ? "" : ` -s ${row.short}`;
     const argument = takes === "nothing" ? "" : completes === "file" || completes === "folder" ? " -r -F" : " -x";
-    const words = choices !== undefined ? ` -a ${quote(choices.join(" "))}` : completes === "host" ? " -a '(__fish_print_hostnames)'" : "";
+    const offer = choices?.join(" ") ?? (takes === "rest" ? "(__fish_complete_command)" : FISH_ACTIONS[completes ?? "file"]);
+    const words = offer === "" ? "" : ` -a ${quote(offer)}`;
     return `complete -c ${program}${short} -l ${row.long}${argument}${words} -d ${quote(brief(row))}`;
   });
   return [`# fish completion for ${program}; use: ${program} --completion fish | source`, `complete -c ${program} -f`, ...lines].join("\n");

@@ -132,6 +132,9 @@ class Scanner<Values> {
     if (row.value.takes === "rest") {
       words.push(...this.#argv.slice(this.#at));
       this.#at = this.#argv.length;
+    } else if (row.value.takes === "optional" && attached === undefined) {
+      const next = this.#argv[this.#at];
+      if (next !== undefined && !next.startsWith("-")) words.push(this.#argv[this.#at++]!);
     } else if (row.value.takes === "argument" && attached === undefined) {
       const next = this.#argv[this.#at++];
       if (next === undefined) throw new UsageProblem(missingArgument(spelling));

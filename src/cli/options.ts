@@ -10,8 +10,8 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 /** What follows an option's name on the command line. */
 export interface ValueType<T> {
-  /** `rest` takes all that is left of the command line. */
-  readonly takes: "nothing" | "argument" | "rest";
+  /** `optional` takes the next word unless it begins with a dash, `rest` all that is left of the command line. */
+  readonly takes: "nothing" | "argument" | "optional" | "rest";
   /** Stands for the argument in usage: `PORT`. */
   readonly argument?: string;
   /** The only arguments there are, for completion. */

@@ -29,6 +29,17 @@ export function text(argument: string, hints: TextHints = {}): ValueType<string>
 }
 
 /**
+ * Any text, which may be left out: empty then.
+ *
+ * @param argument stands for it in usage
+ * @param hints for completion, and what may be shown
+ * @returns the kind of value
+ */
+export function optionalText(argument: string, hints: TextHints = {}): ValueType<string> {
+  return { ...text(argument, hints), takes: "optional", parse: ([given = ""]) => ({ ok: true, value: given }) };
+}
+
+/**
  * A secret: bytes from here on, so that it can be wiped, and never shown.
  *
  * @param argument stands for it in usage

@@ -19,7 +19,7 @@ const when = (broken: boolean | undefined, message: string | (() => string)): st
 function keyProblem(base64: Uint8Array | undefined, kind: KeyKind): string | undefined {
   if (base64 === undefined) return undefined;
   const decoded = decodeKey(base64, kind);
-  if (!decoded.ok) return decoded.message;
+  if (!decoded.ok) return `--key-base64-${kind.toLowerCase()}: ${decoded.message}`;
   decoded.value.fill(0);
   return undefined;
 }
@@ -49,20 +49,26 @@ const CHECKS: readonly Check[] = [
     "--spoof-source: Must set -P <udpraw|tcpraw|icmp> with a spoofed source IP",
   ),
   (s) => when(s.httpProxy !== undefined && transportOf(s) !== "http", "Cannot set --http-proxy with a non-HTTP protocol."),
+  (s) => when(
+    s.httpProxy === undefined && (s.httpProxyUser !== undefined || s.httpProxyPassword !== undefined),
+    "--http-proxy-user, --http-proxy-password: expected a proxy, use --http-proxy",
+  ),
   (s) => when(s.ipv6 && (s.ipv4 || s.serverResolveIpv4), "--ipv6: cannot be combined with --ipv4 or --server-resolve-ipv4"),
   (s) => when(s.gpgEncryption && !s.gpgRecipientKey, "Must specify --gpg-recipient-key when GPG is used."),
   (s) => when(
     s.encryptionMode === "asymmetric" && !s.gpgEncryption,
-    "Must specify GPG recipient/signing keys when Asymmetric encryption mode is used.",
+    "--encryption-mode: Must specify GPG recipient/signing keys when Asymmetric encryption mode is used.",
   ),
-  (s) => when(encryptionModeOf(s) === "legacy" && hmacTypeOf(s) !== undefined, "Legacy encryption mode is incompatible with HMAC usage."),
+  (s) => when(encryptionModeOf(s) === "legacy" && hmacTypeOf(s) !== undefined, "--encryption-mode: Legacy encryption mode is incompatible with HMAC usage."),
   (s) => keyProblem(s.keyBase64Rijndael, "Rijndael"),
   (s) => keyProblem(s.keyBase64Hmac, "HMAC"),
   (s) => when(
     Boolean(s.serverCmd) && (Boolean(s.natAccess) || s.natLocal),
     "--server-cmd: cannot be combined with --nat-access or --nat-local; fko_set_nat_access_str: Error 4 - Args contain invalid data",
   ),
+  (s) => when(Boolean(s.serverCmd) && s.close, "--close: cannot be combined with --server-cmd, which would run the command again"),
   (s) => when(s.serverAuth !== undefined && (Boolean(s.natAccess) || s.natLocal), "--server-auth: cannot be combined with --nat-access or --nat-local"),
+  (s) => when(s.retry !== undefined && s.verify === undefined, "--retry: expected --verify, which says when the port is open"),
   (s) => when(
     s.verify !== undefined && parsePortSpec(s.verify) === undefined,
     () => `--verify: expected tcp/PORT or udp/PORT, got '${printableText(s.verify ?? "")}'`,

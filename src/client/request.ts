@@ -50,6 +50,9 @@ export function randomPort(random: number): number {
 /** Any text as the line in which a mistake is told. */
 const refuse = (message: string): { readonly ok: false; readonly message: string } => ({ ok: false, message });
 
+/** Servers read at most 256 base64 characters of a message; the C client sends up to 255 bytes all the same. */
+const MAX_MESSAGE_BYTES = 192;
+
 /** A libfko error, for what only the whole message shows to be wrong. */
 const fkoError = (code: number, operation: string): { readonly ok: false; readonly message: string } => refuse(new FkoError(code, operation).message);
 
@@ -71,6 +74,11 @@ export function buildRequest(settings: ClientSettings, facts: RequestFacts): Par
   const isCommand = settings.serverCmd !== undefined && settings.serverCmd !== "";
   const text = isCommand ? commandMessage(settings.serverCmd!, facts.allowIp) : accessMessage(settings, facts);
   if (!text.ok) return text;
+  const { length } = utf8Bytes(text.value);
+  if (length > MAX_MESSAGE_BYTES) {
+    const option = isCommand ? "--server-cmd" : "--access";
+    return refuse(`${fkoError(94, "fko_set_spa_message").message}: ${option} makes a message of ${length} bytes, servers take at most ${MAX_MESSAGE_BYTES}`);
+  }
   const nat = natField(settings);
   if (!nat.ok) return nat;
   const clientTimeout = settings.close ? 1 : settings.fwTimeout ?? 0;
@@ -78,7 +86,7 @@ export function buildRequest(settings: ClientSettings, facts: RequestFacts): Par
   const type = messageTypeOf({ command: isCommand, nat: kind, timeout: clientTimeout > 0 });
   const message: Message = {
     random: facts.random,
-    username: settings.spoofUser ?? facts.username,
+    username: settings.spoofUser || facts.username,
     timestamp: facts.now + timeOffset(settings),
     version: PROTOCOL_VERSION,
     type,
@@ -98,14 +106,14 @@ function timeOffset(settings: ClientSettings): number {
 }
 
 function commandMessage(command: string, allowIp: string | undefined): Parsed<string> {
-  return allowIp === undefined ? fkoError(101, "fko_set_spa_message") : { ok: true, value: `${allowIp},${command}` };
+  return allowIp === undefined ? refuse(`${fkoError(101, "fko_set_spa_message").message}: no address to run it for, use -a or -s`) : { ok: true, value: `${allowIp},${command}` };
 }
 
 function accessMessage(settings: ClientSettings, facts: RequestFacts): Parsed<string> {
   const access = settings.access ?? "";
   // C sends `none/0` then, which every server refuses.
   if (access === "") return refuse(`${fkoError(102, "fko_set_spa_message").message}: no ports to open, use -A, such as '-A tcp/22'`);
-  if (facts.allowIp === undefined) return fkoError(100, "fko_set_spa_message");
+  if (facts.allowIp === undefined) return refuse(`${fkoError(100, "fko_set_spa_message").message}: no address to open for, use -a, -R or -s`);
   const opened = openedAccess(settings, access, facts);
   if (!opened.ok) return opened;
   const text = `${facts.allowIp},${opened.value}`;
@@ -144,7 +152,7 @@ function natField(settings: ClientSettings): Parsed<string | undefined> {
   const target = splitNatTarget(wanted);
   const port = target.port === undefined ? first?.port : parsePort(target.port);
   if (port === undefined) return refuse(`--nat-access: Invalid port value in -N arg, expected 1..65535, got '${printableText(wanted)}'; ${natError()}`);
-  if (target.host.length > MAX_NAT_HOST) return fkoError(103, "fko_set_spa_nat_access");
+  if (target.host.length > MAX_NAT_HOST) return fkoError(103, "fko_set_nat_access_str");
   const address = parseIp(target.host);
   if (address === undefined && !HOST_NAME.test(target.host)) {
     return refuse(`--nat-access: Invalid NAT destination '${printableText(target.host)}' for -N arg; ${natError()}`);

@@ -88,7 +88,7 @@ class Reader {
     }
     const read = this.#host.read(path);
     if ("error" in read) {
-      this.#problems.push({ severity: "error", ...place, message: `Could not open access file: ${printableText(path, 300)} - ${printableText(read.error, 200)}` });
+      this.#problems.push({ severity: "error", ...place, message: printableText(read.error, 500) });
       return;
     }
     const entries = readEntries({ path, bytes: read.bytes });
@@ -172,7 +172,7 @@ class Reader {
     const read = this.#host.read(path);
     if ("error" in read) {
       draft.broken = true;
-      say("error", `Could not open access file: ${printableText(path, 300)} - ${printableText(read.error, 200)}. Data error in included keyfile: ${shownPath(path)}, skipping stanza.`);
+      say("error", `${printableText(read.error.replace(/\.$/, ""), 500)}. Data error in included keyfile: ${shownPath(path)}, skipping stanza.`);
       return;
     }
     say("info", `Including key file: ${shownPath(path)}`);
@@ -216,8 +216,13 @@ class Reader {
       return undefined;
     }
     if (name !== "SOURCE") {
-      if (current === undefined) say("warning", `${name} before the first SOURCE is ignored`);
-      else this.#assign(current, name, named, value, entry, say);
+      if (current === undefined) {
+        say("warning", `${name} before the first SOURCE is ignored`);
+        return undefined;
+      }
+      const isCut = named.kind.secret && dialect === "c" && cutValue(entry, { keepTrailingBlanks: true })!.bytes.length > value.bytes.length;
+      if (isCut) say("warning", `${name} ends with blanks, which are no part of it; to fwknopd 2.6.10 they were`);
+      this.#assign(current, name, named, value, entry, say);
       return undefined;
     }
     const draft: Draft = {

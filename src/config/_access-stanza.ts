@@ -10,6 +10,7 @@ import { printableText } from "../foreign-text.ts";
 import type { AccessConfigContext, AccessHost, AccessStanza } from "./access-config.ts";
 import { type AccessVariables, MAX_TIMEOUT } from "./access-variables.ts";
 import type { Dialect } from "./entries.ts";
+import { firewallTypeOf } from "./firewall-type.ts";
 import type { ConfigProblem, Variable, VariableTable } from "./variable.ts";
 
 /** A stanza while it is read. */
@@ -119,15 +120,14 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
 
 function* grantFindings({ source: S }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
   const usesFirewall = !stanza.DISABLE_FW_ACCESS && stanza.EXTERNAL_CMD_OPEN === undefined && stanza.CMD_CYCLE_OPEN === undefined;
-  const counts = config.FIREWALL_TYPE === "nftables" && config.NFT_SET === undefined;
-  if (stanza.GRANT_USES === 1 && !counts) {
+  const isNftables = firewallTypeOf(config) === "nftables" && config.NFT_SET === undefined;
+  if (stanza.GRANT_USES === 1 && !isNftables) {
     yield ["error", "GRANT_USES", `GRANT_USES needs FIREWALL_TYPE nftables without NFT_SET, for no other firewall counts connections, in stanza source: '${S}'`];
   }
   for (const name of ["GRANT_PREFIX_V4", "GRANT_PREFIX_V6"] as const) {
     if (stanza[name] !== undefined && config.NFT_SET !== undefined) yield ["error", name, `${name} does not go with NFT_SET, whose sets hold single addresses`];
   }
-  const isGuard = config.FIREWALL_TYPE === "nftables" && config.NFT_MODE === "guard" && config.NFT_SET === undefined;
-  if (isGuard && config.NFT_GUARD_PORTS === undefined && stanza.OPEN_PORTS === undefined && usesFirewall) {
+  if (isNftables && config.NFT_MODE === "guard" && config.NFT_GUARD_PORTS === undefined && stanza.OPEN_PORTS === undefined && usesFirewall) {
     yield ["error", undefined, `NFT_MODE guard has to know what to close: set NFT_GUARD_PORTS in fwknopd.conf, or OPEN_PORTS in stanza source: '${S}'`];
   }
 }
@@ -165,6 +165,9 @@ function* timeFindings(draft: Draft, stanza: Filled, { now }: AccessConfigContex
   if (stanza.FW_ACCESS_TIMEOUT > stanza.MAX_FW_TIMEOUT) {
     const member = lines.has("MAX_FW_TIMEOUT") ? "MAX_FW_TIMEOUT" : "FW_ACCESS_TIMEOUT";
     yield ["warning", member, `Warning: MAX_FW_TIMEOUT < FW_ACCESS_TIMEOUT, honoring MAX_FW_TIMEOUT for stanza source: '${S}': grants last ${stanza.MAX_FW_TIMEOUT} s`];
+  }
+  if (stanza.CMD_CYCLE_TIMER !== undefined && stanza.CMD_CYCLE_CLOSE !== undefined && stanza.CMD_CYCLE_TIMER > stanza.MAX_FW_TIMEOUT) {
+    yield ["warning", "CMD_CYCLE_TIMER", `Warning: MAX_FW_TIMEOUT < CMD_CYCLE_TIMER, honoring MAX_FW_TIMEOUT for stanza source: '${S}': what is opened is closed after ${stanza.MAX_FW_TIMEOUT} s`];
   }
   if (stanza.ACCESS_EXPIRE !== undefined && stanza.ACCESS_EXPIRE < now) {
     yield ["warning", "ACCESS_EXPIRE", "This stanza's time is over; nothing is granted by it"];

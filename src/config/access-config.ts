@@ -128,7 +128,7 @@ export interface AccessStanza {
 
 /** What the parser needs from the host. */
 export interface AccessHost {
-  /** Reads a file; relative paths mean the working directory. */
+  /** Reads a file; relative paths mean the folder of the start. An error names the file. */
   read(path: string): { readonly bytes: Uint8Array } | { readonly error: string };
   /** Lists a folder, names only. */
   list(folder: string): { readonly names: readonly string[] } | { readonly error: string };

@@ -36,7 +36,7 @@ export function matchesAddressList(list: AddressList, ip: IpAddress): boolean {
 
 /** The C daemon's words for what is wrong with an item. */
 const REFUSALS: Readonly<Record<IpNetworkRefusal["reason"], (text: string) => string>> = {
-  "bad-address": (text) => `Fatal error parsing IP to int for: ${text}`,
+  "bad-address": (text) => `Fatal error parsing IP to int for: ${text === "" ? "an empty item" : text}`,
   "missing-mask": (text) => `Missing mask value. ${text}`,
   "bad-prefix-length": (text) => `Invalid IP mask str '${text}'.`,
   "bad-dotted-mask": (text) => `Fatal error parsing IP mask to int for: ${text}`,

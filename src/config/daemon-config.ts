@@ -168,6 +168,8 @@ export interface DaemonConfig {
   readonly ENABLE_INTF_BYTES_CHECK: boolean;
   readonly BLACKLIST?: AddressList;
   readonly REQUIRE_SOURCE_ADDRESS: boolean;
+  readonly ENABLE_PROC_IP_FORWARD: boolean;
+  readonly PROC_IP_FORWARD_FILE: string;
   readonly IPT_EXEC_TRIES: number;
   /** Seconds between two commands. */
   readonly IPT_EXEC_SLEEP: number;

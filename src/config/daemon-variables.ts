@@ -151,6 +151,7 @@ const alerts: TextKind<AlertingMethods> = {
 const firewalld = (...names: readonly string[]): Pick<Variable<never>, "synonyms"> =>
   ({ synonyms: Object.fromEntries(names.map((name) => [name, { origin: "C", weak: true }])) });
 
+const SET_BY_OPTION = "The options --config-file and --override-config say which files are read.";
 const NO_POLLING = "Nothing is polled; the daemon sleeps until a packet comes or a grant ends.";
 
 let table: VariableTable<DaemonConfig> | undefined;
@@ -162,10 +163,10 @@ let table: VariableTable<DaemonConfig> | undefined;
  */
 export function daemonVariables(): VariableTable<DaemonConfig> {
   return (table ??= {
-    CONFIG_FILE: { kind: path, origin: "C", default: "/etc/fwknop/fwknopd.conf", doc: "This file; set by --config-file." },
-    OVERRIDE_CONFIG: { kind: words("path", /^/, String), origin: "C", absent: [], doc: "Files that were read after it; set by --override-config." },
+    CONFIG_FILE: { kind: path, origin: "C", default: "/etc/fwknop/fwknopd.conf", doc: "This file.", obsolete: SET_BY_OPTION },
+    OVERRIDE_CONFIG: { kind: words("path", /^/, String), origin: "C", absent: [], doc: "Files that are read after it.", obsolete: SET_BY_OPTION },
     PCAP_INTF: {
-      kind: words("interface name", /^[^\s/]{1,64}$/, String), origin: "C, Perl", default: "eth0",
+      kind: words("network interface", /^[^\s/]{1,64}$/, String), origin: "C, Perl", default: "eth0",
       doc: "Interfaces to listen on, between commas; any for all of them.",
     },
     PCAP_FILE: { kind: path, origin: "C", doc: "Read packets from this capture file instead of an interface. Packets of any age are then accepted, unless ENABLE_SPA_PACKET_AGING is set." },
@@ -274,7 +275,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     PF_ANCHOR_NAME: { kind: anchor, origin: "other C", default: "fwknop", doc: "The anchor of pf that our rules are in; pf.conf has to name it." },
     PF_EXPIRE_INTERVAL: { kind: integer(1, 131071), origin: "other C", default: "30", doc: "Seconds between two looks for expired rules.", obsolete: NO_POLLING },
     PF_TABLE: { kind: pfTable, origin: "own", unset: ["NONE"], doc: "A table in that anchor: addresses are put into it instead of rules into the anchor, and what they may reach is said by rules of yours." },
-    FIREWD_ZONE: { kind: zone, origin: "own", unset: ["NONE"], doc: "The zone of firewalld that is opened; without it, the default zone." },
+    FIREWD_ZONE: { kind: zone, origin: "own", unset: ["NONE"], doc: "The zone of firewalld that is opened; without it, the zone of the first interface of PCAP_INTF, or else the default zone." },
     FIREWD_DIRECT: { kind: yesNo, origin: "own", default: "N", doc: "With FIREWALL_TYPE firewalld: direct rules as by fwknop 2.x, which open nothing unless firewalld itself drives iptables." },
 
     AUTH_MODE: {
@@ -288,7 +289,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
         (name, value) => `${name} value ${value} is none of iptables, nftables, ipfw, pf, firewalld, command, external_cmd, print, auto`,
       ),
       origin: "Perl", default: "iptables",
-      doc: "What grants are given to: iptables, nftables, ipfw, pf, firewalld, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE (command or external_cmd), or print: nobody, the commands are only printed. auto: what this host uses. While it says iptables, a FIREWALL_EXE that is ipfw, pfctl or firewall-cmd tells it, too.",
+      doc: "What grants are given to: iptables, nftables, ipfw, pf, firewalld, the commands EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE (command or external_cmd), or print: nobody, the commands are only printed. auto: what this host uses. While it says iptables or print, a FIREWALL_EXE that is ipfw, pfctl, firewall-cmd or nft tells which firewall.",
     },
     ipfwCmd: { kind: path, origin: "Perl", default: "/sbin/ipfw", doc: "The program of ipfw, where FIREWALL_EXE names another firewall's." },
     IPFW_RULE_NUM: { kind: integer(1, 65534), origin: "Perl", doc: "First number of our rules in ipfw. This or one of the next two makes them be in set 0, as in fwknop 1.x." },
@@ -302,6 +303,8 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     ENABLE_INTF_BYTES_CHECK: { kind: yesNo, origin: "Perl", default: "Y", doc: "Notice that an interface's counters went back." },
     BLACKLIST: { kind: addresses, origin: "Perl", unset: ["NONE"], doc: "Addresses that nothing is granted to, and whose packets are dropped unread; ! excepts." },
     REQUIRE_SOURCE_ADDRESS: { kind: yesNo, origin: "Perl", default: "N", doc: "Refuse packets that do not name the address to open for, in all stanzas that say nothing else." },
+    ENABLE_PROC_IP_FORWARD: { kind: yesNo, origin: "Perl", default: "N", doc: "With ENABLE_IPT_FORWARDING: have the kernel forward packets, if it does not. It goes on after the daemon has ended." },
+    PROC_IP_FORWARD_FILE: { kind: path, origin: "Perl", default: "/proc/sys/net/ipv4/ip_forward", doc: "The kernel's switch for that." },
     IPT_EXEC_TRIES: { kind: integer(1, 100), origin: "Perl", default: "1", doc: "How often a firewall command is tried." },
     IPT_EXEC_SLEEP: { kind: integer(0, 3600), origin: "Perl", default: "0", doc: "Seconds between two firewall commands." },
     IPT_CMD_ALARM: { kind: integer(1, 3600), origin: "Perl", default: "30", doc: "Seconds that a firewall command may take." },
@@ -364,11 +367,6 @@ export const OBSOLETE_DAEMON_VARIABLES: readonly ObsoleteVariables[] = [
     now: "Every digest is recognised and remembered, with the packet's source",
     origin: "Perl",
     names: ["DIGEST_TYPE", "ENABLE_DIGEST_INCLUDE_SRC"],
-  },
-  {
-    now: "Nothing is switched on in the kernel; forwarding is set with sysctl net.ipv4.ip_forward=1",
-    origin: "Perl",
-    names: ["ENABLE_PROC_IP_FORWARD", "PROC_IP_FORWARD_FILE"],
   },
   {
     now: "Everything is built in, and each message has its own priority",

@@ -42,6 +42,8 @@ export interface CriticalLine {
   /** From 1. */
   readonly number: number;
   readonly variable: string;
+  /** As the file spells it. */
+  readonly stanza: string;
 }
 
 /**
@@ -54,7 +56,7 @@ export interface CriticalLine {
 export function criticalLines(lines: readonly RcLine[], stanza: string): readonly CriticalLine[] {
   return lines
     .filter((line) => line.kind === "parameter" && isSameStanza(line.stanza, stanza) && findVariable(line.name!)?.critical)
-    .map((line) => ({ number: line.number, variable: line.name! }));
+    .map((line) => ({ number: line.number, variable: line.name!, stanza: line.stanza! }));
 }
 
 /** What is to be written. */

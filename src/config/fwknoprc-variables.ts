@@ -69,7 +69,7 @@ function like<K extends keyof ClientOptions>(name: string, option: K, options: R
       const parsed = value.parse([textOf(bytes)], undefined);
       return parsed.ok ? { ok: true, value: { ...implies, [option]: parsed.value } } : parsed;
     },
-    write: (given) => (given[option] === undefined ? undefined : format(given[option] as never)),
+    write: (given) => (given[option] === undefined || given[option] === "" ? undefined : format(given[option] as never)),
   };
 }
 
@@ -211,7 +211,7 @@ function buildVariables(): readonly RcVariable[] {
     yes("NAT_RAND_PORT", "natRandPort"),
     like("NAT_PORT", "natPort"),
     {
-      name: "VERBOSE", option: "verbose", describe: "Y, or 0 to 4", read: readVerbose,
+      name: "VERBOSE", option: "verbose", describe: "Y, or 0 to 4, whatever -v says", read: readVerbose,
       write: ({ verbose }) => (verbose === undefined ? undefined : verbose === 1 ? "Y" : String(Math.min(verbose, 4))),
     },
     yes("RESOLVE_IP_HTTPS", "resolveIpHttps", { write: (given) => (given.resolveIpHttps ? (given.allowIp === undefined ? "Y" : "N") : undefined) }),

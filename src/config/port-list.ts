@@ -50,7 +50,7 @@ export function parsePortList(text: string): ParsedValue<PortList> {
     offset += part.length + 1;
     const item = part.trim();
     const range = parsePortRange(item);
-    if (typeof range === "string") return { ok: false, offset: at, message: `${range}: ${printableText(item)}` };
+    if (typeof range === "string") return { ok: false, offset: at, message: `${range}: ${item === "" ? "an empty item" : printableText(item)}` };
     if (range !== undefined) ranges.push(range);
   }
   return { ok: true, value: { text, ranges } };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
+import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp } from "../ip.ts";
 import { meaningOf } from "./_iptables-listing.ts";
 import type { ChainSettings, IptablesSettings } from "./_iptables-settings.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
@@ -35,8 +35,8 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
   const ours = destination === undefined ? any : formatIp(destination);
   const request = grant.ports.map((spec) => `${spec.protocol}/${spec.port}`).join(",");
   const rules: Rule[] = [];
-  const add = (kind: string, chain: ChainSettings, conditions: readonly string[], effect: readonly string[] = []): void => {
-    const words = [...conditions, "-m", "comment", "--comment", `_exp_${expiresAt}`, "-j", chain.target, ...effect];
+  const add = (kind: string, chain: ChainSettings, conditions: readonly string[], effect: readonly string[] = [], target = chain.target): void => {
+    const words = [...conditions, "-m", "comment", "--comment", `_exp_${expiresAt}`, "-j", target, ...effect];
     rules.push({
       key: ruleKey(family, chain.table, chain.chain, words),
       family, table: chain.table, chain: chain.chain, kind, words, expiresAt, grant,
@@ -61,10 +61,12 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
   if (target === undefined && !wholeHost) return refuse(`the NAT target ${formatIp(nat.address)} stands for no address`);
   const toTarget = target === undefined ? [] : ["-d", formatIp(target)];
   const targetPort = ["--dport", String(nat.port)];
+  // IPv6 takes no packet to ::1 from outside, not even a rewritten one. For IPv4 there is net.ipv4.conf.all.route_localnet.
+  const redirects = family === 6 && nat.kind === "local" && nat.rewriteDestination && target !== undefined && isLoopbackIp(target);
 
   if (nat.kind === "local") {
     // A rewritten packet comes to INPUT with its new destination.
-    const local = destination === undefined ? any : formatIp(nat.rewriteDestination ? nat.address : destination);
+    const local = destination === undefined || redirects ? any : formatIp(nat.rewriteDestination ? nat.address : destination);
     add("local NAT", chains.input, [...protocol(requested), ...from, "-d", local, ...targetPort]);
   } else if (chains.forward === undefined) {
     return refuse("forwarding is not enabled");
@@ -76,11 +78,10 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
 
   if (nat.rewriteDestination && target !== undefined) {
     if (chains.dnat === undefined) return refuse("destination NAT is not enabled");
-    if (wholeHost) add("DNAT ALL", chains.dnat, [...from, "-d", ours], ["--to-destination", formatIp(target)]);
-    else {
-      add("DNAT", chains.dnat, [...protocol(requested), ...from, "-d", ours, "--dport", String(requested.port)],
-        ["--to-destination", endpoint(target, nat.port)]);
-    }
+    const toPort = [...protocol(requested), ...from, "-d", ours, "--dport", String(requested.port)];
+    if (redirects) add("REDIRECT", chains.dnat, toPort, ["--to-ports", String(nat.port)], "REDIRECT");
+    else if (wholeHost) add("DNAT ALL", chains.dnat, [...from, "-d", ours], ["--to-destination", formatIp(target)]);
+    else add("DNAT", chains.dnat, toPort, ["--to-destination", endpoint(target, nat.port)]);
   }
 
   if (nat.sourceNat !== undefined) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
+import { formatIp, isLoopbackIp, isUnspecifiedIp } from "../ip.ts";
 import { type NftablesSettings, tableText } from "./_nftables-settings.ts";
 import { type Slot, slotName } from "./_nftables-slots.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
@@ -55,7 +55,7 @@ export function elementsForGrant(grant: Grant, slots: ReadonlyMap<string, Slot>,
   const wholeHost = nat.wholeHost && nat.kind === "forward";
   if (target === undefined && !wholeHost && nat.kind === "forward") return refuse(`the NAT target ${formatIp(nat.address)} stands for no address`);
   if (once && wholeHost) return refuse("a whole host cannot be granted for one connection");
-  const redirects = nat.kind === "local" && nat.rewriteDestination && (target === undefined || isLoopback(target));
+  const redirects = nat.kind === "local" && nat.rewriteDestination && (target === undefined || isLoopbackIp(target));
   const to = target === undefined ? undefined : formatIp(target);
 
   if (isGuard) {
@@ -144,10 +144,6 @@ function lackOf(kind: string, family: Family, prefix: number | undefined, settin
   }
   if (prefix !== undefined && !settings.prefixes.some((known) => known.family === family && known.length === prefix)) return `no set was made for networks of /${prefix}`;
   return `no set was made for grants of the kind ${kind}`;
-}
-
-function isLoopback({ version, bytes }: IpAddress): boolean {
-  return version === 4 ? bytes[0] === 127 : bytes.every((byte, at) => byte === (at === 15 ? 1 : 0));
 }
 
 function refuse(reason: string): RulesOrRefusal {

@@ -60,7 +60,7 @@ class NftSet implements FirewallBackend {
     clear: "Deleting any existing firewall rules...",
   };
   readonly newestFirst = false;
-  readonly endsByItself = true;
+  readonly needsNoSearch = true;
   readonly lines: FirewallBackend["lines"] = {
     opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
       + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
@@ -122,6 +122,10 @@ class NftSet implements FirewallBackend {
   concerns({ words }: Rule, address: IpAddress): boolean {
     const client = parseIp(words[0]!);
     return client !== undefined && equalIp(client, address);
+  }
+
+  endsByItself(): boolean {
+    return true;
   }
 
   *clear(): Plan<void> {

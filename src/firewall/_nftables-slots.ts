@@ -110,6 +110,17 @@ export function slotName(kind: string, family: Family, prefix?: number): string 
 }
 
 /**
+ * Reads the name of a set: a new daemon, or one that only lists, may not have the settings that it was made for.
+ *
+ * @param name a set of a table
+ * @returns what {@link slotName} was given, or undefined for those of others
+ */
+export function parseSlotName(name: string): { readonly kind: string; readonly family: Family; readonly prefix?: number } | undefined {
+  const [, kind, family, prefix] = new RegExp(`^${PREFIX}([a-z]+)([46])(?:_(\\d+))?$`).exec(name) ?? [];
+  return kind === undefined ? undefined : { kind, family: Number(family) as Family, ...(prefix !== undefined && { prefix: Number(prefix) }) };
+}
+
+/**
  * Lays out sets, rules and chains.
  *
  * @param settings checked settings

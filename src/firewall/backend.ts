@@ -83,7 +83,7 @@ export interface Change {
   readonly add: readonly Rule[];
   /** Rules that are there now; it is no failure when they are gone already. */
   readonly remove: readonly Rule[];
-  /** All other rules that should be there: what a firewall whose chains were taken away is given back. */
+  /** All other rules that should be there: what a firewall whose chains were taken away is given back. Walked through only for that. */
   readonly keep: Iterable<Rule>;
 }
 
@@ -157,8 +157,11 @@ export interface FirewallBackend {
   /** Whether listings show the newest rule first. */
   readonly newestFirst: boolean;
 
-  /** The firewall ends grants by itself: rules that others left need no search. */
-  readonly endsByItself?: true;
+  /** Absent where the firewall ends nothing by itself. One rule that does end without us must be renewed to stay longer. */
+  endsByItself?(rule: Rule): boolean;
+
+  /** All that could be found would end by itself: rules that others left need no search. */
+  readonly needsNoSearch?: true;
 
   /** For firewalls where a closed rule has to stay until its connections have ended. */
   readonly upkeep?: Upkeep;

@@ -4,12 +4,17 @@
  * @module
  */
 
+/** The kernel interface that a build of iptables drives. */
+export type IptablesKind = "nft" | "legacy";
+
 /** What was seen. */
 export interface FirewallTraces {
   /** `nft -j -t list ruleset`; absent where the program is missing or failed. */
   readonly ruleset?: string;
   /** Names in /proc/net/ip_tables_names: tables of the older iptables that are in use. */
   readonly legacyTables: readonly string[];
+  /** `iptables-legacy -S` of both families; absent where there are no such tables, or no program that shows them. */
+  readonly legacyRules?: string;
   readonly hasIptables: boolean;
   /** As Node names it. */
   readonly platform: string;
@@ -17,7 +22,13 @@ export interface FirewallTraces {
 
 /** What to use, and a sentence that says why. */
 export type FirewallFinding =
-  | { readonly type: "iptables" | "firewalld" | "ipfw" | "pf"; readonly reason: string }
+  | { readonly type: "firewalld" | "ipfw" | "pf"; readonly reason: string }
+  | {
+    readonly type: "iptables";
+    readonly reason: string;
+    /** Whose rules drop packets: rules of the other kind would open nothing. Absent where any will do. */
+    readonly kind?: IptablesKind;
+  }
   | {
     readonly type: "nftables";
     readonly reason: string;
@@ -36,16 +47,19 @@ interface InputChain {
   readonly drops: boolean;
 }
 
+/** A chain of firewalld, which it makes whichever firewall it drives. */
+const FIREWALLD_CHAIN = "INPUT_ZONES";
+
 /**
  * Chooses a firewall.
  *
  * @param traces what was seen
  * @returns the choice; iptables wherever it is what drops packets, or where nothing does and it is there
  */
-export function detectFirewall({ ruleset, legacyTables, hasIptables, platform }: FirewallTraces): FirewallFinding {
+export function detectFirewall({ ruleset, legacyTables, legacyRules = "", hasIptables, platform }: FirewallTraces): FirewallFinding {
   const itsOwn = OF_SYSTEMS[platform];
   if (itsOwn !== undefined) return { type: itsOwn, reason: `this is ${platform}` };
-  const chains = ruleset === undefined ? [] : inputChains(ruleset);
+  const { input: chains, names } = readRuleset(ruleset);
   // Names in capitals in a table for one family are those of iptables.
   const isForIptables = ({ family, name }: InputChain): boolean => family !== "inet" && name === "INPUT";
   const native = chains.filter((chain) => !isForIptables(chain) && ["inet", "ip", "ip6"].includes(chain.family) && !chain.table.startsWith("fwknop"));
@@ -58,31 +72,57 @@ export function detectFirewall({ ruleset, legacyTables, hasIptables, platform }:
     };
   }
   if (native.some(({ table }) => table === "firewalld")) return { type: "firewalld", reason: "the nftables table inet firewalld is its" };
-  if (hasIptables && chains.some(isForIptables)) return { type: "iptables", reason: "iptables has chains in nftables, and no other table drops packets" };
-  if (hasIptables && legacyTables.length > 0) return { type: "iptables", reason: `the older iptables has the tables ${legacyTables.join(", ")}` };
-  if (hasIptables) return { type: "iptables", reason: "nothing drops packets here, and iptables is installed" };
+  if (names.has(FIREWALLD_CHAIN) || legacyRules.includes(`-N ${FIREWALLD_CHAIN}\n`)) return { type: "firewalld", reason: `the iptables chain ${FIREWALLD_CHAIN} is its` };
+  if (hasIptables) return chooseIptables(chains.filter(isForIptables), legacyTables, legacyRules);
   if (ruleset !== undefined) return { type: "nftables", reason: "nothing drops packets here, and iptables is not installed: ports are to be guarded" };
   return { type: "iptables", reason: "neither iptables nor nft could be asked" };
 }
 
-/** Base chains at the input hook, and whether they drop or reject anything. */
-function inputChains(ruleset: string): InputChain[] {
+/** iptables, of the kind that drops packets; of both, the one whose drop has to be passed. */
+function chooseIptables(chains: readonly InputChain[], legacyTables: readonly string[], legacyRules: string): FirewallFinding {
+  const newer = chains.some(({ drops }) => drops);
+  const older = /^-P INPUT DROP$|^-A .* -j (?:DROP|REJECT)\b/m.test(legacyRules);
+  if (newer && older) {
+    return { type: "iptables", kind: "nft", reason: "iptables has chains in nftables that drop packets, but so has iptables-legacy, which no grant opens: move its rules over" };
+  }
+  if (older || (chains.length === 0 && legacyTables.length > 0)) {
+    return { type: "iptables", kind: "legacy", reason: `the older iptables ${older ? "drops packets" : `has the tables ${legacyTables.join(", ")}`}` };
+  }
+  if (chains.length > 0) return { type: "iptables", kind: "nft", reason: "iptables has chains in nftables, and no other table drops packets" };
+  return { type: "iptables", reason: "nothing drops packets here, and iptables is installed" };
+}
+
+/** Reads base chains at the input hook, whether they drop or reject anything, and the names of all chains. */
+function readRuleset(ruleset: string | undefined): { readonly input: readonly InputChain[]; readonly names: ReadonlySet<string> } {
   const found = new Map<string, InputChain>();
+  const names = new Set<string>();
   const dropping = new Set<string>();
-  for (const object of objectsOf(ruleset)) {
+  const jumps = new Map<string, string[]>();
+  for (const object of objectsOf(ruleset ?? "")) {
     const { chain, rule } = object as { readonly chain?: Readonly<Record<string, unknown>>; readonly rule?: Readonly<Record<string, unknown>> };
+    if (chain !== undefined) names.add(String(chain["name"]));
     if (chain?.["hook"] === "input" && chain["type"] === "filter") {
       const [family, table, name] = [String(chain["family"]), String(chain["table"]), String(chain["name"])];
       found.set(`${family} ${table} ${name}`, { family, table, name, drops: chain["policy"] === "drop" });
     }
-    if (rule !== undefined && endsInDrop(rule["expr"])) dropping.add(`${String(rule["family"])} ${String(rule["table"])} ${String(rule["chain"])}`);
+    if (rule === undefined) continue;
+    const table = `${String(rule["family"])} ${String(rule["table"])}`;
+    const key = `${table} ${String(rule["chain"])}`;
+    const { drops, next } = verdictOf(rule["expr"]);
+    if (drops) dropping.add(key);
+    if (next !== undefined) jumps.set(key, [...jumps.get(key) ?? [], `${table} ${next}`]);
   }
-  return [...found].map(([key, chain]) => ({ ...chain, drops: chain.drops || dropping.has(key) }));
+  const leadsToDrop = (key: string): boolean => dropping.has(key) || (jumps.get(key) ?? []).some(leadsToDrop); // the kernel takes no loops
+  return { input: [...found].map(([key, chain]) => ({ ...chain, drops: chain.drops || leadsToDrop(key) })), names };
 }
 
-function endsInDrop(expressions: unknown): boolean {
+/** How a rule ends: it drops, or goes on in another chain. */
+function verdictOf(expressions: unknown): { readonly drops: boolean; readonly next?: string } {
   const last: unknown = Array.isArray(expressions) ? expressions.at(-1) : undefined;
-  return typeof last === "object" && last !== null && ("drop" in last || "reject" in last);
+  if (typeof last !== "object" || last === null) return { drops: false };
+  const { jump, goto, xt } = last as { readonly jump?: { target: unknown }; readonly goto?: { target: unknown }; readonly xt?: { readonly name?: unknown } };
+  const next = (jump ?? goto)?.target;
+  return { drops: "drop" in last || "reject" in last || xt?.name === "REJECT", ...(next !== undefined && { next: String(next) }) };
 }
 
 function objectsOf(text: string): readonly object[] {

@@ -9,17 +9,19 @@
  */
 
 import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
-import { type Change, type Changed, type Command, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal } from "./backend.ts";
+import { type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal } from "./backend.ts";
 import type { Grant, PortSpec } from "./grant.ts";
-import { addressProblem, checkGrant, sourceText } from "./grant-checks.ts";
+import { addressProblem, checkGrant, sourceText, standsFor } from "./grant-checks.ts";
 import { ask, note, type Run, succeeded } from "./steps.ts";
 
 /** What the firewalld planner is told. */
 export interface FirewalldSettings {
   /** FIREWALL_EXE in words: `firewall-cmd`. */
   readonly program: readonly [string, ...string[]];
-  /** FIREWD_ZONE; the default zone of the host, asked once, when absent. */
+  /** FIREWD_ZONE; when absent the zone of `interface`, asked once. */
   readonly zone?: string;
+  /** Where clients come in. Without it, or while it is in no zone, the default zone of the host counts. */
+  readonly interface?: string;
   /** Grant access to other ports and hosts, too. */
   readonly nat: boolean;
 }
@@ -30,12 +32,20 @@ const PRIORITY = "-6220";
 /** Rules of one command, so that its arguments stay below what every system takes. */
 const MAX_RULES = 500;
 
-/** Exit status while firewalld does not run. */
+/** When a rule ends that was found: its limit is no part of listings. */
+const UNKNOWN_END = 99_999_999_999;
+
+/** Exit status for an interface that is in no zone. */
+const NO_ZONE = 2;
+
+/** Exit status while firewalld does not run, and while there is no system bus by which it could be reached. */
 const NOT_RUNNING = 252;
+const NO_BUS = 36;
 
 /** What the exit statuses of firewall-cmd mean. */
 const MEANINGS: Readonly<Record<number, { readonly text: string; readonly code: string }>> = {
   112: { code: "EZONE", text: "firewalld has no such zone, set FIREWD_ZONE to one of firewall-cmd --get-zones" },
+  [NO_BUS]: { code: "ENOTRUNNING", text: "firewalld cannot be reached" },
   [NOT_RUNNING]: { code: "ENOTRUNNING", text: "firewalld does not run" },
   253: { code: "EPERM", text: "firewalld may not be told anything without root" },
 };
@@ -60,7 +70,7 @@ class Firewalld implements FirewallBackend {
   readonly name = "firewalld";
   readonly ground: string;
   readonly newestFirst = false;
-  readonly endsByItself = true;
+  readonly needsNoSearch = true;
   readonly headings = {
     ours: "Listing rich rules of fwknopd in firewalld...",
     all: "Listing all firewalld zones...",
@@ -139,13 +149,19 @@ class Firewalld implements FirewallBackend {
     return { repaired: lost.length > 0 };
   }
 
-  // What is found does not say when it ends.
-  *find(): Plan<readonly Rule[]> {
-    return [];
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
+    const texts = yield* this.#ours();
+    const chain = this.#zone!; // known now
+    return [...families].flatMap((family) => texts.filter((text) => text.includes(` family="ipv${family}" `)).map((text): Rule =>
+      ({ key: `${family} ${text}`, family, table: "firewalld", chain, kind: "", words: [text], subject: "", expiresAt: UNKNOWN_END })));
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words[0]!.includes(` source address="${formatIp(address)}"`);
+    return standsFor(/ source address="([^"]*)"/.exec(words[0]!)?.[1] ?? "", address);
+  }
+
+  endsByItself(): boolean {
+    return true;
   }
 
   *clear(): Plan<void> {
@@ -153,7 +169,7 @@ class Firewalld implements FirewallBackend {
       yield* this.#remove(yield* this.#ours());
     } catch (error) {
       // Without firewalld there are no rules either.
-      if (!(error instanceof FirewallError) || error.status !== NOT_RUNNING) throw error;
+      if (!(error instanceof FirewallError) || error.code !== "ENOTRUNNING") throw error;
       yield note("debug", error.message);
     }
   }
@@ -183,12 +199,20 @@ class Firewalld implements FirewallBackend {
   }
 
   *#inZone(): Plan<string[]> {
-    if (this.#zone === undefined) {
-      const run = yield* ask({ ...this.#question(["--get-default-zone"], "default_zone"), assumedOutput: "public\n" });
-      if (!succeeded(run)) throw failureOf(run);
-      this.#zone = run.result.stdout.trim();
+    return [`--zone=${this.#zone ??= yield* this.#askZone()}`];
+  }
+
+  *#askZone(): Plan<string> {
+    const question = (option: string): Command => ({ ...this.#question([option], "find_zone"), answers: [0, NO_ZONE], assumedOutput: "public\n" });
+    const { interface: name } = this.#settings;
+    if (name !== undefined) {
+      const run = yield* ask(question(`--get-zone-of-interface=${name}`));
+      if (succeeded(run)) return run.result.stdout.trim();
+      if (run.result.status !== NO_ZONE) throw failureOf(run);
     }
-    return [`--zone=${this.#zone}`];
+    const run = yield* ask(question("--get-default-zone"));
+    if (!succeeded(run)) throw failureOf(run);
+    return run.result.stdout.trim();
   }
 
   /** It is no failure when they are gone: firewalld only warns. */

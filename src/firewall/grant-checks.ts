@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
+import { containsIp, formatIp, type IpAddress, isUnspecifiedIp, parseIpNetwork } from "../ip.ts";
 import type { Grant } from "./grant.ts";
 
 /**
@@ -68,4 +68,15 @@ export function plainAccessProblem(grant: Grant): string | undefined {
  */
 export function sourceText({ source, sourcePrefix }: Grant): string {
   return sourcePrefix === undefined ? formatIp(source) : `${formatIp(source)}/${sourcePrefix}`;
+}
+
+/**
+ * Tells whether an address is one of those that a rule is for.
+ *
+ * @param text as {@link sourceText} or a listing has it; may be any word
+ * @param address who asks
+ */
+export function standsFor(text: string, address: IpAddress): boolean {
+  const network = parseIpNetwork(text);
+  return "mask" in network && containsIp(network, address);
 }

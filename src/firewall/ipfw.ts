@@ -8,13 +8,14 @@
  * @module
  */
 
-import { formatIp, type IpAddress } from "../ip.ts";
+import type { IpAddress } from "../ip.ts";
 import { expiryOf, type IpfwListing, type ListedRule, meaningOf, readIpfwListing } from "./_ipfw-listing.ts";
 import { bodyOf, foundRule, type IpfwLayout, rulesForIpfw, withoutStates } from "./_ipfw-rules.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal, type Upkeep,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
+import { standsFor } from "./grant-checks.ts";
 import { ask, need, note, type Run, succeeded } from "./steps.ts";
 
 export type { IpfwLayout } from "./_ipfw-rules.ts";
@@ -152,7 +153,7 @@ class Ipfw implements FirewallBackend {
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words.some((word, at) => (word === "from" || word === "to") && words[at + 1] === formatIp(address));
+    return words.some((word, at) => (word === "from" || word === "to") && standsFor(words[at + 1] ?? "", address));
   }
 
   *clear(): Plan<void> {

@@ -13,7 +13,7 @@ import {
 import type { Grant } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
 import type { ChainSettings } from "./iptables.ts";
-import { ask, note, type Run, succeeded } from "./steps.ts";
+import { ask, note, type Run, succeeded, where } from "./steps.ts";
 
 /** What is put in front of iptables. */
 export interface IpsetSettings {
@@ -113,14 +113,22 @@ class Ipset implements FirewallBackend {
   }
 
   *change({ add, remove, keep }: Change): Plan<Changed> {
-    const kept = [...keep];
     const rules = (list: readonly Rule[]): Rule[] => list.filter((rule) => !isElement(rule));
     const elements = (list: readonly Rule[]): Rule[] => list.filter(isElement);
+    const keptRules = where(keep, (rule) => !isElement(rule));
     const family = add[0]?.family ?? remove[0]?.family;
     const renews = elements(remove).some(({ key }) => add.some((rule) => rule.key === key));
     const standing = family === undefined || elements(add).length === 0 ? [] : this.#standing(family, renews);
+    const otherStanding = this.#allStanding().filter(({ key }) => !standing.some((rule) => rule.key === key));
     const changed = yield* this.#inner.change({
-      add: [...standing, ...rules(add)], remove: [...(this.#seenAt.has(family!) ? standing : []), ...rules(remove)], keep: [...rules(kept), ...this.#allStanding().filter(({ key }) => !standing.some((rule) => rule.key === key))],
+      add: [...standing, ...rules(add)],
+      remove: [...(this.#seenAt.has(family!) ? standing : []), ...rules(remove)],
+      keep: {
+        *[Symbol.iterator]() {
+          yield* keptRules;
+          yield* otherStanding;
+        },
+      },
     });
     if (standing.length > 0) this.#seenAt.set(family!, this.#now());
 
@@ -129,7 +137,7 @@ class Ipset implements FirewallBackend {
     let run = yield* this.#restore(lines);
     let repaired = changed.repaired;
     if (!succeeded(run) && /does not exist/.test(run.result.stderr)) {
-      const back = elements(kept);
+      const back = [...where(keep, isElement)];
       yield note("warning", `Somebody else removed sets of ours: made again, with ${back.length} grants whose time is not over`);
       run = yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule)), ...lines]);
       repaired = true;
@@ -137,7 +145,7 @@ class Ipset implements FirewallBackend {
     if (succeeded(run)) return { ...changed, repaired };
     // Line by line: what came before the one that failed is done.
     yield* this.#restore(elements(add).map(removalLine));
-    yield* this.#inner.change({ add: [], remove: rules(add), keep: rules(kept) });
+    yield* this.#inner.change({ add: [], remove: rules(add), keep: keptRules });
     throw failure(run);
   }
 
@@ -150,6 +158,10 @@ class Ipset implements FirewallBackend {
     if (!isElement(rule)) return this.#inner.concerns(rule, address);
     const network = parseIpNetwork(rule.words[0]!.split(",")[0]!);
     return "mask" in network && containsIp(network, address);
+  }
+
+  endsByItself(rule: Rule): boolean {
+    return isElement(rule);
   }
 
   *clear(): Plan<void> {

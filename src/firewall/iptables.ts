@@ -19,7 +19,7 @@ import {
 import type { Grant } from "./grant.ts";
 import { ask, note, type Run, succeeded } from "./steps.ts";
 
-export { type ChainRole, type ChainSettings, DEFAULT_CHAINS, type IptablesSettings } from "./_iptables-settings.ts";
+export { type ChainRole, type ChainSettings, DEFAULT_CHAINS, type IptablesSettings, programOf } from "./_iptables-settings.ts";
 
 /** Listings of the tables that we use. */
 type Tables = ReadonlyMap<string, Listing>;

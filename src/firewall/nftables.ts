@@ -13,7 +13,7 @@ import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "..
 import { type ListedTable, readTable } from "./_nftables-listing.ts";
 import { elementsForGrant, keyText, placeOf } from "./_nftables-rules.ts";
 import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
-import { type Ground, layOut, type OwnChain, type Slot } from "./_nftables-slots.ts";
+import { type Ground, layOut, type OwnChain, parseSlotName, type Slot } from "./_nftables-slots.ts";
 import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
@@ -51,7 +51,7 @@ class Nftables implements FirewallBackend {
     clear: "Deleting any existing firewall rules...",
   };
   readonly newestFirst = false;
-  readonly endsByItself = true;
+  readonly needsNoSearch = true;
   readonly lines: FirewallBackend["lines"] = {
     opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
       + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
@@ -107,12 +107,16 @@ class Nftables implements FirewallBackend {
   }
 
   concerns({ chain, words }: Rule, address: IpAddress): boolean {
-    const prefix = this.#slots.get(chain)?.prefix;
+    const prefix = parseSlotName(chain)?.prefix;
     const client = parseIp(words[0]!);
     if (client === undefined) return false;
     if (prefix === undefined) return equalIp(client, address);
     const network = parseIpNetwork(`${words[0]}/${prefix}`);
     return "mask" in network && containsIp(network, address);
+  }
+
+  endsByItself(): boolean {
+    return true;
   }
 
   *clear(): Plan<void> {
@@ -183,14 +187,18 @@ class Nftables implements FirewallBackend {
     };
   }
 
-  /** The administrator's table has to be there, with the chains that let in and drop. */
-  *#checkForeign(tables: Tables): Plan<void> {
+  /**
+   * The administrator's table has to be there, with the chains that let in and drop.
+   *
+   * @param failed what failed because it is not, to be reported with the error
+   */
+  *#checkForeign(tables: Tables, failed?: Run): Plan<void> {
     for (const { from, table } of this.#layout.chains) {
       if (from === undefined) continue;
       const listed = tables.get(tableText(table));
       const what = listed === undefined ? `table ${tableText(table)}` : listed.chains.has(from) ? undefined : `chain ${from} in the table ${tableText(table)}`;
       if (what !== undefined) {
-        throw new FirewallError(this.#listing(table, false), { status: 0, stdout: "", stderr: "" }, {
+        throw new FirewallError(failed?.command ?? this.#listing(table, false), failed?.result ?? { status: 0, stdout: "", stderr: "" }, {
           text: `There is no ${what}: NFT_TABLE, NFT_INPUT_CHAIN and NFT_FORWARD_CHAIN name what drops packets here; where nothing does, set NFT_MODE guard`,
         });
       }
@@ -216,13 +224,14 @@ class Nftables implements FirewallBackend {
       from !== undefined && !(tables.get(tableText(table))?.chains.get(from) ?? []).some(({ jump }) => jump === name));
   }
 
-  /** Elements that bear a mark, as rules that were found. */
+  /** Elements that bear a mark, as rules that were found: whatever settings their sets were made for. */
   #marked(tables: Tables): Rule[] {
-    return this.#layout.slots.flatMap((slot) => {
-      const listed = tables.get(tableText(slot.table))?.sets.get(slot.name);
-      return (listed?.elements ?? []).flatMap(({ key, value, expiresAt }): Rule[] =>
-        expiresAt === undefined ? [] : [{ ...placeOf(slot, key, value), kind: "", subject: "", expiresAt }]);
-    });
+    return this.#layout.tables.flatMap((table) => [...tables.get(tableText(table))?.sets.values() ?? []].flatMap(({ name, elements }) => {
+      const family = parseSlotName(name)?.family;
+      if (family === undefined) return [];
+      return elements.flatMap(({ key, value, expiresAt }): Rule[] =>
+        expiresAt === undefined ? [] : [{ ...placeOf({ table, name, family }, key, value), kind: "", subject: "", expiresAt }]);
+    }));
   }
 
   // --- Changing ------------------------------------------------------------------------------------------------------
@@ -252,7 +261,7 @@ class Nftables implements FirewallBackend {
   /** Looks at what is there, puts back what somebody took away, and tries once more. */
   *#repair(change: Change, failed: Run | undefined): Plan<Changed> {
     const tables = yield* this.#look(true);
-    yield* this.#checkForeign(tables);
+    yield* this.#checkForeign(tables, failed);
     const isThere = (rule: Rule): boolean => tables.get(rule.table)?.sets.has(rule.chain) === true;
     const lost = [...change.keep].filter((rule) => this.#slots.has(rule.chain) && !isThere(rule));
     // One that was for one connection may have had it.

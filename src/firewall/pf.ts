@@ -13,7 +13,7 @@ import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant, PortSpec } from "./grant.ts";
-import { checkGrant, plainAccessProblem, sourceText } from "./grant-checks.ts";
+import { checkGrant, plainAccessProblem, sourceText, standsFor } from "./grant-checks.ts";
 import { ask, need, note, type Run, succeeded } from "./steps.ts";
 
 /** What the pf planner is told. */
@@ -33,6 +33,9 @@ const MEANINGS: readonly (readonly [said: RegExp, meaning: { readonly text: stri
     code: "ENOTSUP", text: "The kernel has no pf: load it (kldload pf), or set FIREWALL_TYPE to the firewall that this host has",
   }],
 ];
+
+/** When an address ends that was found in a table: it bears no time mark. */
+const UNKNOWN_END = 99_999_999_999;
 
 const NOT_ACTIVE = "Warning: the fwknop anchor is not active in the pf policy";
 
@@ -134,7 +137,7 @@ class PfAnchor extends Pf {
       rules: grant.ports.map(({ protocol, port }): Rule => {
         const line = `pass in quick proto ${PROTOCOL_NUMBERS[protocol]} from ${sourceText(grant)} to ${to} port ${port} keep state label _exp_${expiresAt}`;
         return {
-          key: `${family} ${pfMeaningOf(line)}`, family, table: "anchor", chain: this.settings.anchor, kind: "access", words: line.split(" "), expiresAt, grant,
+          key: keyOf(line), family, table: "anchor", chain: this.settings.anchor, kind: "access", words: line.split(" "), expiresAt, grant,
           subject: `${sourceText(grant)}, ${protocol}/${port}`,
         };
       }),
@@ -149,10 +152,12 @@ class PfAnchor extends Pf {
 
   *change({ add, remove, keep }: Change): Plan<Changed> {
     const listed = readPfListing(yield* this.#list());
-    const foreign = listed.filter(({ expiresAt }) => expiresAt === undefined).map(({ line }) => line);
     const kept = [...keep];
-    const lines = [...foreign, ...[...kept, ...add].map(({ words }) => words.join(" "))];
-    const lost = kept.length > 0 && listed.length === foreign.length;
+    const known = new Set([...kept, ...add, ...remove].map(({ key }) => key));
+    // Whoever put them there: they are loaded again as they are.
+    const others = listed.filter(({ line, expiresAt }) => expiresAt === undefined || !known.has(keyOf(line)));
+    const lines = [...others.map(({ line }) => line), ...[...kept, ...add].map(({ words }) => words.join(" "))];
+    const lost = kept.length > 0 && listed.length === others.length;
     if (lines.length === 0) {
       // Gone already, with its tables and all.
       if (listed.length > 0 || remove.length > 0) yield* need(this.command(this.inAnchor("-F", "rules"), "pf_delete_rule"));
@@ -167,16 +172,14 @@ class PfAnchor extends Pf {
   *find(families: Iterable<Family>): Plan<readonly Rule[]> {
     const wanted = new Set(families);
     return readPfListing(yield* this.#list()).flatMap(({ line, expiresAt }): Rule[] => {
-      const family = / inet6 | from [\da-f.]*:/i.test(line) ? 6 : 4;
+      const family = familyOf(line);
       if (expiresAt === undefined || !wanted.has(family)) return [];
-      return [{
-        key: `${family} ${pfMeaningOf(line)}`, family, table: "anchor", chain: this.settings.anchor, kind: "", words: line.split(" "), subject: "", expiresAt,
-      }];
+      return [{ key: keyOf(line), family, table: "anchor", chain: this.settings.anchor, kind: "", words: line.split(" "), subject: "", expiresAt }];
     });
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words.some((word, at) => (word === "from" || word === "to") && words[at + 1] === formatIp(address));
+    return words.some((word, at) => (word === "from" || word === "to") && standsFor(words[at + 1] ?? "", address));
   }
 
   *clear(): Plan<void> {
@@ -243,13 +246,16 @@ class PfTable extends Pf {
     return { repaired };
   }
 
-  // What is in the table bears no time mark.
-  *find(): Plan<readonly Rule[]> {
-    return [];
+  *find(families: Iterable<Family>): Plan<readonly Rule[]> {
+    const run = yield* ask(this.question(this.listing, "check_firewall_rules"));
+    if (!succeeded(run) && !isAbsent(run)) throw failureOf(run);
+    const addresses = run.result.stdout.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+    return [...families].flatMap((family) => addresses.filter((address) => address.includes(":") === (family === 6)).map((address): Rule =>
+      ({ key: `${family} ${address}`, family, table: this.#table, chain: this.settings.anchor, kind: "", words: [address], subject: "", expiresAt: UNKNOWN_END })));
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words[0] === formatIp(address);
+    return standsFor(words[0]!, address);
   }
 
   *clear(): Plan<void> {
@@ -260,6 +266,15 @@ class PfTable extends Pf {
   #inTable(...words: readonly string[]): string[] {
     return this.inAnchor("-t", this.#table, "-T", ...words);
   }
+}
+
+function familyOf(line: string): Family {
+  return / inet6 | from [\da-f.]*:/i.test(line) ? 6 : 4;
+}
+
+/** Equal for what is typed and what is listed of one rule. */
+function keyOf(line: string): string {
+  return `${familyOf(line)} ${pfMeaningOf(line)}`;
 }
 
 function isAbsent({ result }: Run): boolean {

@@ -28,6 +28,8 @@ export function createPrint(backend: FirewallBackend, print: (text: string) => v
     find: (families) => walk(backend.find(families), print),
     clear: () => walk(backend.clear(), print),
     show: (scope) => walk(backend.show(scope), print),
+    endsByItself: (rule) => backend.endsByItself?.(rule) ?? false,
+    ...(backend.needsNoSearch && { needsNoSearch: true }),
     ...(backend.upkeep !== undefined && { upkeep: printedUpkeep(backend.upkeep, print) }),
   };
 }

@@ -34,6 +34,20 @@ export function* need(command: Command): Plan<string> {
   return run.result.stdout;
 }
 
+/**
+ * Those of many that are wanted: nothing is looked at before somebody asks, for there may be thousands.
+ *
+ * @param all gives the whole, each time anew
+ * @param isWanted which ones
+ */
+export function where<T>(all: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {
+  return {
+    *[Symbol.iterator]() {
+      for (const item of all) if (isWanted(item)) yield item;
+    },
+  };
+}
+
 /** Makes a note. */
 export function note(level: Note["level"], message: string): Note {
   return { kind: "note", level, message };

@@ -89,7 +89,7 @@ export class AppendFile {
     } catch (cause) {
       if (descriptor !== undefined) closeSync(descriptor);
       if (cause instanceof FileError) throw cause;
-      throw new FileError(`Could not open file: ${path}: ${reasonOf(cause)}`, codeOf(cause) ?? "FAILED", path, cause);
+      throw new FileError(`Could not open digest cache: ${path}: ${reasonOf(cause)}`, codeOf(cause) ?? "FAILED", path, cause);
     }
   }
 

@@ -5,9 +5,13 @@
  */
 
 import type { Writable } from "node:stream";
+import type { LogLevel } from "../server/log-record.ts";
 
-/** What may wait for a log that has stopped reading, characters. */
-const MAX_WAITING = 262_144;
+/**
+ * What may wait for a log that has stopped reading, characters: a thousand verdicts, as many as can be under way, with what
+ * belongs to each. Details give way first, for they must not cost anybody a verdict.
+ */
+const MAX_WAITING: Readonly<Record<LogLevel, number>> = { error: 4_194_304, warning: 4_194_304, info: 4_194_304, debug: 1_048_576 };
 
 /**
  * Gives lines to a stream that may be slow, broken or absent for a while. What does not fit is
@@ -52,9 +56,12 @@ export class BoundedWriter {
     this.#stream = undefined;
   }
 
-  /** @param line one line with its end */
-  write(line: string): void {
-    if (this.#waitingLength + (this.#stream?.writableLength ?? 0) + line.length > MAX_WAITING) {
+  /**
+   * @param level how much it matters
+   * @param line one line with its end
+   */
+  write(level: LogLevel, line: string): void {
+    if (this.#waitingLength + (this.#stream?.writableLength ?? 0) + line.length > MAX_WAITING[level]) {
       this.#lost++;
       return;
     }

@@ -17,6 +17,8 @@ export interface ChildOptions {
   /** Added to PATH, HOME and LC_ALL=C, which is all of the environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs: number;
+  /** Ends it before. */
+  readonly signal?: AbortSignal | undefined;
   /** For each of stdout, stderr and the further descriptors; 1 MiB when absent. */
   readonly maxOutputBytes?: number;
 }
@@ -37,6 +39,7 @@ export type ChildResult =
   /** It could not be started; `code` is the system's, ENOENT for an absent program. */
   | { readonly kind: "not-started"; readonly code: string | undefined; readonly cause: unknown }
   | { readonly kind: "timeout" }
+  | { readonly kind: "aborted" }
   | { readonly kind: "too-much-output" };
 
 /**
@@ -63,6 +66,7 @@ export function runChild(argv: readonly [string, ...string[]], options: ChildOpt
     }
     const settle = (result: ChildResult): void => {
       clearTimeout(timer);
+      options.signal?.removeEventListener("abort", abort);
       resolve(result);
     };
     const stop = (result: ChildResult): void => {
@@ -71,6 +75,8 @@ export function runChild(argv: readonly [string, ...string[]], options: ChildOpt
       settle(result);
     };
     const timer = setTimeout(() => stop({ kind: "timeout" }), options.timeoutMs);
+    const abort = (): void => stop({ kind: "aborted" });
+    options.signal?.addEventListener("abort", abort);
     const limit = options.maxOutputBytes ?? 1 << 20;
     const collect = (stream: Readable): Uint8Array[] => {
       const chunks: Uint8Array[] = [];
@@ -104,6 +110,7 @@ export function runChild(argv: readonly [string, ...string[]], options: ChildOpt
       stderr: join(stderr),
       outputs: outputs.map(join),
     }));
+    if (options.signal?.aborted) abort();
   });
 }
 

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Bytes, wipe } from "../bytes.ts";
+import { type Bytes, latin1Text, utf8Text, wipe } from "../bytes.ts";
 import type { ClientOptions } from "../cli/client-options.ts";
 import type { ScannedArguments } from "../cli/getopt.ts";
 import { formatCommandLine, rememberForHost } from "../client/last-command.ts";
@@ -14,10 +14,10 @@ import { printableText } from "../foreign-text.ts";
 import type { ClientHost } from "./client-host.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
 import { FileError, readOwnFile } from "./files.ts";
-import { codeOf, reasonOf } from "./system-error.ts";
+import { reasonOf } from "./system-error.ts";
 
 /** A file that holds keys may have so many bytes. */
-const MAX_FILE_BYTES = 1 << 20;
+export const MAX_FILE_BYTES = 1 << 20;
 
 /** An rc file in memory. */
 export interface RcFile {
@@ -27,8 +27,14 @@ export interface RcFile {
   readonly lines: readonly RcLine[];
 }
 
-function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
-  const home = options.homeDir ?? host.env["HOME"];
+/**
+ * The user's folder.
+ *
+ * @param what is looked for in it, as the message says
+ * @throws ClientError when there is none
+ */
+export function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
+  const home = options.homeDir || host.env["HOME"];
   if (home === undefined || home === "") throw new ClientError(`Unable to determine ${what}, HOME is not set`, { hint: "use --home-dir, or --rc-file or --no-rc-file, and -E or --no-save-args" });
   return home;
 }
@@ -48,11 +54,11 @@ export function rcPathOf(options: ClientOptions, host: ClientHost): string | und
     ] as const;
     const conflict = conflicts.find(([given]) => given !== undefined);
     if (conflict !== undefined) throw new ClientError(conflict[1]);
-  } else if (options.noHomeDir && options.rcFile === undefined) {
+  } else if (options.noHomeDir && !options.rcFile) {
     throw new ClientError("Warning: in --no-home-dir mode, must set --rc-file path.");
   }
-  if (options.noHomeDir && options.saveArgsFile === undefined) throw new ClientError("In --no-home-dir mode must set the args save file path with -E");
-  return options.noRcFile ? undefined : options.rcFile ?? join(homeFolder(options, host, "HOME directory"), ".fwknoprc");
+  if (options.noHomeDir && !options.saveArgsFile) throw new ClientError("In --no-home-dir mode must set the args save file path with -E");
+  return options.noRcFile ? undefined : options.rcFile || join(homeFolder(options, host, "HOME directory"), ".fwknoprc");
 }
 
 /**
@@ -62,7 +68,7 @@ export function rcPathOf(options: ClientOptions, host: ClientHost): string | und
  * @param options whether the user named it, and whether others may write to it
  * @param output for warnings
  * @returns the file
- * @throws ClientError or FileError when it cannot be read, or others can write to it
+ * @throws ClientError or FileError when it cannot be read, when others can write to it, or when it is only to be listed and not there
  */
 export async function openRcFile(path: string, options: ClientOptions, output: ClientOutput): Promise<RcFile> {
   let bytes: Bytes;
@@ -70,8 +76,10 @@ export async function openRcFile(path: string, options: ClientOptions, output: C
     bytes = readSecretFile(path, "rc", options, output);
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
-    if (error.code === "NOT_REGULAR" && options.rcFile !== undefined) {
+    if (error.code === "NOT_REGULAR" && options.rcFile) {
       bytes = readStream(path, output); // /dev/null, or the pipe of a shell's <(...)
+    } else if (error.code === "ENOENT" && options.stanzaList) {
+      throw new ClientError(`Unable to open rc file: ${printableText(path, 200)}: No such file or directory`, { cause: error });
     } else if (error.code === "ENOENT") {
       const { createRcFile } = await import("./client-rc-edit.ts");
       bytes = createRcFile(path, output);
@@ -119,7 +127,7 @@ export interface ArgumentFiles {
  * @throws ClientError when there is no home folder to keep them in
  */
 export function argumentFiles(options: ClientOptions, host: ClientHost): ArgumentFiles {
-  if (options.saveArgsFile !== undefined) return { last: options.saveArgsFile };
+  if (options.saveArgsFile) return { last: options.saveArgsFile };
   const home = homeFolder(options, host, "args save file");
   return { last: join(home, ".fwknop.run"), hosts: join(home, ".fwknop.hosts"), preferred: join(home, ".fwknop.save") };
 }
@@ -136,40 +144,41 @@ export function keepCommandLine(
   files: ArgumentFiles, scanned: ScannedArguments<ClientOptions>, options: { readonly ofHost: boolean; readonly isPreferred: boolean }, output: ClientOutput,
 ): void {
   const { text, left } = formatCommandLine(scanned);
-  if (left.length > 0) output.info(`[-] Not kept for --last-cmd, because of their secrets: ${left.join(" ")}`);
+  // On standard error: the listing on standard output is as programs know it.
+  if (left.length > 0 && output.verbosity > 0) output.warning(`not kept for --last-cmd, because of their secrets: ${left.join(" ")}`);
+  let path = files.last;
   try {
-    writePrivately(files.last, `${text}\n`);
-    for (const path of [options.ofHost ? files.hosts : undefined, options.isPreferred ? files.preferred : undefined]) {
-      const others = path === undefined ? undefined : rememberForHost(readKept(path) ?? "", scanned);
-      if (others !== undefined) writePrivately(path!, others);
+    writePrivately(path, `${text}\n`);
+    for (const file of [options.ofHost ? files.hosts : undefined, options.isPreferred ? files.preferred : undefined]) {
+      if (file === undefined) continue;
+      path = file;
+      const others = rememberForHost(isThere(path) ? readFileSync(path, "utf8") : "", scanned);
+      if (others !== undefined) writePrivately(path, others);
     }
   } catch (error) {
-    output.warning(`Unable to save command line arguments: ${reasonOf(error)} (${printableText(files.last, 200)})`);
+    output.warning(`Could not open args file: ${printableText(path, 200)}: ${reasonOf(error)}; the command line is not kept`);
   }
 }
+
+const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /**
- * Reads kept command lines.
+ * Reads kept command lines. They may name commands (--key-cmd, --then), so nobody else may have written them.
  *
- * @param path the file
- * @param preferred another one, whose lines win, if it is there
+ * @param files the file, and perhaps another one, whose lines win, if it is there
+ * @param options whether others may write to them
+ * @param output for warnings
  * @returns their text, what wins last
- * @throws ClientError when there is neither
+ * @throws ClientError or FileError when there is neither, or others can write to one
  */
-export function readCommandLines(path: string, preferred?: string): string {
-  const saved = preferred === undefined ? undefined : readKept(preferred);
-  const text = saved === undefined ? readKept(path) : `${readKept(path) ?? ""}\n${saved}`;
-  if (text === undefined) throw new ClientError(`Could not open args file: ${printableText(path, 200)}`);
-  return text;
-}
-
-function readKept(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw new ClientError(`Could not open args file: ${printableText(path, 200)}: ${reasonOf(error)}`, { cause: error });
-  }
+export function readCommandLines(files: { readonly path: string; readonly preferred?: string }, options: ClientOptions, output: ClientOutput): string {
+  const read = (path: string): string => {
+    const bytes = readSecretFile(path, "args", options, output);
+    return utf8Text(bytes) ?? latin1Text(bytes);
+  };
+  const { path, preferred } = files;
+  if (preferred === undefined || !isThere(preferred)) return read(path);
+  return `${isThere(path) ? read(path) : ""}\n${read(preferred)}`;
 }
 
 /** Without a sync to the disk, which would take longer than all the rest: a lost command line is no loss. */

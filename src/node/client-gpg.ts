@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { type Bytes, utf8Bytes, wipe } from "../bytes.ts";
 import { DIGESTS } from "../fko.ts";
 import type { ListedGpg, ListedPacket } from "../client/listing.ts";
 import { type ClientSettings, hmacTypeOf } from "../client/settings.ts";
 import { checkHmac, type EncodedMessage, type Message, openPgpMessage, openPgpPrefix, openPlaintext, sealOpenPgp, normalisePacket } from "../fko.ts";
 import { FkoError } from "../fko-error.ts";
+import { printableText } from "../foreign-text.ts";
 import { HmacKey } from "../hmac.ts";
 import type { ClientKeys } from "./client-keys.ts";
 import { ClientError } from "./client-output.ts";
@@ -29,6 +31,20 @@ function listedGpg(settings: ClientSettings): Pick<ListedGpg, "exe" | "home"> {
     exe: settings.gpgExe ?? findProgram("gpg") ?? "gpg",
     ...(settings.gpgHomeDir !== undefined && { home: settings.gpgHomeDir }),
   };
+}
+
+/**
+ * Looks for what the settings name, before anybody is asked for a passphrase.
+ *
+ * @param settings which gpg
+ * @throws ClientError when gpg or its folder is not there
+ */
+export function checkGpg(settings: ClientSettings): void {
+  const { gpgExe: exe = "gpg", gpgHomeDir: home } = settings;
+  if (findProgram(exe) === undefined) throw new ClientError(`--gpg-exe: ${new FkoError(134, "fko_set_gpg_exe").message}: '${printableText(exe, 200)}'`);
+  if (home !== undefined && !statSync(home, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new ClientError(`--gpg-home-dir: ${new FkoError(135, "fko_set_gpg_home_dir").message}: '${printableText(home, 200)}'`);
+  }
 }
 
 /** libfko's number for each way in which gpg fails to encrypt, and the function that says so. */

@@ -11,7 +11,11 @@ import { codeOf } from "./system-error.ts";
 /** The system, as far as the client program looks at it without help of its neighbours. */
 export interface ClientHost {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes to standard output (1) or standard error (2). */
+  /**
+   * Writes to standard output (1) or standard error (2).
+   *
+   * @throws FileError when standard output is full or closed
+   */
   write(descriptor: 1 | 2, text: string): void;
   /** Milliseconds since 1970. */
   now(): number;

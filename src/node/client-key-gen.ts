@@ -67,12 +67,12 @@ const OLD_KEYS = ["KEY", "KEY_BASE64", "HMAC_KEY", "HMAC_KEY_BASE64"];
  */
 export function makeKeys(settings: ClientSettings, given: ClientOptions, rc: RcFile | undefined, host: ClientHost, output: ClientOutput): void {
   if (!settings.saveRcStanza || rc === undefined) {
-    generateKeyFile(settings, host.randomBytes, (text) => output.ask(text));
+    generateKeyFile(settings, host.randomBytes, (text) => output.result(text.trimEnd()));
     return;
   }
   const keys = generateKeys(host.randomBytes, keyGenOptions(settings));
   try {
-    const saved = { ...given, keyBase64Rijndael: keys.keyBase64, keyBase64Hmac: keys.hmacKeyBase64, useHmac: true as const };
+    const saved = { ...given, keyBase64Rijndael: keys.keyBase64, keyBase64Hmac: keys.hmacKeyBase64 };
     saveRcStanza(rc, saved, host, output, OLD_KEYS);
     output.notice(`[+] Wrote Rijndael and HMAC keys to rc file: ${rc.path}`);
   } finally {

@@ -73,11 +73,13 @@ async function obtainCipherKey(settings: ClientSettings, host: ClientHost, outpu
     return new Uint8Array(0);
   }
   if (isGpg && settings.gpgSignerKey === undefined && !settings.gpgDefaultKey) return new Uint8Array(0);
-  const key = await obtainKey({
+  const source: KeySource = {
     kind: "Rijndael", plain: settings.keyRijndael, base64: settings.keyBase64Rijndael, file: settings.getKey, command: settings.keyCmd,
     ...(isGpg && { lastPlain: settings.gpgSigningPw, lastBase64: settings.gpgSigningPwBase64 }),
     label: isGpg ? "Enter passphrase for signing: " : "Enter encryption key: ",
-  }, settings, host, output);
+  };
+  // A passphrase may be empty, and of any length.
+  const key = isGpg ? await findKey(source, settings, host, output) : await obtainKey(source, settings, host, output);
   if (encryptionModeOf(settings) === "legacy" && key.length > 16) {
     output.warning("Encryption key in '-M legacy' mode must be <= 16 bytes long - truncating before sending SPA packet. Upgrading remote fwknopd is recommended.");
   }

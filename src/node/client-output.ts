@@ -58,9 +58,9 @@ export class ClientOutput {
     if (this.verbosity >= 2) this.#say(text);
   }
 
-  /** A question, without a line end behind it. */
+  /** A question. Its line ends, as the C program's does: what programs match on comes behind it. */
   ask(text: string): void {
-    this.#host.write(this.isStdoutTaken ? 2 : 1, text);
+    this.#say(text);
   }
 
   #say(text: string): void {

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { type Bytes, utf8Bytes, utf8Text, wipe } from "../bytes.ts";
+import { type Bytes, constantTimeEqual, utf8Bytes, utf8Text, wipe } from "../bytes.ts";
 import { destinationOf } from "../client/request.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { criticalLines, rcTemplate, saveStanza } from "../config/fwknoprc-edit.ts";
 import { isSameStanza } from "../config/fwknoprc.ts";
 import { assignmentsOf } from "../config/fwknoprc-variables.ts";
 import { printableText } from "../foreign-text.ts";
-import type { RcFile } from "./client-files.ts";
+import { MAX_FILE_BYTES, type RcFile } from "./client-files.ts";
 import type { ClientHost } from "./client-host.ts";
 import { ClientError, type ClientOutput } from "./client-output.ts";
-import { FileError, writeFileAtomically } from "./files.ts";
+import { FileError, readOwnFile, writeFileAtomically } from "./files.ts";
 import { reasonOf } from "./system-error.ts";
 
 /**
@@ -29,7 +29,7 @@ export function createRcFile(path: string, output: ClientOutput): Bytes {
     writeFileAtomically(path, template, 0o600);
     output.notice(`[*] Creating initial rc file: ${path}.`);
   } catch (error) {
-    output.warning(`Unable to create initial rc file: ${path}: ${error instanceof FileError ? reasonOf(error.cause) : reasonOf(error)}`);
+    output.warning(`Unable to create initial rc file: ${printableText(path, 200)}: ${reasonOf(error instanceof FileError ? error.cause ?? error : error)}`);
   }
   return template;
 }
@@ -60,21 +60,29 @@ export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost
   }
   const content = saveStanza(rc.bytes, { stanza, assignments: assignments.value, keptLines: new Set(kept.map(({ number }) => number)) });
   try {
+    requireUnchanged(rc);
     writeFileAtomically(rc.path, content, 0o600);
   } finally {
     wipe(content, ...assignments.value.map(({ value }) => value));
   }
 }
 
+/** Somebody may have taken their time to answer, and have edited the file meanwhile. */
+function requireUnchanged(rc: RcFile): void {
+  const { bytes } = readOwnFile(rc.path, { maxBytes: MAX_FILE_BYTES, kind: "rc" });
+  const isSame = constantTimeEqual(bytes, rc.bytes);
+  wipe(bytes);
+  if (!isSame) throw new ClientError(`Stanza was not saved: ${rc.path} has been changed by somebody else meanwhile`, { hint: "run the same command again" });
+}
+
 /** Asks for each line with a key; the end of the input means no to all that are left. */
 function askToKeep(rc: RcFile, stanza: string, host: ClientHost, output: ClientOutput): readonly { readonly number: number; readonly variable: string }[] {
   let isInputOver = false;
-  return criticalLines(rc.lines, stanza).filter(({ variable }) => {
+  return criticalLines(rc.lines, stanza).filter(({ variable, stanza: name }) => {
     if (isInputOver) return true;
-    output.ask(`Variable '${variable}' found in stanza '${stanza}'. Overwrite [N/y] ? `);
+    output.ask(`Variable '${variable}' found in stanza '${name}'. Overwrite [N/y] ? `);
     const answer = host.readLine(0);
     isInputOver = answer === undefined;
-    if (isInputOver) output.ask("\n");
     return answer?.[0] !== 0x79;
   });
 }

@@ -30,7 +30,7 @@ export function startClient(): void {
   const argv = process.argv.slice(2);
   process.title = "fwknop"; // overwrites the arguments, which may hold keys, in the list of processes
   void runClient(argv).then((status) => {
-    process.exitCode = status;
+    process.exit(status); // all was written and closed: without what node does for those who leave something behind
   });
 }
 
@@ -46,14 +46,16 @@ export async function runClient(argv: readonly string[], host: ClientHost = syst
   try {
     return await run(argv, host, output);
   } catch (error) {
-    return tellFailure(error, output);
+    return await tellFailure(error, output);
   }
 }
 
 /** One line about what ended the run; anything that nobody foresaw goes on as it is. */
-function tellFailure(error: unknown, output: ClientOutput): number {
+async function tellFailure(error: unknown, output: ClientOutput): Promise<number> {
   if (error instanceof FkoError) {
-    output.error(`fwknop: ${error.message}`); // as the C program prefixes it
+    const { adviceOnFkoError } = await import("../client/fko-advice.ts");
+    const advice = adviceOnFkoError(error.code);
+    output.error(`fwknop: ${error.message}${advice === undefined ? "" : `: ${advice}`}`); // begins as the C program's
     return 1;
   }
   if (error instanceof ClientError) {
@@ -89,8 +91,12 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
     output.result(renderCompletion(CLIENT, given.completion));
     return 0;
   }
+  if (given.testFkoExists) {
+    output.result("[+] FKO messages are understood without a module");
+    return 0;
+  }
   applyOutputOptions(given, output);
-  const kept = keptCommandLine(given, host);
+  const kept = keptCommandLine(given, host, output);
   if (kept === undefined) return runScanned(scanned, given, host, output);
   const line = kept.text;
   if (!given.lastCmd && given.lastHost === undefined) {
@@ -109,13 +115,13 @@ function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void
 }
 
 /** The command line that is to be shown or run again; undefined when none is asked for. */
-function keptCommandLine(given: ClientOptions, host: ClientHost): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
+function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
   const wantedHost = given.lastHost ?? given.showHostCmd;
   if (!given.lastCmd && !given.showLast && wantedHost === undefined) return undefined;
   const files = argumentFiles(given, host);
   const path = wantedHost === undefined ? files.last : files.hosts;
   if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
-  const file = readCommandLines(path, wantedHost === undefined ? undefined : files.preferred);
+  const file = readCommandLines({ path, ...(wantedHost !== undefined && files.preferred !== undefined && { preferred: files.preferred }) }, given, output);
   const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
   if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
   const scanned = parseCommandLine(line);
@@ -133,7 +139,10 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
       output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
       return 0;
     }
-    const settings = mergeSettings(...rcLayers(rc, given, output), given);
+    const layers = rcLayers(rc, given, output);
+    // VERBOSE is the one variable that wins over its option, as in the C program.
+    const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
+    const settings = mergeSettings(...layers, given, await perlLayer(given, host), verbose === undefined ? {} : { verbose });
     applyOutputOptions(settings, output);
     if (settings.version) {
       output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
@@ -155,6 +164,12 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }
+}
+
+async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {
+  if (given.perlHttpProxy === undefined && !given.perlSavePacket) return {};
+  const { perlSettings } = await import("./client-perl-options.ts");
+  return perlSettings(given, host);
 }
 
 /** [default], and over it the stanza of `-n`, unless that is about to be written. */

@@ -5,6 +5,7 @@
  */
 
 import { uptime } from "node:os";
+import type { Moment } from "../server/expiry.ts";
 
 /** All clocks at one moment, milliseconds. */
 export interface ClockReading {
@@ -52,6 +53,16 @@ export function findClockJump(before: ClockReading, after: ClockReading): ClockJ
   const asleep = after.bootMs - before.bootMs - elapsed;
   return { kind: Math.abs(wall - asleep) <= JUMP_MS ? "sleep" : "step", seconds: Math.round(wall / 1000) };
 }
+
+/** Clocks and timers, as the daemon or a test has them. */
+export interface Clock {
+  read(): Moment;
+  /** @param onWake called at the time that was set, or earlier */
+  alarm(onWake: () => void): { set(wallMs: number | undefined): void; close(): void };
+}
+
+/** The system's. */
+export const SYSTEM_CLOCK: Clock = { read: readClocks, alarm: (onWake) => new Alarm(onWake) };
 
 /**
  * One timer for the earliest deadline. Deadlines are told in Unix time, as they are kept in files

@@ -4,16 +4,17 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { forgetConnections } from "../firewall/connections.ts";
-import type { LogFunction } from "../server/log-record.ts";
+import type { LogFunction, LogRecord } from "../server/log-record.ts";
 import { findRulesInUse } from "./conntrack.ts";
 import { type FirewallOptions, sweepSeconds } from "./firewall.ts";
 import { chooseFirewall, splitProgram } from "./firewall-choice.ts";
 import type { FirewallLog } from "./perform-plan.ts";
+import { reasonOf } from "./system-error.ts";
 
 /**
  * Tells whether anything will ever be opened: nothing is in test mode, and stanzas that only run commands need no firewall.
@@ -46,29 +47,35 @@ export async function firewallOptions(config: DaemonConfig, stanzas: readonly Ac
     tries: config.IPT_EXEC_TRIES,
     pauseSeconds: config.IPT_EXEC_SLEEP,
     timeoutSeconds: config.IPT_CMD_ALARM,
-    sweepSeconds: backend.endsByItself ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
+    sweepSeconds: backend.needsNoSearch ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
     ...(config.CONNTRACK_ON_EXPIRE === "kill" && { afterClosing: (closed) => forgetConnections(closed, splitProgram(config.CONNTRACK_EXE)) }),
     ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, config.CONNTRACK_ESTAB_PORTS, log) }),
   };
 }
 
-/** The kernel's switch; without it nothing that NAT leads elsewhere arrives. */
-const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
-
 /**
- * Finds what would make grants useless although the firewall takes them.
+ * Sees to it that what NAT leads elsewhere can arrive: a kernel that forwards nothing makes grants useless although the
+ * firewall takes them.
  *
  * @param config fwknopd.conf
- * @returns a line for the log, or undefined
+ * @returns what to log, if the kernel's switch was found off
  */
-export function forwardingProblem(config: DaemonConfig): string | undefined {
-  if (!config.ENABLE_IPT_FORWARDING) return undefined;
+export function prepareForwarding({ ENABLE_IPT_FORWARDING, ENABLE_PROC_IP_FORWARD, PROC_IP_FORWARD_FILE: path }: DaemonConfig): LogRecord | undefined {
+  if (!ENABLE_IPT_FORWARDING) return undefined;
   try {
-    if (readFileSync(IP_FORWARD, "latin1").trim() !== "0") return undefined;
+    if (readFileSync(path, "latin1").trim() !== "0") return undefined;
   } catch {
     return undefined; // not Linux, or not for us to see
   }
-  return "ENABLE_IPT_FORWARDING is set, but the kernel forwards nothing: net.ipv4.ip_forward is 0 (sysctl net.ipv4.ip_forward=1)";
+  if (!ENABLE_PROC_IP_FORWARD) {
+    return { level: "warning", message: `ENABLE_IPT_FORWARDING is set, but the kernel forwards nothing: ${path} is 0 (sysctl net.ipv4.ip_forward=1, or ENABLE_PROC_IP_FORWARD)` };
+  }
+  try {
+    writeFileSync(path, "1\n", { flag: "r+" });
+    return { level: "info", message: `The kernel forwards packets from now on: ${path} was 0 (ENABLE_PROC_IP_FORWARD)` };
+  } catch (error) {
+    return { level: "error", message: `The kernel forwards nothing: ${path} is 0 and cannot be changed: ${reasonOf(error)}` };
+  }
 }
 
 function firewallLog(log: LogFunction): FirewallLog {

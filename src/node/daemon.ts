@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
@@ -15,9 +16,11 @@ import { Pipeline } from "../server/pipeline.ts";
 import { ReplayMemory } from "../server/replay.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "./capture-feed.ts";
-import { firewallOptions, forwardingProblem, needsFirewall } from "./daemon-firewall.ts";
+import { firewallOptions, needsFirewall, prepareForwarding } from "./daemon-firewall.ts";
 import { Firewall, type FirewallOptions } from "./firewall.ts";
+import { groundsOf } from "./firewall-choice.ts";
 import { decrypt } from "./gpg.ts";
+import { GroundClaims } from "./ground-claims.ts";
 import type { ListenerEnd } from "./listener.ts";
 import { Listening } from "./listening.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
@@ -37,6 +40,8 @@ export interface DaemonSetup {
   readonly stanzas: readonly AccessStanza[];
   /** Sockets that the service manager handed over. */
   readonly sockets: readonly ActivatedSocket[];
+  /** Where relative paths begin: the working folder of the start, which the daemon leaves. */
+  readonly folder: string;
   readonly log: Log;
   /** Is called when nothing that is sent from now on will be missed. */
   readonly onReady: () => void;
@@ -70,7 +75,7 @@ export class ListenError extends Error {
  *
  * @param setup options and configuration
  * @returns the exit status
- * @throws {FileError | FirewallError | AppendError | ListenError} when something does not work that must before packets are heard;
+ * @throws {FileError | FirewallError | GroundTakenError | AppendError | ListenError} when something does not work that must before packets are heard;
  * the message is one line for the user
  */
 export async function runDaemon(setup: DaemonSetup): Promise<number> {
@@ -90,12 +95,15 @@ class Daemon {
   readonly #log: Log;
   readonly #mailer: Mailer;
   readonly #commands: PacketCommands;
+  /** Nobody waits for gpg at the end. */
+  readonly #gpgEnd = new AbortController();
   readonly #counts: FrameCounts = createFrameCounts();
   #config: DaemonConfig;
   #listening: Listening | undefined;
   #pipeline: Pipeline | undefined;
   #firewall: Firewall | undefined;
   #firewallOptions: FirewallOptions | undefined;
+  readonly #claims: GroundClaims;
   #stopReason: string | undefined;
   /** One reload at a time; undefined before the daemon is ready for one. */
   #reloads: Promise<void> | undefined;
@@ -106,6 +114,7 @@ class Daemon {
     this.#options = setup.options;
     this.#config = setup.config;
     this.#log = setup.log;
+    this.#claims = new GroundClaims(setup.log.write);
     this.#mailer = new Mailer(setup.config, setup.log.write);
     this.#commands = new PacketCommands(setup.config, this.#write);
   }
@@ -145,9 +154,13 @@ class Daemon {
     const telling = setInterval(() => pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
     const end = this.#stopReason === undefined ? await this.#listen(pipeline) : { kind: "done" as const };
     clearInterval(telling);
+    if (this.#stopReason === undefined) await pipeline.decided();
     await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    this.#gpgEnd.abort();
+    await pipeline.decided();
     this.#tellEnd(end);
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
+    this.#claims.keep([]);
     await store?.close();
     await this.#mailer.stop();
     this.#log.info("Shutting Down fwknopd.");
@@ -177,7 +190,7 @@ class Daemon {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
       },
-      decryptOpenPgp,
+      decryptOpenPgp: this.#decryptOpenPgp,
       runCommand: (verdict, stanza) => this.#commands.runCommand(verdict, stanza),
       runCycle: (verdict, stanza) => this.#commands.runCycle(verdict, stanza),
     });
@@ -207,6 +220,18 @@ class Daemon {
       if (wasAsked) this.reload();
     });
   }
+
+  readonly #decryptOpenPgp = async ({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> => {
+    const answer = await decrypt({
+      ciphertext: message,
+      home: resolve(this.#setup.folder, stanza.GPG_HOME_DIR),
+      exe: stanza.GPG_EXE,
+      passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
+      timeoutMs: GPG_TIMEOUT_MS,
+      signal: this.#gpgEnd.signal,
+    });
+    return answer.ok ? answer : { ok: false, reason: answer.message };
+  };
 
   #tellEnd(end: ListenerEnd): void {
     const limit = this.#options.packetLimit ?? 0;
@@ -238,14 +263,15 @@ class Daemon {
 
   /** Returns why nothing was changed. What can fail comes before what cannot. */
   async #readAgain(): Promise<string | undefined> {
-    const loaded = loadDaemonConfig(this.#options);
-    const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, Date.now() / 1000);
+    const { folder, sockets } = this.#setup;
+    const loaded = loadDaemonConfig(this.#options, folder);
+    const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, folder, Date.now() / 1000);
     const problems = [...loaded.problems, ...(access?.problems ?? [])];
     for (const problem of problems) this.#log.write({ level: problem.severity, message: formatProblem(problem) });
     if (access === undefined || hasErrors(problems)) return "The configuration has errors";
     const { config } = loaded;
     const { stanzas } = access;
-    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, this.#setup.sockets));
+    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets));
     if (isListening !== undefined) return `${isListening}; packets are heard as before`;
     if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
     const unheeded = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
@@ -262,6 +288,8 @@ class Daemon {
   /** Starts the firewall, or gives it new settings; one that refuses them goes back to the old ones. */
   async #openFirewall(config: DaemonConfig, stanzas: readonly AccessStanza[]): Promise<void> {
     const options = await firewallOptions(config, stanzas, this.#options, this.#write);
+    const grounds = groundsOf(config, options.backend);
+    await this.#claims.take(grounds);
     if (this.#firewall === undefined) {
       const firewall = new Firewall(options);
       await firewall.start();
@@ -270,23 +298,16 @@ class Daemon {
       try {
         await this.#firewall.reload(options);
       } catch (error) {
-        if (this.#firewallOptions !== undefined) await this.#firewall.reload(this.#firewallOptions);
+        if (this.#firewallOptions !== undefined) {
+          await this.#firewall.reload(this.#firewallOptions);
+          this.#claims.keep(groundsOf(this.#config, this.#firewallOptions.backend));
+        }
         throw error;
       }
     }
     this.#firewallOptions = options;
-    const problem = forwardingProblem(config);
-    if (problem !== undefined) this.#log.warning(problem);
+    this.#claims.keep(grounds);
+    const forwarding = prepareForwarding(config);
+    if (forwarding !== undefined) this.#log.write(forwarding);
   }
-}
-
-async function decryptOpenPgp({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> {
-  const answer = await decrypt({
-    ciphertext: message,
-    home: stanza.GPG_HOME_DIR,
-    exe: stanza.GPG_EXE,
-    passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
-    timeoutMs: GPG_TIMEOUT_MS,
-  });
-  return answer.ok ? answer : { ok: false, reason: answer.message };
 }

@@ -50,6 +50,8 @@ export interface ReadOwnFileOptions {
   readonly maxBytes: number;
   /** What the file is, as error messages name it: `config`, `access`, `key`. */
   readonly kind: string;
+  /** Its path in messages, where that is not the one that is opened. */
+  readonly name?: string;
   /** Whether the last component of the path may be a symbolic link; yes unless said otherwise. */
   readonly symlink?: "follow" | "refuse";
 }
@@ -64,21 +66,21 @@ export interface ReadOwnFileOptions {
  * @throws {FileError} when it is absent, no regular file, too large or unreadable
  */
 export function readOwnFile(path: string, options: ReadOwnFileOptions): OwnFile {
-  const { maxBytes, kind, symlink = "follow" } = options;
+  const { maxBytes, kind, symlink = "follow", name = path } = options;
   let descriptor: number;
   try {
     // O_NONBLOCK: a FIFO planted under the name must not hang us in open.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | (symlink === "refuse" ? constants.O_NOFOLLOW : 0);
     descriptor = openSync(path, flags);
   } catch (cause) {
-    if (codeOf(cause) === "ELOOP" && symlink === "refuse") throw notRegular(path);
-    throw fileError(`Could not open ${kind} file: ${path}`, path, cause);
+    if (codeOf(cause) === "ELOOP" && symlink === "refuse") throw notRegular(name);
+    throw fileError(`Could not open ${kind} file: ${name}`, name, cause);
   }
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw notRegular(path);
-    if (stats.size > maxBytes) throw tooLarge(path, kind, maxBytes);
-    return { bytes: readWhole(descriptor, path, kind, maxBytes, stats.size), problems: judgeFile(path, stats) };
+    if (!stats.isFile()) throw notRegular(name);
+    if (stats.size > maxBytes) throw tooLarge(name, kind, maxBytes);
+    return { bytes: readWhole(descriptor, name, kind, maxBytes, stats.size), problems: judgeFile(name, stats) };
   } finally {
     closeSync(descriptor);
   }

@@ -7,10 +7,11 @@
 import { readFileSync, writeSync } from "node:fs";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
+import { firewallTypeOf, programName } from "../config/firewall-type.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
-import { detectFirewall, type FirewallFinding } from "../firewall/detect.ts";
+import { detectFirewall, type FirewallFinding, type FirewallTraces, type IptablesKind } from "../firewall/detect.ts";
 import { createIpset } from "../firewall/ipset.ts";
-import { type ChainRole, type ChainSettings, createIptables, type IptablesSettings } from "../firewall/iptables.ts";
+import { type ChainRole, type ChainSettings, createIptables, type IptablesSettings, programOf } from "../firewall/iptables.ts";
 import { createNftables, createNftSet, type NftablesSettings } from "../firewall/nftables.ts";
 import { createPrint } from "../firewall/print.ts";
 import { findProgram } from "./find-program.ts";
@@ -42,6 +43,24 @@ function chainsInUse(config: DaemonConfig): { readonly input: ChainSettings } & 
 }
 
 /**
+ * Names what of the firewall one daemon alone can use.
+ *
+ * @param config the daemon's configuration
+ * @param backend what {@link chooseFirewall} made of it
+ * @returns each in words that begin a sentence; equal for two daemons that would be in each other's way
+ */
+export function groundsOf(config: DaemonConfig, { name, ground }: FirewallBackend): readonly string[] {
+  if (name === "print") return [];
+  if (name === "nftables") {
+    const { NFT_SET: set, NFT_MODE: mode, NFT_TABLE: table } = config;
+    const sets = set?.sets.map((word) => `The set ${word} of table ${set.table.family} ${set.table.name}`);
+    return sets ?? [mode === "inject" ? `The table ${table.family} ${table.name} of nftables` : "The table fwknop of nftables"];
+  }
+  if (name === "iptables") return Object.values(chainsInUse(config)).map(({ table, chain }) => `The chain ${chain} of table ${table}`);
+  return [`The firewall ${ground}`];
+}
+
+/**
  * Makes the backend.
  *
  * @param config the daemon's configuration
@@ -49,12 +68,15 @@ function chainsInUse(config: DaemonConfig): { readonly input: ChainSettings } & 
  * @returns the planner for FIREWALL_TYPE
  */
 export async function chooseFirewall(config: DaemonConfig, choice: FirewallChoice): Promise<FirewallBackend> {
-  if (config.FIREWALL_TYPE === "print") return createPrint(makeIptables(config, choice), (text) => writeSync(1, `${text}\n`));
-  if (config.FIREWALL_TYPE === "nftables") return makeNftables(config, choice);
-  if (config.FIREWALL_TYPE !== "auto") return makeIptables(config, choice);
+  if (config.FIREWALL_TYPE === "print") return createPrint(makeFirewall(config, choice), (text) => writeSync(1, `${text}\n`));
+  if (config.FIREWALL_TYPE !== "auto") return makeFirewall(config, choice);
   const finding = detectFirewall(await lookAtHost(config));
   choice.tell(`FIREWALL_TYPE auto: ${finding.type}, for ${finding.reason}`);
-  return finding.type === "nftables" ? makeNftables(adapt(config, finding), choice) : makeIptables({ ...config, FIREWALL_TYPE: finding.type }, choice);
+  return makeFirewall(await adapt({ ...config, FIREWALL_TYPE: finding.type }, finding), choice);
+}
+
+function makeFirewall(config: DaemonConfig, choice: FirewallChoice): FirewallBackend {
+  return firewallTypeOf(config) === "nftables" ? makeNftables(config, choice) : makeIptables(config, choice);
 }
 
 /** iptables, unless FIREWALL_TYPE or the program is that of another system. */
@@ -104,21 +126,43 @@ function prefixesOf(stanzas: readonly AccessStanza[]): NftablesSettings["prefixe
   return [...lengths(4, stanzas.map(({ GRANT_PREFIX_V4 }) => GRANT_PREFIX_V4)), ...lengths(6, stanzas.map(({ GRANT_PREFIX_V6 }) => GRANT_PREFIX_V6))];
 }
 
-/** What was found goes before what the configuration says of tables: it may not say anything. */
-function adapt(config: DaemonConfig, { drops }: FirewallFinding & { readonly type: "nftables" }): DaemonConfig {
-  if (config.NFT_MODE !== "inject" || config.NFT_SET !== undefined) return config;
+/** What was found goes before what the configuration says of tables and programs: it may not say anything. */
+async function adapt(config: DaemonConfig, finding: FirewallFinding): Promise<DaemonConfig> {
+  if (finding.type === "iptables" && finding.kind !== undefined) return { ...config, FIREWALL_EXE: (await iptablesOfKind(config, finding.kind)).join(" ") };
+  if (finding.type !== "nftables" || config.NFT_MODE !== "inject" || config.NFT_SET !== undefined) return config;
+  const { drops } = finding;
   if (drops === undefined) return { ...config, NFT_MODE: "guard" };
   return { ...config, NFT_TABLE: { family: drops.family, name: drops.table }, NFT_INPUT_CHAIN: drops.chain };
 }
 
-async function lookAtHost(config: DaemonConfig): Promise<Parameters<typeof detectFirewall>[0]> {
+async function lookAtHost(config: DaemonConfig): Promise<FirewallTraces> {
   const { ok, stdout } = await run([...splitProgram(config.NFT_EXE), "-j", "-t", "list", "ruleset"], { timeoutMs: PROBE_TIMEOUT_MS });
+  const legacyTables = [...new Set(["ip", "ip6"].flatMap((family) => linesOf(`/proc/net/${family}_tables_names`)))];
+  const legacyRules = legacyTables.includes("filter") ? await listLegacy(config) : undefined;
   return {
     ...(ok && { ruleset: stdout }),
-    legacyTables: ["ip", "ip6"].flatMap((family) => linesOf(`/proc/net/${family}_tables_names`)),
+    ...(legacyRules !== undefined && { legacyRules }),
+    legacyTables,
     platform: process.platform,
     hasIptables: findProgram(splitProgram(config.FIREWALL_EXE)[0]) !== undefined,
   };
+}
+
+/** The rules of the older iptables in both families. */
+async function listLegacy(config: DaemonConfig): Promise<string> {
+  const program = await iptablesOfKind(config, "legacy");
+  const listed = await Promise.all(([4, 6] as const).map((family) => run([...programOf(program, family), "-w", "5", "-S"], { timeoutMs: PROBE_TIMEOUT_MS })));
+  return listed.map(({ stdout }) => stdout).join("");
+}
+
+/** FIREWALL_EXE, or the program beside it that drives the other kernel interface. */
+async function iptablesOfKind({ FIREWALL_EXE }: DaemonConfig, kind: IptablesKind): Promise<readonly [string, ...string[]]> {
+  const program = splitProgram(FIREWALL_EXE);
+  const { stdout } = await run([...program, "--version"], { timeoutMs: PROBE_TIMEOUT_MS });
+  // Before 1.8 there was one kind, which has no name.
+  const itsKind = stdout.includes("(nf_tables)") ? "nft" : "legacy";
+  if (itsKind === kind || programName(FIREWALL_EXE) !== "iptables") return program;
+  return splitProgram(`${program.join(" ")}-${kind}`);
 }
 
 function linesOf(path: string): readonly string[] {

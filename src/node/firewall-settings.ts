@@ -5,6 +5,7 @@
  */
 
 import type { DaemonConfig } from "../config/daemon-config.ts";
+import { firewallTypeOf, programName, type FirewallType } from "../config/firewall-type.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { createFirewalldDirect } from "../firewall/firewalld-direct.ts";
 import { createFirewalld } from "../firewall/firewalld.ts";
@@ -17,10 +18,7 @@ type Program = readonly [string, ...string[]];
 /** Makes one of these backends. */
 type Maker = (config: DaemonConfig, iptables: IptablesSettings) => FirewallBackend;
 
-const MAKERS: Readonly<Record<string, Maker>> = { ipfw: makeIpfw, pf: makePf, firewalld: makeFirewalld };
-
-/** The builds of fwknop 2.x know their firewall; a file that was written for one tells it by its program. */
-const TYPE_OF_PROGRAM: Readonly<Record<string, string>> = { ipfw: "ipfw", pfctl: "pf", "firewall-cmd": "firewalld" };
+const MAKERS: { readonly [Type in FirewallType]?: Maker } = { ipfw: makeIpfw, pf: makePf, firewalld: makeFirewalld };
 
 /**
  * Makes the backend for ipfw, pf or firewalld.
@@ -30,8 +28,7 @@ const TYPE_OF_PROGRAM: Readonly<Record<string, string>> = { ipfw: "ipfw", pfctl:
  * @returns undefined when another firewall is asked for
  */
 export function makeOtherFirewall(config: DaemonConfig, iptables: IptablesSettings): FirewallBackend | undefined {
-  const byProgram = config.FIREWALL_TYPE === "iptables" || config.FIREWALL_TYPE === "print" ? TYPE_OF_PROGRAM[nameOf(iptables.program)] : undefined;
-  return MAKERS[byProgram ?? config.FIREWALL_TYPE]?.(config, iptables);
+  return MAKERS[firewallTypeOf(config)]?.(config, iptables);
 }
 
 function makeIpfw(config: DaemonConfig, { program }: IptablesSettings): FirewallBackend {
@@ -56,15 +53,14 @@ function makeFirewalld(config: DaemonConfig, iptables: IptablesSettings): Firewa
   const program = programOr(iptables.program, "/usr/bin/firewall-cmd");
   if (config.FIREWD_DIRECT) return createFirewalldDirect({ ...iptables, program, nft: [config.NFT_EXE] });
   const nat = config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT;
-  return createFirewalld({ program, nat, ...(config.FIREWD_ZONE !== undefined && { zone: config.FIREWD_ZONE }) }, () => Date.now() / 1000);
+  // The first interface that is listened on; `any` is none.
+  const [name] = config.PCAP_INTF.filter((one) => one !== "any");
+  return createFirewalld({
+    program, nat, ...(config.FIREWD_ZONE !== undefined && { zone: config.FIREWD_ZONE }), ...(name !== undefined && { interface: name }),
+  }, () => Date.now() / 1000);
 }
 
 /** FIREWALL_EXE, unless it is the program of iptables, which is its default. */
 function programOr(program: Program, usual: string): Program {
-  return nameOf(program).startsWith("iptables") ? [usual] : program;
-}
-
-/** The last word: others may stand in front of it. */
-function nameOf(program: Program): string {
-  return program.at(-1)!.replace(/^.*\//, "");
+  return programName(program.at(-1)!).startsWith("iptables") ? [usual] : program;
 }

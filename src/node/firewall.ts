@@ -10,20 +10,14 @@
 
 import { type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../firewall/backend.ts";
 import type { Grant } from "../firewall/grant.ts";
+import { where } from "../firewall/steps.ts";
 import type { IpAddress } from "../ip.ts";
-import { Ledger, type Moment } from "../server/expiry.ts";
-import { Alarm, readClocks } from "./clock.ts";
+import { Ledger } from "../server/expiry.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { performPlan, type PerformOptions } from "./perform-plan.ts";
 
 export { FirewallError } from "../firewall/backend.ts";
 export type { FirewallLog } from "./perform-plan.ts";
-
-/** The clocks and the timer, as the daemon or a test has them. */
-export interface FirewallClock {
-  read(): Moment;
-  /** @param onWake called at the time that was set, or earlier */
-  alarm(onWake: () => void): { set(wallMs: number | undefined): void; close(): void };
-}
 
 /** How commands are run and how grants are kept. */
 export interface FirewallOptions extends PerformOptions {
@@ -47,7 +41,7 @@ export interface FirewallOptions extends PerformOptions {
   /** Planned when rules were closed, for the connections that they let in (CONNTRACK_ON_EXPIRE). */
   readonly afterClosing?: (closed: readonly Rule[]) => Plan<void>;
   /** Replaces the clocks in tests. */
-  readonly clock?: FirewallClock;
+  readonly clock?: Clock;
 }
 
 /** What became of a grant. */
@@ -80,6 +74,9 @@ const SWEEP_AFTER_CLOSING_MS = 2000;
 /** How long a rule stays whose connections last, before they are looked for again. */
 const IN_USE_MS = 3000;
 
+/** What a rule that ends by itself is given then; it is closed as soon as its connections have ended. */
+const LENGTHENED_SECONDS = 30;
+
 /** Ends that the clocks tell apart by less are the same end: the wall clock counts whole milliseconds. */
 const CLOCK_GRAIN_MS = 5;
 
@@ -107,7 +104,7 @@ interface Waiting {
 /** The firewall with the grants that are open in it. */
 export class Firewall {
   #options: FirewallOptions;
-  readonly #clock: FirewallClock;
+  readonly #clock: Clock;
   readonly #ledger = new Ledger<Rule>();
   /** How often closing a rule failed in a row. */
   readonly #failures = new Map<string, number>();
@@ -119,6 +116,8 @@ export class Firewall {
   /** The end of the queue of tasks. Never rejects. */
   #last: Promise<void> = Promise.resolve();
   #closingQueued = false;
+  /** Until then no command is run after the last one, monotonic. */
+  #restUntilMs = -Infinity;
   #sweptAtMs = -Infinity;
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
@@ -127,7 +126,7 @@ export class Firewall {
   /** @param options backend, log, limits */
   constructor(options: FirewallOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? { read: readClocks, alarm: (onWake) => new Alarm(onWake) };
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
 
   /**
@@ -436,15 +435,40 @@ export class Firewall {
   /** What is due and not in use any more. */
   async #findEnded(): Promise<readonly Rule[]> {
     const due = this.#ledger.due(this.#clock.read());
-    const { findInUse, log } = this.#options;
+    const { findInUse, log, backend } = this.#options;
     if (findInUse === undefined || due.length === 0) return due;
-    const inUse = new Set(await findInUse(due));
+    // One that was for one connection is not opened for a second one.
+    const inUse = (await findInUse(due)).filter((rule) => rule.grant?.once !== true);
     const now = this.#clock.read();
-    for (const rule of inUse) {
+    const ends = inUse.filter((rule) => backend.endsByItself?.(rule) === true && 1000 * rule.expiresAt <= now.wallMs + IN_USE_MS);
+    const lost = new Set(await this.#lengthen(ends));
+    const staying = new Set(inUse.filter((rule) => !lost.has(rule)));
+    for (const rule of staying) {
       this.#ledger.postpone(rule.key, now, IN_USE_MS);
       log.debug(`Rule of ${rule.chain} stays after its time, for a connection of it is established: ${rule.subject}`);
     }
-    return due.filter((rule) => !inUse.has(rule));
+    return due.filter((rule) => !staying.has(rule));
+  }
+
+  /**
+   * Gives rules that end by themselves more time, each time anew while their connections last.
+   *
+   * @returns those that could not be given any
+   */
+  async #lengthen(rules: readonly Rule[]): Promise<readonly Rule[]> {
+    const expiresAt = Math.ceil(this.#clock.read().wallMs / 1000) + LENGTHENED_SECONDS;
+    const lost: Rule[] = [];
+    for (const family of [4, 6] as const) {
+      const before = rules.filter((rule) => rule.family === family);
+      // Where a firewall ends rules, their end is no part of their words.
+      const longer = before.map((rule) => ({ ...rule, expiresAt }));
+      const changed = await this.#change(longer, before);
+      if (changed instanceof FirewallError) {
+        this.#options.log.error(changed.message);
+        lost.push(...before);
+      } else for (const rule of longer) this.#ledger.put(rule, this.#clock.read());
+    }
+    return lost;
   }
 
   async #close(due: readonly Rule[]): Promise<void> {
@@ -530,19 +554,23 @@ export class Firewall {
     if (add.length === 0 && remove.length === 0) return { repaired: false };
     const gone = new Set(remove.map((rule) => rule.key));
     const nowSeconds = this.#clock.read().wallMs / 1000;
-    const keep = function* (items: Iterable<Rule>): Generator<Rule> {
-      for (const rule of items) if (!gone.has(rule.key) && rule.expiresAt > nowSeconds) yield rule;
-    };
+    const keep = where({ [Symbol.iterator]: () => this.#ledger.items.values() }, (rule) => !gone.has(rule.key) && rule.expiresAt > nowSeconds);
     try {
-      return await this.#perform(this.#options.backend.change({ add, remove, keep: keep(this.#ledger.items.values()) }));
+      return await this.#perform(this.#options.backend.change({ add, remove, keep }));
     } catch (error) {
       if (error instanceof FirewallError) return error;
       throw error;
     }
   }
 
-  #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
-    return performPlan(plan, this.#options);
+  async #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
+    const pauseMs = this.#restUntilMs - performance.now();
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    try {
+      return await performPlan(plan, this.#options);
+    } finally {
+      this.#restUntilMs = performance.now() + 1000 * (this.#options.pauseSeconds ?? 0);
+    }
   }
 }
 

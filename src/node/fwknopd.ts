@@ -4,30 +4,32 @@
  * @module
  */
 
-import { resolve } from "node:path";
 import { parseServerOptions, type ServerOptions } from "../cli/server-options.ts";
-import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { type ConfigProblem, formatProblem, hasErrors } from "../config/variable.ts";
 import { FirewallError } from "../firewall/backend.ts";
 import { FkoError } from "../fko-error.ts";
-import { formatJson, type LogRecord } from "../server/log-record.ts";
+import { formatJson, lossRecord, type LogRecord } from "../server/log-record.ts";
 import { AppendError } from "./append-file.ts";
 import { type ActivatedSocket, takeActivatedSockets } from "./activated-sockets.ts";
-import { ListenError, runDaemon } from "./daemon.ts";
+import { checkHost } from "./check-host.ts";
+import { type DaemonSetup, ListenError, runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
 import { ensurePrivateFolder, FileError } from "./files.ts";
-import { loadAccess, type LoadedConfig, loadDaemonConfig } from "./load-config.ts";
-import { Log } from "./log.ts";
+import { GroundTakenError } from "./ground-claims.ts";
+import { loadAccess, loadDaemonConfig } from "./load-config.ts";
+import { Log, renderRecord } from "./log.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { runControlCommand, runEarlyCommand } from "./server-commands.ts";
 import { writeText } from "./standard-output.ts";
 import { StdinError } from "./stdin-source.ts";
-import { FACILITIES, type LogSink, openStderr, openSyslog } from "./syslog.ts";
+import { FACILITIES, hasSyslog, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
 
 /** Exit status of `--check` when the files have errors: EX_CONFIG of sysexits.h. */
 const CONFIG_ERROR_STATUS = 78;
+/** Said before the terminal is left. A log that is started later is found all the same. */
+const NO_SYSLOG = "fwknopd: warning: nobody takes the log: there is neither a journal nor /dev/log (-f logs to standard error)";
 /** How long the log may take to leave, milliseconds. */
 const LOG_FLUSH_MS = 2000;
 
@@ -45,7 +47,7 @@ class ServerError extends Error {
 }
 
 /** The world's failures that are told in one line. */
-const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError, ListenError] as const;
+const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError, ListenError, GroundTakenError] as const;
 
 /**
  * Runs the server program.
@@ -71,7 +73,8 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
   const options = parsed.value;
   if (runEarlyCommand(options)) return 0;
 
-  const loaded = loadDaemonConfig(options);
+  const folder = process.cwd();
+  const loaded = loadDaemonConfig(options, folder);
   // What the parent said, the daemon that it started says to the log alone.
   const isChild = readiness !== undefined;
   const problems = tellProblems(loaded.problems, options, isChild);
@@ -79,25 +82,26 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
   const controlled = await runControlCommand(loaded.config, options);
   if (controlled !== undefined) return controlled;
 
-  const access = loadAccess(options, loaded, Date.now() / 1000);
+  const access = loadAccess(options, loaded, folder, Date.now() / 1000);
   const all = [...problems, ...tellProblems(access.problems, options, isChild)];
   if (options.check) {
+    all.push(...tellProblems(checkHost(loaded.config, access.stanzas, options), options, isChild));
     const errors = all.filter(({ severity }) => severity === "error").length;
     print(errors === 0 ? `No errors; stanzas: ${access.stanzas.length}\n` : `Errors: ${errors}\n`);
     return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
   }
+  if (hasErrors(all)) throw new ServerError("The access configuration has errors");
   if (options.dumpConfig) {
     const { dumpConfig } = await import("../config/dump.ts");
     print(dumpConfig(loaded.texts, access.stanzas, asctime));
     return 0;
   }
-  if (hasErrors(all)) throw new ServerError("The access configuration has errors");
   if (options.exitParseConfig) {
     complain("Configs parsed, exiting.");
     return 0;
   }
   const untold = all.filter((problem) => isChild || !isToldAtOnce(problem, options));
-  return runDaemonProgram(argv, options, loaded, { stanzas: access.stanzas, untold }, readiness);
+  return runDaemonProgram({ options, config: loaded.config, stanzas: access.stanzas, folder }, untold, readiness);
 }
 
 /** A time as C's asctime writes it: `Mon Dec 31 00:00:00 2035`. */
@@ -127,39 +131,37 @@ function isToldAtOnce({ severity }: ConfigProblem, { verbose = 0, check }: Serve
 // --- The daemon ------------------------------------------------------------------------------------------------------
 
 async function runDaemonProgram(
-  argv: readonly string[],
-  options: ServerOptions,
-  { config }: LoadedConfig,
-  { stanzas, untold }: { readonly stanzas: readonly AccessStanza[]; readonly untold: readonly ConfigProblem[] },
-  readiness: Readiness | undefined,
+  setup: Pick<DaemonSetup, "options" | "config" | "stanzas" | "folder">, untold: readonly ConfigProblem[], readiness: Readiness | undefined,
 ): Promise<number> {
-  const folder = ensurePrivateFolder(config.FWKNOP_RUN_DIR, "Run directory");
+  const { options, config } = setup;
+  const runFolder = ensurePrivateFolder(config.FWKNOP_RUN_DIR, "Run directory");
   const createdText = `Run directory: ${config.FWKNOP_RUN_DIR} does not exist. Attempting to create it. Successfully created Run directory: ${config.FWKNOP_RUN_DIR}`;
   const isForeground = options.foreground || options.stdin || options.exitParseDigestCache;
   const sockets: readonly ActivatedSocket[] = takeActivatedSockets(process.env, process.pid);
   if (sockets.length > 0 && !isForeground) throw new ServerError("Sockets of the service manager stay with the process that it started: use --foreground");
   const lock = readiness?.lock ? adoptPidFile(config.FWKNOP_PID_FILE, readiness.lock.descriptor, readiness.lock.guard) : takeLock(config);
   if (!isForeground && readiness === undefined) {
-    if (folder.created) complain(createdText);
-    const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: [...process.argv.slice(2, process.argv.length - argv.length), ...absolutePaths(argv, options)], lock });
+    if (runFolder.created) complain(createdText);
+    const { exitStatus, text } = await startDaemon({ main: process.argv[1]!, args: process.argv.slice(2), lock });
     writeText(2, text);
     return exitStatus;
   }
   lock.write(process.pid);
 
   const log = openLog(config, options, isForeground ?? false);
+  if (!isForeground && config.ALERTING_METHODS.syslog && !hasSyslog()) readiness?.say(NO_SYSLOG);
   if (lock.guard !== "all") log.warning("The pid file's lock is not seen by other programs than this one");
   try {
     log.info("Starting fwknopd");
     for (const problem of untold) log.write(recordOf(problem));
-    if (folder.created) log.info(createdText);
-    for (const { message } of folder.problems) log.warning(message);
+    if (runFolder.created) log.info(createdText);
+    for (const { message } of runFolder.problems) log.warning(message);
     if (options.exitParseDigestCache) {
       await (await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: false })).close();
       log.info("Digest cache parsed, exiting.");
       return 0;
     }
-    return await runDaemon({ options, config, stanzas, sockets, log, onReady: () => readiness?.ready() });
+    return await runDaemon({ ...setup, sockets, log, onReady: () => readiness?.ready() });
   } catch (error) {
     if (readiness !== undefined && error instanceof Error) log.error(error.message);
     throw error;
@@ -175,15 +177,11 @@ function takeLock(config: DaemonConfig): PidFileLock {
   throw new ServerError(`[*] An instance of fwknopd is already running: (PID=${locked.pid ?? "unknown"}).`);
 }
 
-/** The daemon works in `/`, so paths that the user gave relative to here are made whole. */
-function absolutePaths(argv: readonly string[], { configFile, accessFile, accessFolder }: ServerOptions): readonly string[] {
-  const relative = new Set([configFile, accessFile, accessFolder].filter((path) => path !== undefined && !path.startsWith("/")));
-  return argv.map((word) => (relative.has(word) ? resolve(word) : word));
-}
-
 function openLog(config: DaemonConfig, options: ServerOptions, isForeground: boolean): Log {
+  const format = options.logFormat ?? "text";
+  const lossLine: LossLine = (count) => renderRecord(lossRecord(count), format, Date.now());
   const wantsSyslog = (!isForeground || options.syslogEnable) && config.ALERTING_METHODS.syslog;
-  const syslog = wantsSyslog ? openSyslog({ identity: config.SYSLOG_IDENTITY, facility: FACILITIES[config.SYSLOG_FACILITY]!, pid: process.pid }) : undefined;
-  const sinks: LogSink[] = [...(isForeground ? [openStderr()] : []), ...(syslog ? [syslog] : [])];
-  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format: options.logFormat ?? "text" });
+  const syslog = wantsSyslog ? openSyslog({ identity: config.SYSLOG_IDENTITY, facility: FACILITIES[config.SYSLOG_FACILITY]!, pid: process.pid, lossLine }) : undefined;
+  const sinks: LogSink[] = [...(isForeground ? [openStderr({ lossLine })] : []), ...(syslog ? [syslog] : [])];
+  return new Log({ sinks, verbosity: (options.verbose ?? 0) + config.VERBOSE, format });
 }

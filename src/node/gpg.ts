@@ -22,6 +22,8 @@ export interface GpgSettings {
   readonly useAgent?: boolean;
   /** For one run of gpg; 10 seconds when absent, 120 with `useAgent`, which may wait for the user. */
   readonly timeoutMs?: number;
+  /** Ends gpg before. */
+  readonly signal?: AbortSignal;
 }
 
 /** What to encrypt for whom. */
@@ -40,7 +42,7 @@ export interface EncryptAndSignOptions extends GpgSettings {
 /** Why there is no result. */
 export interface GpgFailure {
   readonly ok: false;
-  readonly reason: GpgRefusal | "no-program" | "timeout";
+  readonly reason: GpgRefusal | "no-program" | "timeout" | "aborted";
   /** One line. */
   readonly message: string;
 }
@@ -128,6 +130,7 @@ function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Arra
     },
     timeoutMs: settings.timeoutMs ?? (useAgent ? 120_000 : 10_000),
     maxOutputBytes: 2 * MAX_PLAINTEXT_BYTES,
+    signal: settings.signal,
   });
 }
 
@@ -139,6 +142,8 @@ function startFailure(settings: GpgSettings, result: Exclude<ChildResult, { read
     }
     case "timeout":
       return failure("timeout", "gpg did not end in time");
+    case "aborted":
+      return failure("aborted", "");
     case "too-much-output":
       return failure("failed", "gpg wrote more than a packet can hold");
   }
@@ -153,6 +158,7 @@ const WORDS: Readonly<Record<GpgFailure["reason"], string>> = {
   "no-data": "No data",
   tampered: "Decryption failed",
   timeout: "Timeout",
+  aborted: "Interrupted",
   failed: "General error",
 };
 

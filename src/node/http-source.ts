@@ -56,6 +56,8 @@ const MAX_WAITING = 512;
 const MAX_HEAD = 8192;
 /** A connection is read on after the answer: closing with unread bytes would reset it, and browsers then send again. */
 const LINGER_MS = 2000;
+/** Whoever sends more than that after the answer is no browser. */
+const LINGER_BYTES = 1024 * 1024;
 
 /**
  * The bytes of every answer.
@@ -189,7 +191,11 @@ class HttpSource implements DatagramSource {
       over = true;
       clearTimeout(timer);
       timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-      socket.removeAllListeners("data").resume();
+      let left = LINGER_BYTES;
+      socket.removeAllListeners("data").on("data", (chunk: Uint8Array) => {
+        left -= chunk.length;
+        if (left < 0) socket.destroy();
+      });
       // Browsers open connections in advance and send nothing; an answer to nothing would be odd.
       if (head.length > 0) socket.end(this.#answer);
       else socket.end();

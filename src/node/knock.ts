@@ -8,6 +8,7 @@ import { utf8Bytes, utf8Text, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
 import type { Outcome } from "../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../client/listing.ts";
+import { isTooLongForC } from "../client/packet-length.ts";
 import { randomDigits } from "../client/random-digits.ts";
 import { buildRequest, planSending, randomPort, type RequestFacts, type SendTarget } from "../client/request.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport } from "../client/settings.ts";
@@ -35,6 +36,10 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   // Before any key is asked for: nobody should type one for a request that cannot be made.
   accept(buildRequest(settings, facts));
   accept(planSending(settings, sendingFacts(host))).http?.proxy?.password?.fill(0);
+  if (settings.gpgEncryption) {
+    const { checkGpg } = await import("./client-gpg.ts");
+    checkGpg(settings);
+  }
   const keys = await obtainKeys(settings, host, output);
   try {
     const { listed, target, outcome } = await knockUntilOpen(settings, facts, keys, host, output);
@@ -73,7 +78,7 @@ async function factsOf(settings: ClientSettings, host: ClientHost, output: Clien
   const serverAuth = settings.serverAuth === undefined ? undefined : await authText(settings.serverAuth);
   return {
     ...freshFacts(host),
-    username: settings.spoofUser ?? await loginName(host),
+    username: settings.spoofUser || await loginName(host),
     allowIp,
     ...(serverAuth !== undefined && { serverAuth }),
   };
@@ -156,6 +161,7 @@ async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: Cl
   const { message, notice } = accept(buildRequest(settings, facts));
   if (notice !== undefined) output.notice(notice);
   const listed = await seal(message, settings, keys, host);
+  if (isTooLongForC(listed)) output.warning(`the packet has ${listed.packet.length} characters, more than the C program's server takes: ask for less`);
   if (settings.test || output.verbosity > 0) output.notice(formatPacketListing(listed));
   if (settings.savePacket !== undefined) await trySavePacket(settings.savePacket, listed.packet, settings, output);
   output.info(formatSendListing(target));

@@ -13,6 +13,8 @@ export interface WayOfHearing {
   readonly key: string;
   /** What only one can hold at a time, such as a port: the old way must be gone before the new one opens. */
   readonly holds?: string;
+  /** The interface, where tcpdump hears. */
+  readonly captures?: string;
   /** @throws {Error} when it cannot be opened; the message is one line for the user */
   readonly open: (options: ListenerOptions) => Listener;
 }

@@ -49,13 +49,16 @@ const OPTION_VARIABLES: readonly (readonly [keyof ServerOptions, keyof DaemonCon
   ["accessFolder", "ACCESS_FOLDER"],
 ];
 
+/** Variables whose files are opened again later, when the daemon works in another folder. */
+const FILE_VARIABLES = ["PCAP_FILE", "PCAP_PKT_FILE", "FWKNOP_PID_FILE", "DIGEST_FILE", "GPG_HOME_DIR"] as const satisfies readonly (keyof DaemonConfig)[];
+
 function textsOf(options: ServerOptions): DaemonTexts {
   const texts = OPTION_VARIABLES.flatMap(([option, variable]) => (options[option] === undefined ? [] : [[variable, String(options[option])]]));
   return {
     ...Object.fromEntries(texts),
     ...(options.udpServer && { ENABLE_UDP_SERVER: "Y" }),
     ...(options.pcapAnyDirection && { ENABLE_PCAP_ANY_DIRECTION: "Y" }),
-    ...(options.configFile !== undefined && { CONFIG_FILE: options.configFile }),
+    ...(options.overrideConfig && { OVERRIDE_CONFIG: options.overrideConfig.join(",") }),
   };
 }
 
@@ -68,14 +71,16 @@ function hostDefaults(): DaemonTexts {
 /** A reader of files that keeps what is unsafe about them as problems. */
 class Reader {
   readonly problems: ConfigProblem[] = [];
+  readonly #folder: string;
   readonly #insecure: boolean;
 
-  constructor(insecure: boolean) {
+  constructor(folder: string, insecure: boolean) {
+    this.#folder = folder;
     this.#insecure = insecure;
   }
 
   read(path: string, kind: string): Uint8Array {
-    const { bytes, problems } = readOwnFile(path, { maxBytes: MAX_CONFIG_BYTES, kind });
+    const { bytes, problems } = readOwnFile(resolve(this.#folder, path), { maxBytes: MAX_CONFIG_BYTES, kind, name: path });
     for (const { kind: what, message } of problems) {
       const isFatal = what === "writable" && !this.#insecure;
       const hint = isFatal ? "; others can write to it, so it is not used (--insecure-permissions overrides)" : "";
@@ -89,10 +94,11 @@ class Reader {
  * Reads fwknopd.conf and its overrides.
  *
  * @param options the command line
+ * @param folder where relative paths begin, for good
  * @returns the configuration with everything that is to be said about it
  */
-export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
-  const reader = new Reader(options.insecurePermissions ?? false);
+export function loadDaemonConfig(options: ServerOptions, folder: string): LoadedConfig {
+  const reader = new Reader(folder, options.insecurePermissions ?? false);
   const files: ConfigFile[] = [];
   const mainFile = options.configFile ?? DEFAULT_CONFIG_FILES.find((path) => kindOfPath(path) !== undefined) ?? DEFAULT_CONFIG_FILES[0];
   for (const path of [mainFile, ...(options.overrideConfig ?? [])]) {
@@ -104,7 +110,13 @@ export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
     }
   }
   const parsed = parseDaemonConfig(files, { commandLine: { CONFIG_FILE: mainFile, ...textsOf(options) }, defaults: hostDefaults() });
-  return { ...parsed, problems: [...reader.problems, ...parsed.problems] };
+  const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder) };
+  const refused = refusePath(options, folder);
+  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...reader.problems, ...parsed.problems] };
+}
+
+function wholePaths(config: DaemonConfig, folder: string): Partial<DaemonConfig> {
+  return Object.fromEntries(FILE_VARIABLES.flatMap((name) => (config[name] === undefined ? [] : [[name, resolve(folder, config[name])]])));
 }
 
 /**
@@ -112,13 +124,12 @@ export function loadDaemonConfig(options: ServerOptions): LoadedConfig {
  *
  * @param options the command line
  * @param loaded the daemon's configuration
+ * @param folder where relative paths begin, for good
  * @param now Unix time, seconds
  * @returns the stanzas with everything that is to be said about them
  */
-export function loadAccess(options: ServerOptions, { config, dialect }: LoadedConfig, now: number): LoadedAccess {
-  const refused = refusePath(options);
-  if (refused !== undefined) return { stanzas: [], problems: [refused] };
-  const reader = new Reader(options.insecurePermissions ?? false);
+export function loadAccess(options: ServerOptions, { config, dialect }: LoadedConfig, folder: string, now: number): LoadedAccess {
+  const reader = new Reader(folder, options.insecurePermissions ?? false);
   const read: Uint8Array[] = [];
   const host: AccessHost = {
     read(path) {
@@ -131,9 +142,9 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
         return { error: error.message };
       }
     },
-    list(folder) {
+    list(path) {
       try {
-        return { names: readdirSync(folder).sort() };
+        return { names: readdirSync(resolve(folder, path)).sort() };
       } catch (error) {
         return { error: reasonOf(error) };
       }
@@ -145,42 +156,46 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
   const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };
   const parsed = parseAccessConfig(root, host, { config, dialect, now });
   wipe(...read); // they hold keys; the stanzas have their own copies
-  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(parsed.stanzas)] };
+  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(config, parsed.stanzas)] };
 }
 
 /** Programs that packets would be the first to miss. */
-function missingPrograms(stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
+function missingPrograms({ SUDO_EXE }: DaemonConfig, stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
   const withoutGpg = stanzas.filter(({ ENABLE_GPG, GPG_EXE }) => ENABLE_GPG && findProgram(GPG_EXE) === undefined);
-  return withoutGpg.map(({ number, file, line, GPG_EXE }) => ({
-    severity: "warning", file, line, column: 1, message: `(stanza #${number}) GnuPG is missing: there is no program ${GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`,
-  }));
+  const withoutSudo = stanzas.filter(({ ENABLE_CMD_SUDO_EXEC }) => ENABLE_CMD_SUDO_EXEC && findProgram(SUDO_EXE) === undefined);
+  const warn = ({ number, file, line }: AccessStanza, message: string): ConfigProblem => ({ severity: "warning", file, line, column: 1, message: `(stanza #${number}) ${message}` });
+  return [
+    ...withoutGpg.map((stanza) => warn(stanza, `GnuPG is missing: there is no program ${stanza.GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`)),
+    ...withoutSudo.map((stanza) => warn(stanza, `sudo is missing: there is no program ${SUDO_EXE} (SUDO_EXE), so no command can be run`)),
+  ];
 }
 
 /** Longer than the kernel takes (PATH_MAX of Linux, with its end). */
 const MAX_PATH = 4095;
 
 /** Paths that options name must be what they say, not a link to something else. */
-const OPTION_PATHS: readonly { readonly option: "accessFile" | "accessFolder" | "gpgHomeDir" | "gpgExe" | "sudoExe"; readonly kind: "file" | "folder" | "program"; readonly invalid: (path: string) => string }[] = [
+const OPTION_PATHS: readonly { readonly option: "accessFile" | "accessFolder" | "pcapFile" | "gpgHomeDir" | "gpgExe" | "sudoExe"; readonly kind: "file" | "folder" | "program"; readonly invalid: (path: string) => string }[] = [
   { option: "accessFile", kind: "file", invalid: (path) => `Invalid access.conf file path '${path}'` },
   { option: "accessFolder", kind: "folder", invalid: (path) => `Invalid access folder directory '${path}' could not lstat(), does not exist, or too large?` },
+  { option: "pcapFile", kind: "file", invalid: (path) => `Invalid pcap file path '${path}': unable to lstat() it, or it is not a regular file` },
   { option: "gpgHomeDir", kind: "folder", invalid: (path) => `Invalid GnuPG home: unable to lstat() '${path}', or it is not a directory` },
   { option: "gpgExe", kind: "program", invalid: (path) => `Invalid GnuPG path: unable to lstat() '${path}', or it is not an executable file` },
   { option: "sudoExe", kind: "program", invalid: (path) => `Invalid sudo path: unable to lstat() '${path}', or it is not an executable file` },
 ];
 
-function refusePath(options: ServerOptions): ConfigProblem | undefined {
+function refusePath(options: ServerOptions, folder: string): ConfigProblem | undefined {
   for (const { option, kind, invalid } of OPTION_PATHS) {
     const path = options[option];
     if (path === undefined) continue;
     const problem = (message: string): ConfigProblem => ({ severity: "error", file: printableText(path, 300), line: 0, column: 0, message: `[*] ${message}` });
     if (utf8Bytes(path).length > MAX_PATH) return problem(`The path is too long: ${utf8Bytes(path).length} bytes, at most ${MAX_PATH} are possible`);
-    if (!isFit(path, kind)) return problem(invalid(printableText(path, 300)));
+    if (!isFit(resolve(folder, path), kind)) return problem(invalid(printableText(path, 300)));
   }
   return undefined;
 }
 
 function isFit(path: string, kind: "file" | "folder" | "program"): boolean {
-  if (kind === "program") return findProgram(resolve(path)) !== undefined;
+  if (kind === "program") return findProgram(path) !== undefined;
   try {
     return kindOfPath(path) === kind;
   } catch {

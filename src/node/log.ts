@@ -8,7 +8,24 @@ import { formatJson, formatLine, isShown, type LogRecord, type LogValue } from "
 import type { LogSink } from "./syslog.ts";
 
 /** How the log looks. */
-export type LogFormat = "text" | "json";
+export type LogFormat = keyof typeof FORMATS;
+
+const FORMATS = {
+  text: formatLine,
+  json: formatJson,
+} as const satisfies Record<string, (record: LogRecord, timeMs: number) => string>;
+
+/**
+ * Renders a record.
+ *
+ * @param record the event
+ * @param format how the log looks
+ * @param timeMs Unix time of the event, milliseconds
+ * @returns one line without its end
+ */
+export function renderRecord(record: LogRecord, format: LogFormat, timeMs: number): string {
+  return FORMATS[format](record, timeMs);
+}
 
 /** How the log looks and where it goes. */
 export interface LogOptions {
@@ -46,7 +63,7 @@ export class Log {
   readonly write = (record: LogRecord): void => {
     const { sinks, verbosity, format, now = Date.now } = this.#options;
     if (!isShown(record.level, verbosity)) return;
-    const line = format === "json" ? formatJson(record, now()) : formatLine(record);
+    const line = renderRecord(record, format, now());
     for (const sink of sinks) sink.write(record.level, line);
   };
 

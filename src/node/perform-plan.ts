@@ -21,7 +21,7 @@ export interface PerformOptions {
   readonly log: FirewallLog;
   /** How often a failing command is run (IPT_EXEC_TRIES), 1 when absent. */
   readonly tries?: number;
-  /** Pause between two tries, seconds (IPT_EXEC_SLEEP), 0 when absent. */
+  /** Pause between two commands, be they tries of one, seconds (IPT_EXEC_SLEEP), 0 when absent. */
   readonly pauseSeconds?: number;
   /** Limit for one command, seconds (IPT_CMD_ALARM), 30 when absent. */
   readonly timeoutSeconds?: number;
@@ -41,17 +41,24 @@ const MAX_OUTPUT_BYTES = 64 << 20;
  * @throws {FirewallError} when the plan gives up
  */
 export async function performPlan<Learnt>(plan: Plan<Learnt>, options: PerformOptions): Promise<Learnt> {
-  let result: CommandResult = { status: 0, stdout: "", stderr: "" };
+  let result: CommandResult | undefined;
   for (;;) {
-    const step = plan.next(result);
+    const step = plan.next(result ?? { status: 0, stdout: "", stderr: "" });
     if (step.done) return step.value;
     if (step.value.kind === "note") options.log[step.value.level](step.value.message);
-    else result = await runCommand(step.value, options);
+    else {
+      if (result !== undefined) await pause(options);
+      result = await runCommand(step.value, options);
+    }
   }
 }
 
+async function pause({ pauseSeconds = 0 }: PerformOptions): Promise<void> {
+  if (pauseSeconds > 0) await new Promise((resolve) => setTimeout(resolve, 1000 * pauseSeconds));
+}
+
 async function runCommand(command: Command, options: PerformOptions): Promise<CommandResult> {
-  const { log, tries = 1, pauseSeconds = 0, timeoutSeconds = 30 } = options;
+  const { log, tries = 1, timeoutSeconds = 30 } = options;
   for (let attempt = 1; ; attempt++) {
     const result = resultOf(await (options.run ?? run)(command.argv, {
       ...(command.stdin === undefined ? {} : { input: command.stdin }),
@@ -62,7 +69,7 @@ async function runCommand(command: Command, options: PerformOptions): Promise<Co
       + `(res: ${result.failure ?? result.status}, err: ${result.stderr.trim()})`);
     const answered = result.failure === undefined && (command.answers ?? [0]).includes(result.status ?? -1);
     if (answered || attempt >= tries || result.failure === "ENOENT") return result;
-    if (pauseSeconds > 0) await new Promise((resolve) => setTimeout(resolve, 1000 * pauseSeconds));
+    await pause(options);
   }
 }
 

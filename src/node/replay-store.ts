@@ -8,7 +8,7 @@ import { renameSync } from "node:fs";
 import { utf8Text } from "../bytes.ts";
 import type { LogFunction } from "../server/log-record.ts";
 import { formatReplayLine, parseReplayFile, REPLAY_HEADER, type ReplayEntry, ReplayMemory } from "../server/replay.ts";
-import { AppendError, AppendFile } from "./append-file.ts";
+import { type AppendCalls, AppendError, AppendFile } from "./append-file.ts";
 import { FileError, kindOfPath, readOwnFile } from "./files.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
@@ -22,6 +22,8 @@ export interface ReplayStoreOptions {
   readonly log: LogFunction;
   /** Set the old file aside as `PATH-old` (`--rotate-digest-cache`). */
   readonly rotate: boolean;
+  /** The calls to the system; a test puts failing ones in their place. */
+  readonly calls?: AppendCalls;
 }
 
 /** The memory and the file behind it. */
@@ -30,8 +32,11 @@ export class ReplayStore {
   readonly memory: ReplayMemory = new ReplayMemory();
   readonly #path: string;
   readonly #log: LogFunction;
+  readonly #calls: AppendCalls | undefined;
   #file: AppendFile;
   #isBroken = false;
+  /** What the disk did not take; it is offered again with what comes next. */
+  #unwritten: ReplayEntry[] = [];
 
   /**
    * Reads the file, makes it when it is absent, and keeps it open for appending.
@@ -43,43 +48,54 @@ export class ReplayStore {
   static async open(options: ReplayStoreOptions): Promise<ReplayStore> {
     if (options.rotate) rotate(options);
     const entries = kindOfPath(options.path) === undefined ? [] : readEntries(options);
-    const store = new ReplayStore(options, AppendFile.open(options.path));
+    const store = new ReplayStore(options, AppendFile.open(options.path, options.calls));
     for (const entry of entries) store.memory.add(entry);
     if (store.#file.initialLength === 0) await store.#file.append(REPLAY_HEADER);
     return store;
   }
 
-  private constructor({ path, log }: ReplayStoreOptions, file: AppendFile) {
+  private constructor({ path, log, calls }: ReplayStoreOptions, file: AppendFile) {
     this.#path = path;
     this.#log = log;
+    this.#calls = calls;
     this.#file = file;
   }
 
   /**
-   * Puts entries on the disk. When the disk fails the daemon goes on with its memory, which is as good until it ends,
-   * and says so.
+   * Puts entries on the disk, with those that it did not take before. When the disk fails the daemon goes on with its
+   * memory, which is as good until it ends, and says so.
    *
    * @param entries what was accepted; already in {@link memory}
    */
   async remember(entries: readonly ReplayEntry[]): Promise<void> {
+    const batch = [...this.#unwritten.splice(0), ...entries];
     try {
-      if (this.#isBroken) this.#reopen();
-      await Promise.all(entries.map((entry) => this.#file.append(formatReplayLine(entry))));
+      const lines = this.#isBroken ? this.#reopen(batch) : batch.map(formatReplayLine);
+      await Promise.all(lines.map((line) => this.#file.append(line)));
     } catch (error) {
       if (!(error instanceof AppendError || error instanceof FileError)) throw error;
       this.#isBroken ||= error instanceof AppendError && error.final;
-      this.#log({ level: "error", message: `Could not add digest to replay cache: Could not open digest cache: ${this.#path}: ${error.message}; remembered until the daemon ends` });
+      this.#unwritten.push(...batch);
+      this.#log({ level: "error", message: `Could not add digest to replay cache: Could not open digest cache: ${this.#path}: ${error.message}; remembered until the daemon ends or the disk takes it` });
     }
   }
 
-  /** After a failed sync the system may have forgotten what was written: the file is opened again. */
-  #reopen(): void {
-    this.#file = AppendFile.open(this.#path);
+  /**
+   * After a failed sync the system may have forgotten what was written, and somebody may have taken the file away: it is
+   * opened again.
+   *
+   * @returns the lines that it lacks
+   */
+  #reopen(batch: readonly ReplayEntry[]): readonly string[] {
+    this.#file = AppendFile.open(this.#path, this.#calls);
     this.#isBroken = false;
+    if (this.#file.initialLength > 0) return batch.map(formatReplayLine);
+    return [REPLAY_HEADER, ...Array.from(this.memory.entries, formatReplayLine)];
   }
 
-  /** Waits for what is under way and closes the file. */
+  /** Waits for what is under way, offers the disk once more what it did not take, and closes the file. */
   async close(): Promise<void> {
+    if (this.#unwritten.length > 0) await this.remember([]);
     await this.#file.close();
   }
 }

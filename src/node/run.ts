@@ -54,8 +54,6 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** How long the output may still come after everything was killed: a process that left the group may hold the pipe. */
 const DRAIN_MS = 500;
 
-const running = /* @__PURE__ */ new Set<ChildProcess>();
-
 /**
  * Runs a program in a session of its own and waits until it has ended and its output is there.
  * Never rejects for what the program or the system does.
@@ -72,12 +70,10 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     let timedOut = false;
     let settled = false;
     let limit: NodeJS.Timeout | undefined;
-    let child: ChildProcess | undefined;
     const settle = (status: number | undefined, signal: string | undefined, startError?: unknown): void => {
       if (settled) return;
       settled = true;
       clearTimeout(limit);
-      if (child !== undefined) running.delete(child);
       const truncated = stdout.truncated || stderr.truncated;
       resolve({
         argv, status, signal, timedOut, truncated,
@@ -87,8 +83,9 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
       });
     };
 
+    let started: ChildProcess;
     try {
-      child = spawn(argv[0], argv.slice(1), {
+      started = spawn(argv[0], argv.slice(1), {
         detached: true, // its own process group, so that its children can be killed too
         cwd: options.cwd ?? "/",
         env: { PATH, LC_ALL: "C", ...options.env },
@@ -100,42 +97,27 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
       settle(undefined, undefined, error);
       return;
     }
-    const started = child;
     started.on("error", (error) => {
       if (started.pid === undefined) settle(undefined, undefined, error);
     });
     if (started.pid === undefined) return; // the error is on its way
-    running.add(started);
     stdout.collect(started.stdout!);
     stderr.collect(started.stderr!);
     started.stdin?.on("error", () => {}); // EPIPE when it leaves early: its exit status tells
     started.stdin?.end(options.input);
     started.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
-    limit = setTimeout(() => {
+    const kill = (): void => {
+      if (settled) return;
       timedOut = true;
       signalGroup(started, "SIGKILL");
       limit = setTimeout(() => {
         for (const stream of started.stdio) stream?.destroy();
         settle(undefined, "SIGKILL");
       }, DRAIN_MS);
-    }, Math.min(options.timeoutMs, 0x7fffffff));
+    };
+    // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
+    limit = setTimeout(() => setImmediate(kill), Math.min(options.timeoutMs, 0x7fffffff));
   });
-}
-
-/**
- * Ends what is still running: TERM to every group, after the grace KILL.
- *
- * @param graceMs time to leave in good order, milliseconds
- * @returns when all have ended
- */
-export async function endRunning(graceMs: number): Promise<void> {
-  const ended = Promise.all([...running].map((child) => new Promise((resolve) => child.once("close", resolve))));
-  for (const child of running) signalGroup(child, "SIGTERM");
-  const timer = setTimeout(() => {
-    for (const child of running) signalGroup(child, "SIGKILL");
-  }, graceMs);
-  await ended;
-  clearTimeout(timer);
 }
 
 /** What a stream gave, up to a bound. */

@@ -8,7 +8,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { fstatSync, statSync, writeSync } from "node:fs";
 import { connect, Socket } from "node:net";
 import { Writable, type Readable } from "node:stream";
-import { SEVERITY, type LogLevel } from "../server/log-record.ts";
+import { formatLine, lossRecord, SEVERITY, type LogLevel } from "../server/log-record.ts";
 import { BoundedWriter } from "./bounded-writer.ts";
 import { childEnvironment } from "./child-env.ts";
 import { findProgram } from "./find-program.ts";
@@ -34,6 +34,7 @@ export interface SyslogOptions {
   readonly facility: number;
   /** The process id that lines bear. */
   readonly pid: number;
+  readonly lossLine?: LossLine;
 }
 
 /** SYSLOG_FACILITY: the numbers of RFC 5424 section 6.2.1, those that the daemon takes. */
@@ -47,9 +48,10 @@ const JOURNAL_SOCKET = "/run/systemd/journal/stdout";
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
-function lossText(count: number): string {
-  return `${count} log ${count === 1 ? "line was" : "lines were"} lost: the log did not take them in time`;
-}
+/** Makes the line that tells how many are missing; as text unless the log has another format. */
+export type LossLine = (count: number) => string;
+
+const plainLossLine: LossLine = (count) => formatLine(lossRecord(count));
 
 /**
  * Opens the best way to the system's log: journald when it is there, else a lasting `logger`.
@@ -94,21 +96,27 @@ export function isJournalStream(journalStream: string | undefined, descriptor: n
   return journalStream === `${stats.dev}:${stats.ino}`;
 }
 
+/** How lines look on stderr. */
+export interface StderrOptions {
+  readonly prefixed?: boolean;
+  readonly descriptor?: number;
+  readonly lossLine?: LossLine;
+}
+
 /**
  * Lines on stderr: no timestamp, for whoever reads it has a clock; under systemd the severity in front.
  *
- * @param prefixed whether lines begin with `<N>`
- * @param descriptor where to write; 2 unless a test says otherwise
+ * @param options whether lines begin with `<N>`, found out when absent; where to write, 2 when absent
  * @returns the sink
  */
-export function openStderr(prefixed: boolean = isJournalStream(process.env["JOURNAL_STREAM"], 2), descriptor: number = 2): LogSink {
+export function openStderr({ prefixed = isJournalStream(process.env["JOURNAL_STREAM"], 2), descriptor = 2, lossLine = plainLossLine }: StderrOptions = {}): LogSink {
   const format = (level: LogLevel, line: string): string => (prefixed ? `<${SEVERITY[level]}>${line}\n` : `${line}\n`);
   const stream = descriptorStream(descriptor);
   stream.on("error", () => {}); // whoever read it has left; what is lost is counted
-  const writer = new BoundedWriter((count) => format("warning", lossText(count)));
+  const writer = new BoundedWriter((count) => format("warning", lossLine(count)));
   writer.attach(stream);
   return {
-    write: (level, line) => writer.write(format(level, line)),
+    write: (level, line) => writer.write(level, format(level, line)),
     flush: (timeoutMs) => writer.flush(timeoutMs),
     close: () => writer.close(),
   };
@@ -141,8 +149,9 @@ function descriptorStream(descriptor: number): Writable {
  * @returns the sink; it connects again when journald was restarted
  */
 export function openJournal(options: SyslogOptions, path: string): LogSink {
+  const { lossLine = plainLossLine } = options;
   const format = (level: LogLevel, line: string): string => `<${SEVERITY[level]}>${line}\n`;
-  const writer = new BoundedWriter((count) => format("warning", lossText(count)));
+  const writer = new BoundedWriter((count) => format("warning", lossLine(count)));
   // Identity, unit, priority, level prefix, then forward to syslog, kmsg, console.
   const header = `${options.identity}\n\n${options.facility * 8 + SEVERITY.info}\n1\n0\n0\n0\n`;
   let socket: Socket | undefined;
@@ -170,7 +179,7 @@ export function openJournal(options: SyslogOptions, path: string): LogSink {
   };
   open();
   return {
-    write: (level, line) => writer.write(format(level, line)),
+    write: (level, line) => writer.write(level, format(level, line)),
     flush: (timeoutMs) => writer.flush(timeoutMs),
     close: () => {
       closed = true;
@@ -280,6 +289,7 @@ class LoggerProcess {
  * @returns the sink
  */
 export function openLogger(options: SyslogOptions, program: string, style: LoggerStyle = process.platform === "linux" ? "prefix" : "level"): LogSink {
+  const { lossLine = plainLossLine } = options;
   let current = style;
   const format = (level: LogLevel, line: string): string => (current === "prefix" ? `<${options.facility * 8 + SEVERITY[level]}>${line}\n` : `${line}\n`);
   const processes = new Map<LogLevel, { writer: BoundedWriter; process: LoggerProcess }>();
@@ -287,7 +297,7 @@ export function openLogger(options: SyslogOptions, program: string, style: Logge
     const key = current === "prefix" ? "info" : level;
     let entry = processes.get(key);
     if (entry === undefined) {
-      const writer = new BoundedWriter((count) => format("warning", lossText(count)));
+      const writer = new BoundedWriter((count) => format("warning", lossLine(count)));
       const onMisuse = (): void => {
         // BusyBox: no --prio-prefix. What it was given is lost; the next line starts the other style.
         current = "level";
@@ -300,7 +310,7 @@ export function openLogger(options: SyslogOptions, program: string, style: Logge
     return entry.writer;
   };
   return {
-    write: (level, line) => processFor(level).write(format(level, line)),
+    write: (level, line) => processFor(level).write(level, format(level, line)),
     flush: async (timeoutMs) => {
       await Promise.all(Array.from(processes.values(), ({ writer }) => writer.flush(timeoutMs)));
     },

@@ -8,13 +8,16 @@ import type { ChildProcess } from "node:child_process";
 /** What is waited for comes within a second on a quiet machine; this is for a loaded one. */
 const PATIENCE_MS = 20_000;
 
+/** Between looks at the log for what is waited for: a look at each piece would keep a talkative child waiting. */
+const LOOK_MS = 20;
+
 /** How a child ended. */
 export interface Exit {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Gathers what a child says on stdout and stderr, as it comes; meant for children that say little. */
+/** Gathers what a child says on stdout and stderr, as it comes. */
 export class WatchedChild {
   /** All that it said so far. */
   log = "";
@@ -33,7 +36,12 @@ export class WatchedChild {
   constructor(title: string, child: ChildProcess, onLine: (line: string) => void = () => {}) {
     this.#title = title;
     this.#child = child;
-    const look = (): void => this.#waiting.forEach((waiting) => waiting());
+    let soon: NodeJS.Timeout | undefined;
+    const look = (): void => {
+      clearTimeout(soon);
+      soon = undefined;
+      this.#waiting.forEach((waiting) => waiting());
+    };
     for (const stream of [child.stdout, child.stderr]) {
       let line = "";
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -41,7 +49,7 @@ export class WatchedChild {
         line = lines.pop()!;
         lines.forEach(onLine);
         this.log += text;
-        look();
+        if (this.#waiting.size > 0) soon ??= setTimeout(look, LOOK_MS);
       });
     }
     child.stdin?.on("error", () => {}); // EPIPE when it leaves early: its end tells

@@ -32,8 +32,8 @@ export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sock
 }
 
 /** A way whose settings are all that it depends on. */
-function wayBy<Settings>(kind: string, settings: Settings, open: (settings: Settings, listener: ListenerOptions) => Listener, holds?: string): WayOfHearing {
-  return { key: `${kind} ${JSON.stringify(settings)}`, open: (listener) => open(settings, listener), ...(holds !== undefined && { holds }) };
+function wayBy<Settings>(kind: string, settings: Settings, open: (settings: Settings, listener: ListenerOptions) => Listener, more: Pick<WayOfHearing, "holds" | "captures">): WayOfHearing {
+  return { key: `${kind} ${JSON.stringify(settings)}`, open: (listener) => open(settings, listener), ...more };
 }
 
 function captureWay(config: DaemonConfig, interfaceName: string): WayOfHearing {
@@ -50,18 +50,18 @@ function captureWay(config: DaemonConfig, interfaceName: string): WayOfHearing {
     checkBytes: config.ENABLE_INTF_BYTES_CHECK,
   };
   const settings = { capture, exitWhenDown: config.EXIT_AT_INTF_DOWN };
-  return wayBy("interface", settings, (given, listener) => listenToInterface(given.capture, given.exitWhenDown, listener));
+  return wayBy("interface", settings, (given, listener) => listenToInterface(given.capture, given.exitWhenDown, listener), { captures: interfaceName });
 }
 
 function serverWays(config: DaemonConfig): readonly WayOfHearing[] {
   const { UDPSERV_PORT, TCPSERV_PORT, HTTP_SERVER_PORT, HTTP_SERVER_ADDRESS: address, HTTP_SERVER_STATUS: status, MAX_SNIFF_BYTES: maxPayload } = config;
   const ways: WayOfHearing[] = [];
-  if (config.ENABLE_UDP_SERVER) ways.push(wayBy("udp", { port: UDPSERV_PORT, maxPayload, destination: "exact" as const }, listenToUdp, `udp ${UDPSERV_PORT}`));
-  if (config.ENABLE_TCP_SERVER) ways.push(wayBy("tcp", { port: TCPSERV_PORT, maxPayload }, listenToTcp, `tcp ${TCPSERV_PORT}`));
+  if (config.ENABLE_UDP_SERVER) ways.push(wayBy("udp", { port: UDPSERV_PORT, maxPayload, destination: "exact" as const }, listenToUdp, { holds: `udp ${UDPSERV_PORT}` }));
+  if (config.ENABLE_TCP_SERVER) ways.push(wayBy("tcp", { port: TCPSERV_PORT, maxPayload }, listenToTcp, { holds: `tcp ${TCPSERV_PORT}` }));
   if (config.ENABLE_HTTP_SERVER) {
     const trustedProxies = config.ENABLE_X_FORWARDED_FOR ? config.TRUSTED_PROXIES : [];
     const settings = { port: HTTP_SERVER_PORT, status, trustedProxies, ...(address !== undefined && { address }) };
-    ways.push(wayBy("http", settings, (given, listener) => listenToHttp({ ...given, log: listener.log }, listener), `tcp ${HTTP_SERVER_PORT}`));
+    ways.push(wayBy("http", settings, (given, listener) => listenToHttp({ ...given, log: listener.log }, listener), { holds: `tcp ${HTTP_SERVER_PORT}` }));
   }
   return ways;
 }

@@ -72,11 +72,12 @@ export function cycleValues(verdict: Cycled, { protocol, port }: PortSpec): Temp
  * @param verdict the request
  * @param port the port that this run of the command is for
  * @param texts the stanza's variables
- * @param prefix put before the three names (ENABLE_EXT_CMD_PREFIX), else empty
+ * @param prefix put before the names (ENABLE_EXT_CMD_PREFIX), else empty; the stanza's are known without it, too
  */
 export function externalValues(verdict: Cycled, { protocol, port }: PortSpec, texts: Readonly<Record<string, string>>, prefix: string): TemplateValues {
   const request = [["SRC", formatIp(verdict.source)], ["PORT", String(port)], ["PROTO", protocol]] as const;
-  const values = [...request.map(([name, value]) => [`${prefix}${name}`, value] as const), ...Object.entries(texts)];
+  const prefixed = [...request, ...Object.entries(texts)].map(([name, value]) => [`${prefix}${name}`, value] as const);
+  const values = prefix === "" ? prefixed : [...prefixed, ...Object.entries(texts)];
   // The longest name first: `$GPG_HOME_DIR` before any `$GPG`.
   return values.sort(([left], [right]) => right.length - left.length);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Grant } from "../firewall/grant.ts";
-import { equalIp, type IpAddress, parseIp } from "../ip.ts";
+import { equalIp, type IpAddress, networkStart, parseIp } from "../ip.ts";
 
 /** An established TCP connection. */
 export interface Connection {
@@ -48,6 +48,10 @@ export function parseConnections(text: string): readonly Connection[] {
 export function isInUse(grant: Grant, connections: readonly Connection[], ports: readonly number[]): boolean {
   return connections.some(({ source, port, innerPort }) => {
     const isGranted = grant.nat?.wholeHost === true || grant.ports.some((spec) => spec.protocol === "tcp" && spec.port === port);
-    return equalIp(source, grant.source) && isGranted && (ports.length === 0 || ports.includes(port) || ports.includes(innerPort));
+    return mayEnter(grant, source) && isGranted && (ports.length === 0 || ports.includes(port) || ports.includes(innerPort));
   });
+}
+
+function mayEnter({ source, sourcePrefix }: Grant, address: IpAddress): boolean {
+  return equalIp(source, sourcePrefix === undefined || address.version !== source.version ? address : networkStart(address, sourcePrefix));
 }

@@ -6,7 +6,7 @@
 
 import { formatIp } from "../ip.ts";
 import type { LogRecord } from "./log-record.ts";
-import { packetFields } from "./trail.ts";
+import { packetFields, senderText } from "./trail.ts";
 import type { Granted } from "./verdict.ts";
 
 /** What the firewall made of a grant. */
@@ -23,15 +23,6 @@ export type GrantOutcome =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Says how far a sender's clock is off.
- *
- * @param skew seconds, positive when it is ahead
- */
-export function skewText(skew: number): string {
-  return skew === 0 ? "clock exact" : `clock ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}`;
-}
-
-/**
  * Makes the record of a grant.
  *
  * @param verdict what was granted
@@ -40,27 +31,27 @@ export function skewText(skew: number): string {
  * @returns the final line about the packet, with its members for programs
  */
 export function tellGrant(verdict: Granted, outcome: GrantOutcome, now: number): LogRecord {
-  const { message, stanza, packetSource, nat } = verdict;
+  const { message, stanza, packetSource, nat, arrivedAt } = verdict;
   const who = `[${formatIp(packetSource)}] (stanza #${stanza})`;
   const client = formatIp(verdict.source);
   const ports = verdict.ports.map(({ protocol, port }) => `${protocol}/${port}`).join(",");
   const target = nat === undefined ? "" : ` through NAT to ${nat.host}${nat.wholeHost ? "" : `:${nat.port}`}`;
-  const skew = message.timestamp - Math.floor(now);
-  const by = `user ${message.username}, ${skewText(skew)}`;
-  const fields = { ...packetFields({ source: packetSource }, now, { stanza, message }), address: client, ports, ...(nat && { nat: `${nat.host}:${nat.port}` }) };
+  const by = senderText(message, arrivedAt);
+  const fields = { ...packetFields({ source: packetSource }, arrivedAt, { stanza, message }), address: client, ports, ...(nat && { nat: `${nat.host}:${nat.port}` }) };
   if (!outcome.ok) {
     return { level: "error", message: `${who} Could not grant ${ports} to ${client}${target}: ${outcome.reason} (${by})`, fields: { ...fields, verdict: "failed", reason: outcome.reason } };
   }
   const { expiresAt, renewed, rules } = outcome;
   const seconds = Math.max(0, Math.ceil(expiresAt - now));
+  const rule = rules.map(({ chain, words }) => [chain, ...words].join(" ")).join("; ");
   return {
     level: "info",
-    message: `${who} ${renewed ? "Renewed" : "Granted"} ${ports} for ${client}${target} for ${seconds} s, expires at ${expiresAt} (${by})`,
+    message: `${who} ${renewed ? "Renewed" : "Granted"} ${ports} for ${client}${target} for ${seconds} s, expires at ${expiresAt} (${by}) by ${rule}`,
     fields: {
       ...fields,
       verdict: renewed ? "renewed" : "granted",
       expiresAt,
-      rule: rules.map(({ chain, words }) => [chain, ...words].join(" ")).join("; "),
+      rule,
     },
   };
 }

@@ -81,3 +81,13 @@ export function formatJson(record: LogRecord, timeMs: number): string {
   // JSON.stringify escapes C0 controls and lone surrogates; the rest is legal in JSON.
   return JSON.stringify({ time: new Date(timeMs).toISOString(), level: record.level, message: record.message, ...record.fields });
 }
+
+/**
+ * Makes the record that tells of missing ones.
+ *
+ * @param count how many lines never arrived
+ * @returns a warning
+ */
+export function lossRecord(count: number): LogRecord {
+  return { level: "warning", message: `${count} log ${count === 1 ? "line was" : "lines were"} lost: the log did not take them in time`, fields: { lost: count } };
+}

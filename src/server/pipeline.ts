@@ -1,9 +1,9 @@
 /**
  * The way of a datagram through the daemon: decide, tell, remember, act. Everything that has an effect is handed in.
  *
- * Deciding is synchronous, so a capture buffer may be reused as soon as {@link Pipeline.handle} returns, unless it
- * returns a promise (OpenPGP, or too many acts under way: that is the back-pressure). What follows a verdict runs on
- * its own: the packet path waits neither for the disk nor for the firewall.
+ * Deciding is synchronous, so a capture buffer may be reused as soon as {@link Pipeline.handle} returns. OpenPGP alone
+ * takes longer and is decided aside, on a copy. What follows a verdict runs on its own: the packet path waits neither for
+ * gpg nor for the disk nor for the firewall, unless too much of it is under way: that is the back-pressure.
  *
  * @module
  */
@@ -58,6 +58,8 @@ export interface PipelineCounts {
 const NO_KEY = /* @__PURE__ */ new Uint8Array(0);
 /** Acts that may be under way before the source has to wait. */
 const MAX_UNDER_WAY = 1000;
+/** Decisions that may wait for gpg before the source has to wait: each is a process. */
+const MAX_SLOW = 4;
 /** Refusals of one reason that are logged within a minute; the rest is counted. */
 const LOGGED_REFUSALS = { burst: 100, windowMs: 60_000 };
 
@@ -69,7 +71,7 @@ export class Pipeline {
   readonly #limit: LogLimit = new LogLimit(LOGGED_REFUSALS);
   readonly #underWay: Set<Promise<void>> = new Set();
   /** Decisions that wait for gpg; the keys of the stanzas that they go by must last as long. */
-  #slowDecisions = 0;
+  readonly #slow: Set<Promise<void>> = new Set();
   #retired: ReadyStanza[] = [];
   /** Numbers of the stanzas whose expiry was told; once is enough. */
   readonly #toldExpired: Set<number> = new Set();
@@ -95,42 +97,57 @@ export class Pipeline {
   /**
    * Handles one datagram.
    *
-   * @param datagram its payload must not change before the result, if that is a promise, resolves
+   * @param datagram may change as soon as this returns
    * @returns nothing when the next datagram may come at once
    */
   handle(datagram: Datagram): Promise<void> | undefined {
     this.counts.packets++;
-    const { config, testMode } = this.#settings;
     const stanzas = this.#stanzas;
-    const steps = decide(datagram, { config, testMode, stanzas, replay: this.#replay, now: this.#effects.now() });
-    const step = steps.next();
-    if (step.done !== true) return this.#decideSlowly(steps, step.value, stanzas);
+    const step = this.#decide(datagram, stanzas).next();
+    if (step.done !== true) return this.#decideAside(datagram, stanzas);
     this.#conclude(step.value, stanzas);
     return this.#underWay.size < MAX_UNDER_WAY ? undefined : Promise.race(this.#underWay);
   }
 
-  async #decideSlowly(steps: Generator<OpenPgpRequest, Decision, OpenPgpAnswer>, request: OpenPgpRequest, stanzas: readonly ReadyStanza[]): Promise<void> {
-    this.#slowDecisions++;
-    try {
-      let step = steps.next(await this.#effects.decryptOpenPgp(request));
-      while (step.done !== true) step = steps.next(await this.#effects.decryptOpenPgp(step.value));
-      this.#conclude(step.value, stanzas);
-    } finally {
-      this.#slowDecisions--;
+  #decide(datagram: Datagram, stanzas: readonly ReadyStanza[]): Generator<OpenPgpRequest, Decision, OpenPgpAnswer> {
+    const { config, testMode } = this.#settings;
+    return decide(datagram, { config, testMode, stanzas, replay: this.#replay, now: this.#effects.now() });
+  }
+
+  /** Decides anew about a copy, while others are decided about. */
+  #decideAside(datagram: Datagram, stanzas: readonly ReadyStanza[]): Promise<void> | undefined {
+    const copy = ({ version, bytes }: IpAddress): IpAddress => ({ version, bytes: bytes.slice() });
+    const steps = this.#decide({ ...datagram, payload: datagram.payload.slice(), source: copy(datagram.source), destination: copy(datagram.destination) }, stanzas);
+    const slow = this.#decideSlowly(steps, stanzas).catch(this.#tellError).finally(() => {
+      this.#slow.delete(slow);
       this.#wipeRetired();
-    }
+    });
+    this.#slow.add(slow);
+    return this.#slow.size < MAX_SLOW ? undefined : Promise.race(this.#slow);
+  }
+
+  async #decideSlowly(steps: Generator<OpenPgpRequest, Decision, OpenPgpAnswer>, stanzas: readonly ReadyStanza[]): Promise<void> {
+    let step = steps.next();
+    while (step.done !== true) step = steps.next(await this.#effects.decryptOpenPgp(step.value));
+    this.#conclude(step.value, stanzas);
   }
 
   #wipeRetired(): void {
-    if (this.#slowDecisions > 0) return;
+    if (this.#slow.size > 0) return;
     for (const { hmac, KEY = NO_KEY, HMAC_KEY = NO_KEY, GPG_DECRYPT_PW = NO_KEY } of this.#retired.splice(0)) {
       hmac?.wipe();
       wipe(KEY, HMAC_KEY, GPG_DECRYPT_PW);
     }
   }
 
+  /** Waits until all that came has been decided. */
+  async decided(): Promise<void> {
+    while (this.#slow.size > 0) await Promise.all(this.#slow);
+  }
+
   /** Waits until everything that was accepted has been acted upon. */
   async settle(): Promise<void> {
+    await this.decided();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
@@ -146,7 +163,8 @@ export class Pipeline {
     if (verdict.kind === "refused") {
       this.counts.refused[verdict.reason] = (this.counts.refused[verdict.reason] ?? 0) + 1;
       const isTold = this.#limit.admit(verdict.reason, this.#effects.monotonicMs());
-      if (isTold && !this.#isOldNews(verdict.reason, verdict.stanza)) this.#tell(notes, verdict.record);
+      if (isTold && this.#isOldNews(verdict.reason, verdict.stanza)) this.#tell([], { ...verdict.record, level: "debug" });
+      else if (isTold) this.#tell(notes, verdict.record);
       if (remember.length > 0) this.#track(this.#effects.remember(remember));
       return;
     }
@@ -169,9 +187,11 @@ export class Pipeline {
   }
 
   #track(act: Promise<void>): void {
-    const tracked = act.catch((error: unknown) => this.#effects.log({ level: "error", message: error instanceof Error ? error.message : String(error) })).finally(() => this.#underWay.delete(tracked));
+    const tracked = act.catch(this.#tellError).finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
   }
+
+  readonly #tellError = (error: unknown): void => this.#effects.log({ level: "error", message: error instanceof Error ? error.message : String(error) });
 
   async #act(verdict: Granted | Commanded | Cycled, stanza: AccessStanza, remember: readonly ReplayEntry[]): Promise<void> {
     await this.#effects.remember(remember);

@@ -12,10 +12,10 @@ import type { DaemonConfig } from "../config/daemon-config.ts";
 import { allowsPort } from "../config/port-list.ts";
 import type { PortSpec, SourceNat } from "../firewall/grant.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
-import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../ip.ts";
+import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import type { LogLevel } from "./log-record.ts";
-import { packetFields } from "./trail.ts";
+import { refusal } from "./trail.ts";
 import type { Granted, NatWish, RefusalReason, Refused, Verdict } from "./verdict.ts";
 
 /** What the checks look at besides the stanza and the message. */
@@ -44,22 +44,13 @@ type Refusing = { readonly reason: RefusalReason; readonly text: string; readonl
 export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Verdict {
   const { config, now, testMode } = context;
   const who = `[${formatIp(datagram.source)}] (stanza #${stanza.number})`;
-  const refused = ({ reason, text, level = "warning" }: Refusing): Refused => ({
-    kind: "refused",
-    reason,
-    stanza: stanza.number,
-    record: {
-      level,
-      message: text,
-      fields: { ...packetFields(datagram, now, { stanza: stanza.number, message }), verdict: "refused", reason },
-    },
-  });
+  const refused = ({ level = "warning", ...rest }: Refusing): Refused => refusal(datagram, now, { stanza: stanza.number, message }, { level, ...rest });
 
   const skew = message.timestamp - Math.floor(now);
   if (config.ENABLE_SPA_PACKET_AGING && Math.abs(skew) > config.MAX_SPA_PACKET_AGE) {
     return refused({
       reason: "age",
-      text: `${who} SPA data time difference is too great (${Math.abs(skew)} seconds). The clock of ${message.username} is ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}, ${config.MAX_SPA_PACKET_AGE} s are allowed`,
+      text: `${who} SPA data time difference is too great (${Math.abs(skew)} seconds), ${config.MAX_SPA_PACKET_AGE} are allowed`,
     });
   }
 
@@ -102,7 +93,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     });
   }
 
-  const common = { stanza: stanza.number, message, packetSource: datagram.source, packetDestination: datagram.destination, source };
+  const common = { stanza: stanza.number, message, arrivedAt: now, packetSource: datagram.source, packetDestination: datagram.destination, source };
   const clientSeconds = message.clientTimeout || undefined;
   if (clientSeconds !== undefined && !stanza.PERMIT_CLIENT_TIMEOUT) {
     return refused({ reason: "timeout", text: `${who} Clients may not choose how long a port stays open (PERMIT_CLIENT_TIMEOUT)` });
@@ -192,7 +183,9 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
   if (nat === "none" && forced === undefined && !wholeHost) return undefined;
   const sourceNat = sourceNatOf(stanza, config);
   const common = { kind: nat === "local" ? ("local" as const) : ("forward" as const), wholeHost, ...(sourceNat && { sourceNat }) };
-  if (forced !== undefined) return { ...common, host: formatIp(forced.address), port: forced.port, rewriteDestination: !stanza.DISABLE_DNAT };
+  // `-N [::1]:22`: what is rewritten for this host never comes to the FORWARD chain.
+  const ownHost = (target: IpAddress | undefined): { readonly kind?: "local" } => (config.ENABLE_IPT_LOCAL_NAT && target !== undefined && isLoopbackIp(target) ? { kind: "local" } : {});
+  if (forced !== undefined) return { ...common, ...ownHost(forced.address), host: formatIp(forced.address), port: forced.port, rewriteDestination: !stanza.DISABLE_DNAT };
   // FORWARD_ALL with a rewritten source and no target: whatever the client sends through us, with nothing to rewrite it to.
   if (nat === "none") return { ...common, host: "0.0.0.0", port: 0, rewriteDestination: false };
   const wanted = parseNatAccess(message.natAccess ?? "");
@@ -206,7 +199,7 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
     if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?$/.test(wanted.host)) return { reason: "nat", text: `Invalid Hostname in NAT SPA message: ${wanted.host}` };
   }
   const port = isPerlVersion(message.version) ? ports[0]!.port : wanted.port;
-  return { ...common, host: wanted.host, port, rewriteDestination: !stanza.DISABLE_DNAT };
+  return { ...common, ...ownHost(address), host: wanted.host, port, rewriteDestination: !stanza.DISABLE_DNAT };
 }
 
 /** The first that is set decides how the source of forwarded packets is rewritten. */

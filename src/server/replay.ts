@@ -145,6 +145,11 @@ export class ReplayMemory {
     return this.#entries.size;
   }
 
+  /** All of them, oldest first. */
+  get entries(): Iterable<ReplayEntry> {
+    return this.#entries.values();
+  }
+
   /**
    * Looks a digest up. Digests are no secrets (the packets crossed the network), so an ordinary map serves.
    *

@@ -35,6 +35,55 @@ export function packetFields(datagram: Pick<Datagram, "source">, now: number, { 
   };
 }
 
+/**
+ * Says how far a sender's clock is off.
+ *
+ * @param skew seconds, positive when it is ahead
+ */
+export function skewText(skew: number): string {
+  return skew === 0 ? "clock exact" : `clock ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}`;
+}
+
+/**
+ * Says who sent a packet that was opened, and by which clock.
+ *
+ * @param message what the packet said
+ * @param now Unix time, seconds
+ */
+export function senderText({ username, timestamp }: Message, now: number): string {
+  return `user ${username}, ${skewText(timestamp - Math.floor(now))}`;
+}
+
+/** Why a packet is refused. */
+export interface Refusing {
+  readonly reason: RefusalReason;
+  readonly level: LogLevel;
+  /** The line for the log, without what it says of the sender. */
+  readonly text: string;
+}
+
+/**
+ * Makes a refusal, with its record for people and programs.
+ *
+ * @param datagram the packet
+ * @param now Unix time, seconds
+ * @param reached how far it came
+ * @param refusing why
+ */
+export function refusal(datagram: Pick<Datagram, "source">, now: number, reached: Reached, { reason, level, text }: Refusing): Refused {
+  const { stanza, message } = reached;
+  return {
+    kind: "refused",
+    reason,
+    record: {
+      level,
+      message: message === undefined ? text : `${text} (${senderText(message, now)})`,
+      fields: { ...packetFields(datagram, now, reached), verdict: "refused", reason },
+    },
+    ...(stanza !== undefined && { stanza }),
+  };
+}
+
 /** Collects what is noticed about one packet. */
 export class Trail {
   readonly #datagram: Datagram;
@@ -42,7 +91,8 @@ export class Trail {
   readonly #notes: LogRecord[] = [];
   /** Where in the notes each stanza took the packet up. */
   readonly #takenUp: Map<number, number> = new Map();
-  #furthest: Refused | undefined;
+  /** With its place in the notes. */
+  #furthest: { readonly refused: Refused; readonly at: number } | undefined;
 
   constructor(datagram: Datagram, now: number) {
     this.#datagram = datagram;
@@ -59,16 +109,14 @@ export class Trail {
     this.note("debug", `(stanza #${stanza}) SPA Packet from IP: ${formatIp(this.#datagram.source)} received with access source match`);
   }
 
-  /** Keeps the refusal that came furthest as the packet's; the others become notes. */
+  /** Notes a refusal in its place; the one that came furthest, of several the last, is the packet's. */
   refuse(refused: Refused): void {
-    const [less, more] = this.#furthest === undefined || compareRefusals(refused, this.#furthest) > 0 ? [this.#furthest, refused] : [refused, this.#furthest];
-    if (less !== undefined) this.#demote(less);
-    this.#furthest = more;
+    if (this.#furthest === undefined || compareRefusals(refused, this.#furthest.refused) >= 0) this.#furthest = { refused, at: this.#notes.length };
+    this.#notes.push(noteOf(refused));
   }
 
   refuseFor(reason: RefusalReason, level: LogLevel, text: string, reached: Reached = {}): void {
-    const fields = { ...packetFields(this.#datagram, this.#now, reached), verdict: "refused", reason };
-    this.refuse({ kind: "refused", reason, record: { level, message: text, fields }, ...(reached.stanza !== undefined && { stanza: reached.stanza }) });
+    this.refuse(refusal(this.#datagram, this.#now, reached, { reason, level, text }));
   }
 
   /**
@@ -78,17 +126,21 @@ export class Trail {
    * @param accepted the verdict, when a stanza took the packet; else the furthest refusal is it
    */
   end(remember: readonly ReplayEntry[], accepted?: Verdict): Decision {
-    if (accepted !== undefined && this.#furthest !== undefined) this.#demote(this.#furthest);
-    const verdict = accepted ?? this.#furthest!;
+    const furthest = this.#furthest;
+    const verdict = accepted ?? furthest!.refused;
     const at = verdict.stanza === undefined ? undefined : this.#takenUp.get(verdict.stanza);
     const isOfInterest = verdict.kind !== "refused" || verdict.record.level !== "debug";
     if (at !== undefined && isOfInterest) this.#notes[at] = { ...this.#notes[at]!, level: "info" };
-    return { verdict, notes: this.#notes, remember };
+    const notes = accepted === undefined ? this.#notes.filter((_, index) => index !== furthest!.at) : this.#notes;
+    return { verdict, notes, remember };
   }
+}
 
-  /** A stanza whose keys did not fit is of interest to the debugging reader only; one that knew the sender and said no is not. */
-  #demote({ reason, record }: Refused): void {
-    const isOpened = REFUSAL_REASONS.indexOf(reason) >= REFUSAL_REASONS.indexOf("signer");
-    this.#notes.push(isOpened ? record : { ...record, level: "debug" });
-  }
+/**
+ * A refusal that is not the packet's. That a stanza's keys did not fit is of interest to the debugging reader only; that one
+ * which knew the sender said no is not. Neither is the verdict about the packet.
+ */
+function noteOf({ reason, record: { level, message, fields: { verdict: _, ...fields } = {} } }: Refused): LogRecord {
+  const isOpened = REFUSAL_REASONS.indexOf(reason) >= REFUSAL_REASONS.indexOf("signer");
+  return { level: isOpened ? level : "debug", message, fields };
 }

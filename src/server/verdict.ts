@@ -68,6 +68,8 @@ interface Accepted {
   /** Number of the stanza. */
   readonly stanza: number;
   readonly message: Verified<Message>;
+  /** Unix time, seconds, of its arrival. */
+  readonly arrivedAt: number;
   /** The packet's own source. */
   readonly packetSource: IpAddress;
   readonly packetDestination: IpAddress;

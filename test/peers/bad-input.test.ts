@@ -6,13 +6,13 @@ import { concatBytes, utf8Bytes } from "../../src/bytes.ts";
 import { pcapHeader } from "../../src/pcap-writer.ts";
 import type { WatchedChild } from "../../src/node/watched-child.ts";
 import { generator } from "../support/gen.ts";
-import { type Lab, openLab } from "../support/lab.ts";
-import { daemonArgv, PLAIN_STANZA, type Settings, writeDaemonFiles } from "../support/peers.ts";
+import { GATEWAY, INNER, type Lab, openLab } from "../support/lab.ts";
+import { daemonArgv, PLAIN_STANZA, sendPayloads, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 import { capturedUdp, makePacket } from "../support/spa.ts";
 
 /** Starts the daemon on the lab's server with a pipe in the place of tcpdump. */
-async function startOnPipe(lab: Lab, args: readonly string[] = [], stanza: Settings = { ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }): Promise<WatchedChild> {
-  const files = writeDaemonFiles(lab, { stanzas: [stanza] });
+async function startOnPipe(lab: Lab, args: readonly string[] = [], stanza: Settings = { ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }, config: Settings = {}): Promise<WatchedChild> {
+  const files = writeDaemonFiles(lab, { config, stanzas: [stanza] });
   const fwknopd = lab.start(lab.server, await daemonArgv("ours", ["--stdin", ...files, ...args]), { stdio: ["pipe", "pipe", "pipe"] });
   fwknopd.stdin.write(pcapHeader());
   await fwknopd.waitFor("main event loop");
@@ -63,19 +63,42 @@ describe("bad input", { concurrency: 2 }, () => {
     await endOfPipe(fwknopd);
   });
 
-  test("fwknopd accepts a packet once, and tells the replay from where and when it was", async (t) => {
-    const lab = await openLab(t);
+  for (const hmac of ["with", "without"]) {
+    test(`fwknopd accepts a packet ${hmac} HMAC once, whatever is put around it and whoever sends it again, and tells from where and when it was`, async (t) => {
+      const lab = await openLab(t);
+      if (lab === undefined) return;
+      const { HMAC_KEY_BASE64: _, ...bare } = PLAIN_STANZA;
+      const fwknopd = await startOnPipe(lab, [], { ...(hmac === "with" ? PLAIN_STANZA : bare), FW_ACCESS_TIMEOUT: 300 }, { ENABLE_SPA_OVER_HTTP: "Y", ALLOW_ANY_USER_AGENT: "Y" });
+      const packet = makePacket(hmac === "with" ? {} : { hmacKeyBase64: null });
+      fwknopd.stdin.write(capturedUdp(packet));
+      await fwknopd.waitFor("Added access rule");
+      await lab.server.run(["iptables", "-F", "FWKNOP_INPUT"]);
+      const get = (text: string, path = ""): string => `GET ${path}/${text.replaceAll("+", "-").replaceAll("/", "_")} HTTP/1.0\r\n\r\n`;
+      const prefixed = `U2FsdGVkX1${packet}`;
+      const again = [packet, `${packet}=`, `${packet}==`, prefixed, `${prefixed}=`, get(packet), get(prefixed), get(`${packet}=`), get(packet, "http://example.org")];
+      for (const replayed of again) fwknopd.stdin.write(capturedUdp(replayed));
+      fwknopd.stdin.write(capturedUdp(packet, "198.51.100.7"));
+      fwknopd.stdin.write(capturedUdp(makePacket({ message: "10.77.0.2,tcp/23", ...(hmac === "without" && { hmacKeyBase64: null }) })));
+      await fwknopd.waitFor("Added access rule", 2);
+      const from = (source: string): number => fwknopd.count(new RegExp(`Replay detected from source IP: ${source}, Destination proto/port: 17/62201, Original source IP: 10\\.77\\.0\\.2, Original dst proto/port: 17/62201, Entry created: \\d\\d/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d`));
+      assert.deepEqual([from("10.77.0.2"), from("198.51.100.7")], [again.length, 1], fwknopd.log);
+      assert.deepEqual((await lab.rules("FWKNOP_INPUT")).map((rule) => /--dport (\d+)/.exec(rule)?.[1]), ["23"]);
+      await endOfPipe(fwknopd);
+    });
+  }
+
+  test("fwknopd accepts on one interface nothing that it has heard on another", async (t) => {
+    const lab = await openLab(t, ["tcpdump"], { inner: true });
     if (lab === undefined) return;
-    const fwknopd = await startOnPipe(lab);
+    const fwknopd = await startDaemon(lab, "ours", { config: { PCAP_INTF: "eth0, eth1" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }] });
     const packet = makePacket();
-    fwknopd.stdin.write(capturedUdp(packet));
-    await fwknopd.waitFor("Added access rule");
+    await sendPayloads(lab, [packet]);
+    await fwknopd.waitFor("Granted");
     await lab.server.run(["iptables", "-F", "FWKNOP_INPUT"]);
-    for (const replayed of [packet, `${packet}=`, `U2FsdGVkX1${packet}`]) fwknopd.stdin.write(capturedUdp(replayed));
-    fwknopd.stdin.write(capturedUdp(makePacket({ message: "10.77.0.2,tcp/23" })));
-    await fwknopd.waitFor("Added access rule", 2);
-    assert.equal(fwknopd.count(/Replay detected from source IP: 10\.77\.0\.2, Destination proto\/port: 17\/62201, Original source IP: 10\.77\.0\.2, Original dst proto\/port: 17\/62201, Entry created: \d\d\/\d\d\/\d\d \d\d:\d\d:\d\d/), 3, fwknopd.log);
-    await endOfPipe(fwknopd);
+    await lab.inner.run([process.execPath, "-e", `const s = require("node:dgram").createSocket("udp4"); s.send("${packet}", 62201, "${GATEWAY.v4}", () => s.close());`]);
+    await fwknopd.waitFor(`Replay detected from source IP: ${INNER.v4}`);
+    assert.deepEqual(await lab.rules("FWKNOP_INPUT"), []);
+    await fwknopd.stop();
   });
 
   test("fwknopd does not grow under a flood of bad packets, and still hears the good one", async (t) => {

@@ -15,6 +15,7 @@ const LAST_STANZA: Settings = { SOURCE: "ANY", KEY_BASE64: LAST.keyBase64, HMAC_
 const LAST_PORT = 9999;
 
 const HTTP: Settings = { ENABLE_SPA_OVER_HTTP: "Y", PCAP_FILTER: "udp port 62201 or tcp dst port 80" };
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BEYOND_2038 = 2 ** 31 + 1000;
 
 interface Row {
@@ -36,6 +37,17 @@ const ROWS: readonly Row[] = [
       await sendPayloads(lab, [packet]);
       await flushed(lab);
       await sendPayloads(lab, [`${packet}=`]);
+    },
+    opens: { C: [`${CLIENT.v4} tcp/22`], ours: [] },
+  },
+  {
+    what: "a packet again with other bits in its last character, without HMAC",
+    options: { stanzas: [WITHOUT_HMAC] },
+    async send(lab) {
+      const packet = packetWithSpareBits();
+      await sendPayloads(lab, [packet]);
+      await flushed(lab);
+      await sendPayloads(lab, [packet.slice(0, -1) + ALPHABET[ALPHABET.indexOf(packet.at(-1)!) ^ 1]]);
     },
     opens: { C: [`${CLIENT.v4} tcp/22`], ours: [] },
   },
@@ -138,13 +150,111 @@ describe("better than C", { concurrency: 2 }, () => {
       await startOrEnd(lab, maker, { stanzas: [STANZA], args: ["-d", folder] }, /digest|cache/i);
     });
 
+    test(`fwknopd (${maker}) ${maker === "C" ? "says nothing" : "says so, and remembers,"} when its replay cache has no room left`, async (t) => {
+      const lab = await openLab(t, [...(maker === "C" ? ["fwknopd"] : ["tcpdump"]), "mount"]);
+      if (lab === undefined) return;
+      const disk = lab.path("disk");
+      mkdirSync(disk);
+      await lab.server.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", disk]);
+      const fwknopd = await startDaemon(lab, maker, { stanzas: [STANZA], args: ["-d", `${disk}/cache`] });
+      await lab.server.run(["sh", "-c", `cat /dev/zero > ${disk}/rest 2>&- || :`]);
+      // As many lines as fit into what the file's last page still holds.
+      const packets = Array.from({ length: 60 }, (_, at) => makePacket(tcp(`tcp/${1000 + at}`)));
+      for (const packet of packets) await sendPayloads(lab, [packet]);
+      await fwknopd.waitFor(maker === "C" ? "tcp/1059, expires at" : "Granted", maker === "C" ? 1 : packets.length);
+      if (maker === "C") {
+        assert.doesNotMatch(fwknopd.log, /cache/);
+        return;
+      }
+      assert.match(fwknopd.log, /Could not add digest to replay cache: .*cache: .*No space left on device; remembered until the daemon ends/);
+      await lab.server.run(["iptables", "-F", "FWKNOP_INPUT"]);
+      await sendPayloads(lab, [packets[0]!, packets.at(-1)!]);
+      await fwknopd.waitFor("Replay detected", 2);
+      assert.deepEqual(await opened(lab), []);
+      assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+    });
+
+    test(`fwknopd (${maker}) ${maker === "C" ? "starts" : "refuses to start"} with FORCE_MASQUERADE and no chain for it`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+      if (lab === undefined) return;
+      const stanza = { ...STANZA, FORCE_NAT: "192.168.1.2 22", FORCE_MASQUERADE: "Y" };
+      await startOrEnd(lab, maker, { config: { ENABLE_IPT_FORWARDING: "Y" }, stanzas: [stanza] }, /FORCE_MASQUERADE requires ENABLE_IPT_SNAT/);
+    });
+
+    test(`fwknopd (${maker}) ${maker === "C" ? "forgets" : "closes"} a port that stands behind sixty others in its chain`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+      if (lab === undefined) return;
+      const fwknopd = await startDaemon(lab, maker, { stanzas: [STANZA] });
+      for (let port = 1000; port < 1060; port++) {
+        await sendPayloads(lab, [makePacket(tcp(`tcp/${port}`))]);
+        await fwknopd.waitFor(`tcp/${port}, expires at`);
+      }
+      await sendPayloads(lab, [makePacket({ ...tcp("tcp/22"), type: 3, clientTimeout: 2 })]);
+      await fwknopd.waitFor("tcp/22, expires at");
+      if (maker === "ours") await fwknopd.waitFor("Removed rule 61 from FWKNOP_INPUT");
+      else {
+        const end = Number(/tcp\/22, expires at (\d+)/.exec(fwknopd.log)![1]);
+        // It has looked at its chain more than once by then.
+        while (Date.now() / 1000 < end + 3) await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      const others = Array.from({ length: 60 }, (_, at) => `${CLIENT.v4} tcp/${1000 + at}`);
+      assert.deepEqual(await opened(lab), [...others, ...(maker === "C" ? [`${CLIENT.v4} tcp/22`] : [])].sort());
+    });
+
+    test(`fwknopd (${maker}) ${maker === "C" ? "denies" : "grants"} the first of two files of an access folder what both name`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
+      if (lab === undefined) return;
+      const folder = lab.path("access");
+      mkdirSync(folder, { mode: 0o700 });
+      for (const [at, keys] of [{}, { KEY_BASE64: LAST.keyBase64, HMAC_KEY_BASE64: LAST.hmacKeyBase64 }].entries()) {
+        lab.write(`access/${at}.conf`, Object.entries({ ...STANZA, ...keys, OPEN_PORTS: "tcp/22" }).map(([name, value]) => `${name} ${value}\n`).join(""));
+      }
+      const fwknopd = await startDaemon(lab, maker, { args: ["--access-folder", folder] });
+      await sendPayloads(lab, [makePacket(), makePacket({ ...LAST, message: "10.77.0.9,tcp/22" })]);
+      // The stanza of the file that was read last holds its list once.
+      if (maker === "C") await fwknopd.waitFor("One or more requested protocol/ports was denied");
+      await fwknopd.waitFor("Added access rule", maker === "C" ? 1 : 2);
+    });
+
     test(`fwknopd (${maker}) ${maker === "C" ? "starts" : "refuses to start"} with an HMAC key of no bytes`, async (t) => {
       const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"]);
       if (lab === undefined) return;
       await startOrEnd(lab, maker, { stanzas: [{ ...STANZA, HMAC_KEY_BASE64: "====" }] }, /HMAC_KEY_BASE64/);
     });
   }
+
+  for (const flush of ["N", "Y"]) {
+    test(`fwknopd that was killed leaves rules, and the next one with FLUSH_IPT_AT_INIT ${flush} ${flush === "Y" ? "removes them" : "closes what is over at once and the rest in time"}`, async (t) => {
+      const lab = await openLab(t, ["tcpdump"]);
+      if (lab === undefined) return;
+      const first = await startDaemon(lab, "ours", { stanzas: [STANZA] });
+      const timed = (port: number, clientTimeout: number): string => makePacket({ ...tcp(`tcp/${port}`), type: 3, clientTimeout });
+      await sendPayloads(lab, [timed(22, 2), timed(23, 6), timed(24, 100)]);
+      await first.waitFor("Granted", 3);
+      await first.stop("SIGKILL");
+      const end = Number(/tcp\/22, expires at (\d+)/.exec(first.log)![1]);
+      while (Date.now() / 1000 < end) await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal((await opened(lab)).length, 3, "nobody closed anything");
+      const second = await startDaemon(lab, "ours", { stanzas: [STANZA], config: { FLUSH_IPT_AT_INIT: flush } });
+      if (flush === "Y") assert.deepEqual(await opened(lab), []);
+      else {
+        assert.match(second.log, /Removed rule 1 from FWKNOP_INPUT with expire time of \d+[\s\S]*main event loop/);
+        await second.waitFor("Removed rule", 2);
+        assert.deepEqual(await opened(lab), [`${CLIENT.v4} tcp/24`]);
+      }
+      assert.deepEqual(await second.stop(), { status: 0, signal: null });
+    });
+  }
 });
+
+/** A packet whose last base64 character holds bits that no byte needs. */
+function packetWithSpareBits(): string {
+  for (let length = 1; ; length++) {
+    const packet = makePacket({ hmacKeyBase64: null, username: "u".repeat(length) });
+    // The prefix that senders cut is ten characters long.
+    if ((packet.length + 10) % 4 >= 2) return packet;
+  }
+}
 
 /** The C daemon starts; ours ends with a line that names the cause, and without having opened anything. */
 async function startOrEnd(lab: Lab, maker: Maker, options: DaemonOptions, cause: RegExp): Promise<void> {

@@ -1,9 +1,10 @@
 /** Commands that packets set off, by our daemon as root: whose they are, what they are given, and that no shell sees them. */
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { describe, test } from "node:test";
-import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { CLIENT, openLab, SERVER } from "../support/lab.ts";
 import { DAEMON_PEERS, PLAIN_STANZA, sendPayloads, type Settings, startDaemon } from "../support/peers.ts";
+import { makeRecorder } from "../support/recorder.ts";
 import { makePacket, type PacketFields } from "../support/spa.ts";
 
 const KEYS = Array.from({ length: 12 }, (_, at) => ({
@@ -19,21 +20,11 @@ function stanzaOf(at: number, settings: Settings): Settings {
 
 const packet = (at: number, fields: PacketFields): string => makePacket({ ...KEYS[at]!, ...fields });
 
-/** A program that appends what it was given, and who it was, to a file that everybody may write. */
-function recorder(lab: Lab, name: string): { readonly path: string; readonly lines: () => readonly string[] } {
-  const out = lab.write(`${name}.out`, "");
-  const path = lab.write(name, `#!/bin/bash\n{ printf '[%s]' "$@"; echo " uid=$(id -u) gid=$(id -g) groups=$(id -G) LC_ALL=$LC_ALL"; } >> ${out}\n`);
-  chmodSync(lab.folder, 0o711);
-  chmodSync(out, 0o666);
-  chmodSync(path, 0o755);
-  return { path, lines: () => readFileSync(out, "utf8").split("\n").slice(0, -1) };
-}
-
 describe("commands of packets", { concurrency: 2 }, () => {
   test("fwknopd runs a command message as the user it should be, without a shell, in time and within 28 words", async (t) => {
     const lab = await openLab(t, [...DAEMON_PEERS.ours, "setpriv"]);
     if (lab === undefined) return;
-    const record = recorder(lab, "record");
+    const record = makeRecorder(lab, "record");
     const sudo = lab.write("sudo", `#!/bin/bash\nexec ${record.path} sudo "$@"\n`);
     chmodSync(sudo, 0o755);
     const run = { ENABLE_CMD_EXEC: "Y" };
@@ -86,7 +77,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
   test("fwknopd runs a stanza's commands for each port, with every variable, and closes what is open at its end", async (t) => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;
-    const record = recorder(lab, "cycle");
+    const record = makeRecorder(lab, "cycle");
     const variables = "$IP $SRC $PKT_SRC $DST $PORTy $PROTO $TIMEOUT $CLIENT_TIMEOUT $FOO";
     const cycle = { CMD_CYCLE_OPEN: `${record.path} OPEN ${variables}`, CMD_CYCLE_CLOSE: `${record.path} CLOSE ${variables}`, CMD_CYCLE_TIMER: 1, OPEN_PORTS: "tcp/22, udp/53" };
     const fwknopd = await startDaemon(lab, "ours", {
@@ -94,7 +85,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
       stanzas: [
         stanzaOf(0, cycle),
         stanzaOf(1, { ...cycle, CMD_CYCLE_CLOSE: "NONE" }),
-        stanzaOf(2, { EXTERNAL_CMD_OPEN: `${record.path} xopen $FWKNOP_SRC $FWKNOP_PORT $FWKNOP_PROTO $SOURCE $KEY`, EXTERNAL_CMD_CLOSE: `${record.path} xclose $FWKNOP_PORT`, FW_ACCESS_TIMEOUT: 1 }),
+        stanzaOf(2, { EXTERNAL_CMD_OPEN: `${record.path} xopen $FWKNOP_SRC $FWKNOP_PORT $FWKNOP_PROTO $SOURCE $FWKNOP_SOURCE $FW_ACCESS_TIMEOUT $SRC $KEY`, EXTERNAL_CMD_CLOSE: `${record.path} xclose $FWKNOP_PORT`, FW_ACCESS_TIMEOUT: 1 }),
         stanzaOf(3, { ...cycle, CMD_CYCLE_TIMER: 300 }),
       ],
     });
@@ -118,7 +109,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
     await fwknopd.waitFor(/\(stanza #2\) CMD_CYCLE_OPEN: command returned 0/);
     await sendPayloads(lab, [packet(2, { message: "10.9.8.7,tcp/80" })]);
     await fwknopd.waitFor(/EXTERNAL_CMD_CLOSE: command returned 0/);
-    assert.deepEqual(arguments_().slice(-2), ["[xopen][10.9.8.7][80][tcp][ANY][$KEY]", "[xclose][80]"], "no key is ever put into a command");
+    assert.deepEqual(arguments_().slice(-2), ["[xopen][10.9.8.7][80][tcp][ANY][ANY][1][$SRC][$KEY]", "[xclose][80]"], "no key is ever put into a command");
 
     await sendPayloads(lab, [packet(3, { message: "10.9.8.7,tcp/22", type: 3, clientTimeout: 200 })]);
     await fwknopd.waitFor(/\(stanza #4\) CMD_CYCLE_OPEN: command returned 0/);
@@ -130,7 +121,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
   test("fwknopd with FIREWALL_TYPE external_cmd grants by the configuration's commands, and in -t by none", async (t) => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;
-    const record = recorder(lab, "external");
+    const record = makeRecorder(lab, "external");
     const options = {
       config: { FIREWALL_TYPE: "external_cmd", ENABLE_EXTERNAL_CMDS: "Y", EXTERNAL_CMD_OPEN: `${record.path} open $SRC $PORT`, EXTERNAL_CMD_CLOSE: `${record.path} close $SRC $PORT` },
       stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/80", FW_ACCESS_TIMEOUT: 1 }],

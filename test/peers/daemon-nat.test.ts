@@ -17,6 +17,8 @@ const INSIDE = `-d ${INNER.v4}/32`;
 
 interface Row {
   readonly title: string;
+  /** IPv6: the rules are those of ip6tables. */
+  readonly family?: 6;
   readonly config?: Settings;
   readonly stanza?: Settings;
   readonly message: PacketFields;
@@ -32,6 +34,13 @@ const forward: PacketFields = { ...access("tcp/2222"), type: 2, natAccess: `${IN
 const accept = (chain: string, match: string): string => `-A ${chain} ${match} ${END} -j ACCEPT`;
 const FORWARD = accept("FWKNOP_FORWARD", `${FROM} ${INSIDE} -p tcp -m tcp --dport 22`);
 const dnat = (port: number, to = `${INNER.v4}:22`): string => `-A FWKNOP_PREROUTING ${FROM} -p tcp -m tcp --dport ${port} ${END} -j DNAT --to-destination ${to}`;
+
+const FROM6 = `-s ${CLIENT.v6}/128`;
+const INSIDE6 = `-d ${INNER.v6}/128`;
+const access6 = (ports: string): PacketFields => ({ message: `${CLIENT.v6},${ports}` });
+const forward6: PacketFields = { ...access6("tcp/2222"), type: 2, natAccess: `${INNER.v6},22` };
+const FORWARD6 = accept("FWKNOP_FORWARD", `${FROM6} ${INSIDE6} -p tcp -m tcp --dport 22`);
+const dnat6 = (port: number, to = `[${INNER.v6}]:22`): string => `-A FWKNOP_PREROUTING ${FROM6} -p tcp -m tcp --dport ${port} ${END} -j DNAT --to-destination ${to}`;
 
 const ROWS: readonly Row[] = [
   { title: "INPUT", message: access("tcp/22"), filter: [accept("FWKNOP_INPUT", `${FROM} -p tcp -m tcp --dport 22`)], opens: { port: 22 } },
@@ -90,14 +99,61 @@ const ROWS: readonly Row[] = [
     filter: [accept("FWKNOP_FORWARD", FROM)], nat: [`-A FWKNOP_MASQUERADE ${FROM} ${END} -j MASQUERADE`], opens: { address: INNER.v4, port: 22 },
   },
   { title: "FORWARD_ALL alone, which a plain request does not mind", config: FORWARDING, stanza: { FORWARD_ALL: "Y" }, message: access("tcp/22"), filter: [accept("FWKNOP_INPUT", `${FROM} -p tcp -m tcp --dport 22`)], nat: [], opens: { port: 22 } },
+  {
+    title: "FORWARD_ALL with a request for NAT, and nothing forced", config: FORWARDING, stanza: { FORWARD_ALL: "Y" }, message: forward,
+    filter: [accept("FWKNOP_FORWARD", `${FROM} ${INSIDE}`)], nat: [`-A FWKNOP_PREROUTING ${FROM} ${END} -j DNAT --to-destination ${INNER.v4}`], opens: { port: 22 },
+  },
+  {
+    title: "a host behind us, by one address of ours", config: { ...FORWARDING, ENABLE_DESTINATION_RULE: "Y" }, message: forward, filter: [FORWARD],
+    nat: [`-A FWKNOP_PREROUTING ${FROM} -d ${SERVER.v4}/32 -p tcp -m tcp --dport 2222 ${END} -j DNAT --to-destination ${INNER.v4}:22`], opens: { port: 2222 },
+  },
+  {
+    title: "a host behind us, for the time that the client wants", config: FORWARDING, stanza: { FW_ACCESS_TIMEOUT: 300 }, message: { ...forward, type: 4, clientTimeout: 2 },
+    filter: [FORWARD], nat: [dnat(2222)], opens: { port: 2222 },
+  },
+  {
+    title: "another port of ours, and its source rewritten", config: { ...LOCAL, ENABLE_IPT_SNAT: "Y", SNAT_TRANSLATE_IP: GATEWAY.v4 }, message: { ...access("tcp/40001"), type: 5, natAccess: `${SERVER.v4},22` },
+    filter: [accept("FWKNOP_INPUT", `${FROM} -p tcp -m tcp --dport 22`)],
+    nat: [`-A FWKNOP_POSTROUTING ${FROM} -d ${SERVER.v4}/32 -p tcp -m tcp --dport 22 ${END} -j SNAT --to-source ${GATEWAY.v4}`, dnat(40001, `${SERVER.v4}:22`)], opens: { port: 40001 },
+  },
+  {
+    title: "FORCE_NAT of a request for local NAT", config: LOCAL, stanza: { FORCE_NAT: `${SERVER.v4} 22` }, message: { ...access("tcp/40001"), type: 6, natAccess: `${SERVER.v4},99`, clientTimeout: 2 },
+    filter: [accept("FWKNOP_INPUT", `${FROM} -p tcp -m tcp --dport 22`)], nat: [dnat(40001, `${SERVER.v4}:22`)], opens: { port: 40001 },
+  },
+  { title: "IPv6: INPUT and OUTPUT", family: 6, config: { ENABLE_IPT_OUTPUT: "Y" }, message: access6("tcp/22"), filter: [accept("FWKNOP_INPUT", `${FROM6} -p tcp -m tcp --dport 22`), accept("FWKNOP_OUTPUT", `-d ${CLIENT.v6}/128 -p tcp -m tcp --sport 22`)], opens: { address: SERVER.v6, port: 22 } },
+  { title: "IPv6: a host behind us", family: 6, config: FORWARDING, message: forward6, filter: [FORWARD6], nat: [dnat6(2222)], opens: { address: SERVER.v6, port: 2222 } },
+  {
+    title: "IPv6: another port of ours", family: 6, config: LOCAL, message: { ...access6("tcp/40001"), type: 5, natAccess: `${SERVER.v6},22` },
+    filter: [accept("FWKNOP_INPUT", `${FROM6} -p tcp -m tcp --dport 22`)], nat: [dnat6(40001, `[${SERVER.v6}]:22`)], opens: { address: SERVER.v6, port: 40001 },
+  },
+  {
+    title: "IPv6: FORCE_NAT without DNAT", family: 6, config: FORWARDING, stanza: { FORCE_NAT: `${INNER.v6} 22`, DISABLE_DNAT: "Y" }, message: access6("tcp/2022"),
+    filter: [FORWARD6], nat: [], opens: { address: INNER.v6, port: 22 },
+  },
+  {
+    title: "IPv6: MASQUERADE", family: 6, config: SNAT, message: forward6, filter: [FORWARD6],
+    nat: [`-A FWKNOP_MASQUERADE ${FROM6} ${INSIDE6} -p tcp -m tcp --dport 22 ${END} -j MASQUERADE --to-ports 2222`, dnat6(2222)], opens: { address: SERVER.v6, port: 2222 },
+  },
+  {
+    title: "IPv6: FORCE_SNAT", family: 6, config: SNAT, stanza: { FORCE_NAT: `${INNER.v6} 22`, FORCE_SNAT: GATEWAY.v6 }, message: access6("tcp/2022"), filter: [FORWARD6],
+    nat: [`-A FWKNOP_POSTROUTING ${FROM6} ${INSIDE6} -p tcp -m tcp --dport 22 ${END} -j SNAT --to-source ${GATEWAY.v6}`, dnat6(2022)], opens: { address: SERVER.v6, port: 2022 },
+  },
+  {
+    title: "IPv6: FORWARD_ALL to a forced host", family: 6, config: FORWARDING, stanza: { FORCE_NAT: `${INNER.v6} 22`, FORWARD_ALL: "Y" }, message: access6("tcp/2022"),
+    filter: [accept("FWKNOP_FORWARD", `${FROM6} ${INSIDE6}`)], nat: [`-A FWKNOP_PREROUTING ${FROM6} ${END} -j DNAT --to-destination ${INNER.v6}`], opens: { address: SERVER.v6, port: 22 },
+  },
+  {
+    title: "IPv6: FORWARD_ALL with FORCE_MASQUERADE", family: 6, config: SNAT, stanza: { FORWARD_ALL: "Y", FORCE_MASQUERADE: "Y" }, message: access6("tcp/2022"),
+    filter: [accept("FWKNOP_FORWARD", FROM6)], nat: [`-A FWKNOP_MASQUERADE ${FROM6} ${END} -j MASQUERADE`], opens: { address: INNER.v6, port: 22 },
+  },
   { title: "NAT that is off", message: forward, filter: [], nat: [] },
   { title: "local NAT that is off", config: FORWARDING, message: { ...access("tcp/40001"), type: 5, natAccess: `${SERVER.v4},22` }, filter: [], nat: [] },
   { title: "a target outside INTERNAL_NET_ACCESS", config: FORWARDING, stanza: { INTERNAL_NET_ACCESS: "10.99.0.0/16" }, message: forward, filter: [], nat: [] },
 ];
 
 /** The rules of our chains, with one word for every end. */
-async function rules(lab: Lab, table: string): Promise<string[]> {
-  const { stdout } = await lab.server.run(["iptables", "-t", table, "-S"]);
+async function rules(lab: Lab, table: string, program: string): Promise<string[]> {
+  const { stdout } = await lab.server.run([program, "-t", table, "-S"]);
   return stdout.split("\n").filter((line) => line.startsWith("-A FWKNOP_")).map((line) => line.replace(/"?_exp_\d+"?/, "_exp_N"));
 }
 
@@ -108,9 +164,10 @@ describe("kinds of grants", { concurrency: 5 }, () => {
       if (lab === undefined) return;
       await lab.serve(lab.inner, 22);
       await lab.serve(lab.server, 22);
-      await lab.client.run(["ip", "route", "add", `${INNER.v4}/32`, "via", SERVER.v4]);
-      for (const { title, config = {}, stanza = {}, message, filter, nat = [], opens } of ROWS.filter((_, at) => at % 4 === part)) {
+      for (const family of ["v4", "v6"] as const) await lab.client.run(["ip", "route", "add", INNER[family], "via", SERVER[family]]);
+      for (const { title, family, config = {}, stanza = {}, message, filter, nat = [], opens } of ROWS.filter((_, at) => at % 4 === part)) {
         const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_DIGEST_PERSISTENCE: "N", ...config }, stanzas: [{ SOURCE: "ANY", KEY_BASE64, HMAC_KEY_BASE64, FW_ACCESS_TIMEOUT: 2, ...stanza }] });
+        const program = family === 6 ? "ip6tables" : "iptables";
         const look = async (): Promise<string> => (opens === undefined ? "filtered" : lab.probe(opens.port, opens.address));
         assert.equal(await look(), "filtered", `${title}: before`);
         await sendPayloads(lab, [makePacket(message)]);
@@ -119,14 +176,14 @@ describe("kinds of grants", { concurrency: 5 }, () => {
         } else {
           await fwknopd.waitFor(/\(stanza #1\) Granted/);
         }
-        assert.deepEqual({ filter: await rules(lab, "filter"), nat: await rules(lab, "nat") }, { filter, nat }, `${title}\n${fwknopd.log}`);
+        assert.deepEqual({ filter: await rules(lab, "filter", program), nat: await rules(lab, "nat", program) }, { filter, nat }, `${title}\n${fwknopd.log}`);
         if (opens !== undefined) {
           assert.equal(await look(), "open", `${title}: during`);
           await fwknopd.waitFor("Removed rule", filter.length + nat.length);
           assert.equal(await look(), "filtered", `${title}: after`);
         }
         assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
-        const left = await Promise.all(["filter", "nat"].map(async (table) => (await lab.server.run(["iptables", "-t", table, "-S"])).stdout));
+        const left = await Promise.all(["filter", "nat"].map(async (table) => (await lab.server.run([program, "-t", table, "-S"])).stdout));
         assert.doesNotMatch(left.join(), /FWKNOP/, `${title}: at the end`);
       }
     });

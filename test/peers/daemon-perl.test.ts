@@ -63,7 +63,8 @@ describe("fwknop 1.9", { concurrency: 2 }, () => {
     if (lab === undefined) return;
     const fwknopd = await startInstallation(lab, { override: "ENABLE_IPT_FORWARDING Y;\nENABLE_IPT_SNAT Y;\n" });
     const packet = perlPacket("inside and outside", { message: "198.51.100.77,tcp/22", type: 2, natAccess: "192.168.10.7,2022" });
-    assert.match(fwknopd.log, /net\.ipv4\.ip_forward is 0/);
+    assert.match(fwknopd.log, /The kernel forwards packets from now on: \/proc\/sys\/net\/ipv4\/ip_forward was 0/);
+    assert.equal((await lab.server.run(["cat", "/proc/sys/net/ipv4/ip_forward"])).stdout, "1\n");
     // The stanza is for 198.51.100.0/24.
     await lab.client.run(["ip", "addr", "add", "198.51.100.77/32", "dev", "lo"]);
     await lab.client.run([process.execPath, "-e", `const s = require("node:dgram").createSocket("udp4"); s.bind(0, "198.51.100.77", () => s.send("${packet}", 62201, "${SERVER.v4}", () => s.close()));`]);

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { describe, test } from "node:test";
 import type { RunResult } from "../../src/node/run.ts";
 import { run } from "../../src/node/run.ts";
+import { hasSyslog } from "../../src/node/syslog.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { FAULTS } from "../support/fake-iptables.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
@@ -11,10 +12,14 @@ import { DAEMON_PEERS, type DaemonOptions, PLAIN_STANZA, sendPayloads, startDaem
 import { captureOf, makePacket } from "../support/spa.ts";
 
 /** Runs our server program on the lab's server to its end. */
-async function fwknopd(lab: Lab, args: readonly string[], options: { input?: Uint8Array } = {}): Promise<RunResult> {
+async function fwknopd(lab: Lab, args: readonly string[], options: { input?: Uint8Array; cwd?: string } = {}): Promise<RunResult> {
   await ensureBuilt();
-  return run(lab.server.argv(shipped("fwknopd", ...args)), { timeoutMs: 15_000, env: { HOME: lab.folder }, ...options });
+  const { cwd = "/", input } = options;
+  return run(lab.server.argv(["env", "-C", cwd, ...shipped("fwknopd", ...args)]), { timeoutMs: 15_000, env: { HOME: lab.folder }, ...(input && { input }) });
 }
+
+/** What a daemon says that goes into the background: the lab has the host's log, if that has one. */
+const START_TEXT = hasSyslog() ? "" : "fwknopd: warning: nobody takes the log: there is neither a journal nor /dev/log (-f logs to standard error)\n";
 
 /** The arguments of a daemon in the background. */
 function backgroundFiles(lab: Lab, options: DaemonOptions = {}): string[] {
@@ -38,7 +43,7 @@ describe("start and end", { concurrency: 2 }, () => {
     assert.deepEqual(told(await fwknopd(lab, [...files, "-K"])), [1, "", "No running fwknopd detected.\n"]);
     assert.deepEqual(told(await fwknopd(lab, [...files, "-R"])), [1, "No running fwknopd detected.\n", ""]);
 
-    assert.deepEqual(told(await fwknopd(lab, files)), [0, "", ""], "it is ready when the command returns");
+    assert.deepEqual(told(await fwknopd(lab, files)), [0, "", START_TEXT], "it is ready when the command returns");
     const pid = Number(readFileSync(pidFile, "utf8"));
     assert(lab.server.pids().includes(pid));
     await sendPayloads(lab, [makePacket()]);
@@ -70,6 +75,65 @@ describe("start and end", { concurrency: 2 }, () => {
     assert(!lab.server.pids().includes(pid));
     assert(!(await chains(lab)));
     assert.deepEqual(told(await fwknopd(lab, [...files, "-S"])), [1, "No running fwknopd detected.\n", ""]);
+  });
+
+  test("fwknopd in the background still finds files that were named relative to where it was started", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    backgroundFiles(lab, { stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }] });
+    lab.write("root.conf", "%include fwknopd.access.conf\n");
+    lab.write("override.conf", "PCAP_FILTER udp port 62202;\n");
+    const files = ["--config-file=fwknopd.conf", "-aroot.conf", "-O", "override.conf", "-d", "own.cache", "-p", "own.pid"];
+    const cwd = lab.folder;
+    assert.deepEqual(told(await fwknopd(lab, files, { cwd })), [0, "", START_TEXT]);
+    const isOpen = async (port: number): Promise<boolean> => (await lab.rules("FWKNOP_INPUT")).join().includes(`dport ${port} `);
+    const knock = async (port: number): Promise<void> => {
+      // Again and again, for one that comes before a reading of files has ended may be for the old filter.
+      for (let turn = 0; !(await isOpen(port)); turn++) {
+        assert(turn < 50, `${port} was not opened`);
+        await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/${port}` })], 62202);
+      }
+    };
+    await knock(22);
+    lab.write("fwknopd.access.conf", readFileSync(lab.path("fwknopd.access.conf"), "utf8").replace("ANY", `${CLIENT.v4}`) + "OPEN_PORTS tcp/23\n");
+    assert.match((await fwknopd(lab, [...files, "-R"], { cwd })).stdout, /^Sent restart signal/);
+    await knock(23);
+    await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/24` }), makePacket({ message: `${CLIENT.v4},tcp/23` })], 62202);
+    const lines = (): number => readFileSync(lab.path("own.cache"), "utf8").split("\n").length - 2;
+    for (let turn = 0; lines() < 4; turn++) assert(turn < 2000, `${lines()} packets are in the cache`);
+    assert(!(await isOpen(24)), "the files were read again");
+    assert(!existsSync("/own.cache"));
+    assert.match((await fwknopd(lab, [...files, "-K"], { cwd })).stdout, /^Killed fwknopd/);
+  });
+
+  test("fwknopd leaves alone the chains that another instance uses, also with another pid file and after a HUP", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const stanzas = [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }];
+    const first = await startDaemon(lab, "ours", { stanzas });
+    await sendPayloads(lab, [makePacket()]);
+    await first.waitFor("Granted");
+    for (const mode of [[], ["-f"]]) {
+      const second = await fwknopd(lab, [...mode, ...backgroundFiles(lab, { name: "second" })]);
+      assert.equal(second.status, 1);
+      assert.match(second.stderr, new RegExp(`The chain FWKNOP_INPUT of table filter is in use by another instance of fwknopd \\(PID=${first.pid}\\)`));
+    }
+    assert.equal((await lab.rules("FWKNOP_INPUT")).length, 1);
+
+    const own = { name: "second", stanzas, config: { IPT_INPUT_ACCESS: "ACCEPT, filter, INPUT, 1, SECOND, 1" } };
+    const second = await startDaemon(lab, "ours", own);
+    await sendPayloads(lab, [makePacket({ message: `${CLIENT.v4},tcp/23` })]);
+    await Promise.all([first.waitFor("Granted", 2), second.waitFor("Granted")]);
+    writeDaemonFiles(lab, { ...own, config: {} });
+    process.kill(second.pid, "SIGHUP");
+    await second.waitFor(/The old configuration stays in force: .*FWKNOP_INPUT of table filter is in use/);
+    assert.deepEqual([(await lab.rules("FWKNOP_INPUT")).length, (await lab.rules("SECOND")).length], [2, 1]);
+    await first.stop("SIGKILL");
+    process.kill(second.pid, "SIGHUP");
+    await second.waitFor("Re-starting fwknopd");
+    assert.match((await fwknopd(lab, [...backgroundFiles(lab, { name: "third" }), "-f"])).stderr, new RegExp(`PID=${second.pid}\\b`));
+    assert.deepEqual(await second.stop(), { status: 0, signal: null });
+    assert(!(await chains(lab)));
   });
 
   test("fwknopd -S, -K and -R leave a stranger alone whose pid is in a stale file", async (t) => {
@@ -160,6 +224,13 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     assert.equal(read.status, 0);
     assert.match(read.stderr, /invalid digest file entry in .*digest\.cache at line 2[\s\S]*Digest cache parsed, exiting\./);
     assert(!(await chains(lab)));
+
+    const unfit = { config: { FIREWALL_EXE: "/nonexistent/iptables -w", PCAP_INTF: "eth0, nowhere0", SUDO_EXE: "/nonexistent/sudo" }, stanzas: [{ ...PLAIN_STANZA, ENABLE_CMD_EXEC: "Y", ENABLE_CMD_SUDO_EXEC: "Y" }] };
+    const host = await fwknopd(lab, [...backgroundFiles(lab, unfit), "--check"]);
+    assert.deepEqual([host.status, host.stdout], [78, "Errors: 2\n"]);
+    assert.match(host.stderr, /fwknopd\.conf: There is no program \/nonexistent\/iptables, which FIREWALL_EXE names\n.*fwknopd\.conf: There is no interface nowhere0 \(PCAP_INTF\)\n/);
+    assert.match(host.stderr, /access\.conf:1:1: \(stanza #1\) sudo is missing: there is no program \/nonexistent\/sudo/);
+    assert.doesNotMatch(host.stderr, /eth0/);
 
     const { status, stdout, stderr } = await fwknopd(lab, [...backgroundFiles(lab, { config: { PCAP_DISPATCH_COUNT: "0", PCAP_FILTR: "x" }, stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/22-x" }] }), "--check"]);
     assert.equal(status, 78, stdout + stderr);

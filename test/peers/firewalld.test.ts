@@ -79,8 +79,8 @@ function richRules(lab: Lab, zone?: string): FirewallBackend {
   return createFirewalld({ program: lab.server.argv(["firewall-cmd"]), nat: true, ...(zone !== undefined && { zone }) }, seconds);
 }
 
-async function rulesOf(lab: Lab): Promise<string[]> {
-  const { stdout } = await lab.server.run(["firewall-cmd", "--zone=public", "--list-rich-rules"]);
+async function rulesOf(lab: Lab, zone = "public"): Promise<string[]> {
+  const { stdout } = await lab.server.run(["firewall-cmd", `--zone=${zone}`, "--list-rich-rules"]);
   return stdout.split("\n").filter((line) => line !== "");
 }
 
@@ -178,19 +178,21 @@ test("firewalld: createFirewalld() leads to other ports and to hosts behind", TI
   assert.notEqual(await lab.probe(5555), "open");
 });
 
-test("fwknopd with FIREWALL_TYPE firewalld: a knock opens a port, and kill -9 leaves it open no longer", TIMEOUT, async (t) => {
+test("fwknopd with FIREWALL_TYPE auto finds firewalld and the zone of its interface: a knock opens a port, and kill -9 leaves it open no longer", TIMEOUT, async (t) => {
   const opened = await openFirewalldLab(t, "nftables");
   if (opened === undefined || !requirePeers(t, ...DAEMON_PEERS.ours)) return;
   const { lab } = opened;
-  const fwknopd = await startDaemon(lab, "ours", { config: { FIREWALL_TYPE: "firewalld" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 8 }] });
+  // Not the default zone, and nobody says so to our daemon.
+  await lab.server.run(["firewall-cmd", "--zone=external", "--change-interface=eth0"]);
+  const fwknopd = await startDaemon(lab, "ours", { config: { FIREWALL_TYPE: "auto" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 8 }] });
   assert.notEqual(await lab.probe(PORT), "open");
   await knock(lab, "ours", { access: `tcp/${PORT}` });
   await fwknopd.waitFor("Added access rule to firewalld");
   assert.equal(await lab.probe(PORT), "open");
   await fwknopd.stop("SIGKILL");
-  const rule = (await rulesOf(lab))[0];
+  const rule = (await rulesOf(lab, "external"))[0];
   assert.match(rule ?? "", /source address="10\.77\.0\.2" port port="8080"/);
-  for (const deadline = Date.now() + 20_000; (await rulesOf(lab)).length > 0 && Date.now() < deadline;) await sleep(200);
+  for (const deadline = Date.now() + 20_000; (await rulesOf(lab, "external")).length > 0 && Date.now() < deadline;) await sleep(200);
   assert.notEqual(await lab.probe(PORT), "open");
 });
 

@@ -35,10 +35,42 @@ describe("settings of grants", { concurrency: 2 }, () => {
     assert.match((await run("--fw-list-all")).stdout, /set theirs/);
     await fwknopd.waitFor(/Removed rule 1 from fwknop_g4_24/);
     assert.equal(await lab.probe(22), "filtered");
+
+    await knock(lab, "ours");
+    await fwknopd.waitFor(/Removed rule 1 from fwknop_g4_24[^]*Added access rule to fwknop_g4_24/);
+    await knock(lab, "ours", { access: "tcp/23" });
+    await fwknopd.waitFor(/Removed rule 1 from fwknop_g4_24[^]*Added access rule to fwknop_u4/);
+    assert.equal((await run("--fw-del-ip", "10.77.1.9")).stdout, "No rule lets 10.77.1.9 in\n");
+    assert.deepEqual((await run("--fw-del-ip", "10.77.0.2")).stdout.split("\n").sort(), [
+      "", "Removed from fwknop_g4_24: 10.77.0.0 . tcp . 22", "Removed from fwknop_u4: 10.77.0.2 . tcp . 23",
+    ]);
+    assert.equal(await lab.probe(23), "filtered");
+    assert.equal(await lab.probe(22), "filtered");
     assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
     assert.notEqual(await ruleset(lab.server), before, "FLUSH_IPT_AT_EXIT N");
     await run("--fw-flush");
     assert.equal(await ruleset(lab.server), before);
+  });
+
+  test("FIREWALL_TYPE auto takes the kind of iptables that drops packets, whichever FIREWALL_EXE is", async (t) => {
+    const lab = await openLab(t, ["tcpdump", "nft", "iptables-legacy", "iptables-nft"]);
+    if (lab === undefined) return;
+    await lab.serve(lab.server, 22);
+    const rules = async (kind: "legacy" | "nft"): Promise<string> => (await lab.server.run([`iptables-${kind}`, "-S"])).stdout;
+    // A lab's iptables drops; the other kind is there too, and lets everything through.
+    for (const kind of ["nft", "legacy"] as const) {
+      await lab.server.run(["nft", "flush", "ruleset"]);
+      for (const chain of ["INPUT", "FORWARD", "OUTPUT"]) await lab.server.run(["iptables-legacy", "-P", chain, "ACCEPT"]);
+      await lab.server.run([`iptables-${kind}`, "-P", "INPUT", "DROP"]);
+      assert.equal(await lab.probe(22), "filtered", kind);
+      const fwknopd = await startDaemon(lab, "ours", { name: kind, config: { FIREWALL_TYPE: "auto" } });
+      await knock(lab, "ours");
+      await fwknopd.waitFor("Added access rule to FWKNOP_INPUT for 10.77.0.2");
+      assert.match(await rules(kind), /-A FWKNOP_INPUT -s 10\.77\.0\.2/);
+      assert.doesNotMatch(await rules(kind === "nft" ? "legacy" : "nft"), /FWKNOP/);
+      assert.equal(await lab.probe(22), "open", kind);
+      await fwknopd.stop();
+    }
   });
 
   test("NFT_MODE guard closes what the stanzas open, and IPT_USE_IPSET keeps grants in a set", async (t) => {

@@ -33,7 +33,7 @@ describe("IPv6", { concurrency: 2 }, () => {
       await lab.serve(lab.server, 22);
       await lab.serve(lab.inner, 22);
       const look = async (): Promise<string> => `${await lab.probe(22, SERVER.v4)} ${await lab.probe(22, SERVER.v6)}`;
-      const fwknopd = await startDaemon(lab, "ours", { config: { FIREWALL_TYPE: type, ENABLE_IPT_FORWARDING: "Y" }, stanzas: [STANZA] });
+      const fwknopd = await startDaemon(lab, "ours", { config: { FIREWALL_TYPE: type, ENABLE_IPT_FORWARDING: "Y", ENABLE_IPT_LOCAL_NAT: "Y" }, stanzas: [STANZA] });
       assert.equal(await look(), "filtered filtered", "before");
 
       await knock(lab, "ours", { args: ["-a", CLIENT.v6, "-D", SERVER.v6] });
@@ -58,6 +58,10 @@ describe("IPv6", { concurrency: 2 }, () => {
       await fwknopd.waitFor(/Added DNAT rule/);
       assert.equal(await lab.probe(2222, SERVER.v6), "open", "NAT");
       assert.equal(await lab.probe(2222, SERVER.v4), "filtered", "NAT in the other family");
+
+      await knock(lab, "ours", { access: "tcp/2223", args: ["-a", CLIENT.v6, "-D", SERVER.v6, "-N", "[::1]:22"] });
+      await fwknopd.waitFor(/Added REDIRECT rule/);
+      assert.equal(await lab.probe(2223, SERVER.v6), "open", "NAT to a port of this host");
 
       await knock(lab, "ours", { access: "tcp/2222", args: ["-a", CLIENT.v6, "-D", SERVER.v6, "-N", `${INNER.v4}:22`] });
       await fwknopd.waitFor(/NAT target 10\.78\.0\.2 is no IPv6 address, but fd77::2 is/);

@@ -173,7 +173,8 @@ test("nftables: what others take away is put back with the time that is left", a
   await lab.server.run(["nft", "delete", "table", "inet", "filter"]);
   const refused = await open(26);
   assert.ok(!refused.ok);
-  assert.match(refused.reason, /^There is no table inet filter: NFT_TABLE, NFT_INPUT_CHAIN/);
+  assert.match(refused.reason, /^There is no table inet filter: NFT_TABLE, NFT_INPUT_CHAIN.*: add_elements\(\) Error 1: .*No such file or directory/);
+  assert.deepEqual([refused.error?.status, refused.error?.argv.slice(-2)], [1, ["-f", "-"]]);
 });
 
 test("nftables: one connection uses a grant up, a network's grant is for all of it", async (t) => {

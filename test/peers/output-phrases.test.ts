@@ -20,7 +20,11 @@ interface Row {
   readonly title: string;
   readonly config?: Settings;
   readonly stanzas?: readonly Settings[];
-  readonly packets?: readonly (PacketFields | string)[];
+  readonly packets?: readonly PacketFields[];
+  /** Puts each into something else. */
+  readonly wrap?: (packet: string) => string;
+  /** Who seems to have sent them. */
+  readonly from?: string;
   /** Said while it runs, with -v. */
   readonly says?: readonly RegExp[];
   readonly never?: readonly RegExp[];
@@ -55,6 +59,11 @@ const ROWS: readonly Row[] = [
     title: "NAT", config: NAT, packets: [forward],
     says: [/FWKNOP_FORWARD\s.*dport\s22\s/, /FWKNOP_FORWARD.*dport\s22\s.*\sACCEPT/, /FWKNOP_PREROUTING.*\sDNAT\s.*to-destination\s192.168.1.2:22/], lists: [/\*\/\sto:192.168.1.2:22/i],
   },
+  {
+    title: "NAT to another port, from a spoofed address", config: NAT, from: "1.2.3.4", packets: [{ ...forward, natAccess: "192.168.1.2,40001" }],
+    says: [/SPA\sPacket\sfrom\sIP:\s1.2.3.4\s/, /FWKNOP_FORWARD.*dport\s40001\s.*\sACCEPT/, /FWKNOP_FORWARD\s.*0.0.0.0\s/, /FWKNOP_PREROUTING.*\sDNAT\s.*to-destination\s192.168.1.2:40001/],
+  },
+  { title: "one port of two protocols", packets: [{ message: "127.0.0.2,tcp/60001,udp/60001" }], lists: [/^1\s+ACCEPT\s+(tcp|6).*dpt:60001/m, /^2\s+ACCEPT\s+(udp|17).*dpt:60001/m] },
   { title: "FORCE_NAT", config: NAT, stanzas: [{ ...STANZA, FORCE_NAT: "192.168.1.123 22" }], packets: [forward], lists: [/\*\/\sto:192.168.1.123:22/i, /\sto:192.168.1.123:22/i], listsNever: [/\sto:192.168.1.2:22/i] },
   { title: "local NAT", config: { ENABLE_IPT_LOCAL_NAT: "Y" }, packets: [{ message: "127.0.0.2,tcp/40001", type: 5, natAccess: "127.0.0.1,22" }], says: [/local NAT rule to FWKNOP_INPUT/], lists: [/\s\*\/\sto:127.0.0.1:22/i, /^1\s+ACCEPT\s+(tcp|6).*dpt:22\s/m] },
   { title: "DISABLE_DNAT", config: NAT, stanzas: [{ ...STANZA, FORCE_NAT: "192.168.1.2 22", DISABLE_DNAT: "Y" }], packets: [forward], lists: [/FWKNOP_FORWARD/], listsNever: [/DNAT\s.*\*\/\sto:/] },
@@ -72,13 +81,19 @@ const ROWS: readonly Row[] = [
   { title: "a wrong key", packets: [{ keyBase64: OTHER_KEY }], says: [/Decryption\sfailed/i] },
   { title: "a source that no stanza has", stanzas: [{ ...STANZA, SOURCE: "10.1.1.1" }], packets: [{}], says: [/No\saccess\sdata\sfound/] },
   { title: "a destination that no stanza has", stanzas: [{ ...STANZA, DESTINATION: "10.1.1.1" }], packets: [{}], says: [/SPA\spacket\s.*filtered\sby\sSOURCE.*DEST/] },
+  {
+    title: "a proxy's word for its client that is none", config: { ENABLE_SPA_OVER_HTTP: "Y", ENABLE_X_FORWARDED_FOR: "Y", TRUSTED_PROXIES: "10.77.0.2" }, packets: [{ message: "0.0.0.0,tcp/22" }],
+    wrap: (packet) => `GET /${packet.replaceAll("+", "-").replaceAll("/", "_")} HTTP/1.0\r\nUser-Agent: Fwknop/2.6.11\r\nX-Forwarded-For: me\r\n\r\n`,
+    says: [/Error\sparsing.*IP/, /Added access rule to FWKNOP_INPUT for 10\.77\.0\.2 /],
+  },
+  { title: "a key that is too long", stanzas: [{ ...STANZA, KEY_BASE64: Buffer.alloc(33, "long").toString("base64") }], packets: [{}], says: [/Error creating fko context: .*Invalid\skey\slength/] },
   { title: "an expired stanza", stanzas: [{ ...STANZA, ACCESS_EXPIRE: "1/1/2020" }], packets: [{}], says: [/Access\sstanza\shas\sexpired/] },
   { title: "names in NAT requests", config: NAT, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }, { ...forward, natAccess: "no_name!,22" }], says: [/Unable to resolve Hostname/, /Invalid Hostname in NAT SPA message/] },
   { title: "names in NAT requests, unwanted", config: { ...NAT, ENABLE_NAT_DNS: "N" }, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }], says: [/NAT SPA message, but hostname is disabled/] },
   { title: "a command of too many words", stanzas: [{ ...STANZA, ENABLE_CMD_EXEC: "Y" }], packets: [{ type: 0, message: `127.0.0.2,${"w ".repeat(29)}` }], says: [/Error converting cmd str to argv/] },
   {
-    title: "a cycle", stanzas: [{ ...STANZA, CMD_CYCLE_OPEN: "/bin/true OPEN $IP $PORT 121", CMD_CYCLE_CLOSE: "/bin/true CLOSE $IP $PORT 222", CMD_CYCLE_TIMER: 2 }], packets: [{}],
-    says: [/Running.*CLOSE.*in 2 seconds/, /OPEN.*\s121/, /CLOSE.*\s222/, /Timer expired/],
+    title: "a cycle", stanzas: [{ ...STANZA, CMD_CYCLE_OPEN: "/bin/true OPEN $IP $PORT 121", CMD_CYCLE_CLOSE: "/bin/true CLOSE $IP 222 2$PORT", CMD_CYCLE_TIMER: 2 }], packets: [{ message: "127.0.0.2,tcp/40001" }],
+    says: [/Running.*CLOSE.*in 2 seconds/, /OPEN.*\s121/, /CLOSE.*\s222/, /CLOSE.*\s2\d{5}/, /Timer expired/],
   },
   { title: "a cycle without a close", stanzas: [{ ...STANZA, CMD_CYCLE_OPEN: "/bin/true", CMD_CYCLE_CLOSE: "NONE" }], packets: [{}], says: [/CMD_CYCLE_OPEN: command returned 0/], never: [/Timer expired/] },
   { title: "a locale that this system does not have", config: { LOCALE: "xx_YY.nothing" }, says: [/Unable to set locale/] },
@@ -104,7 +119,7 @@ describe("phrases of a running fwknopd", { concurrency: 3 }, () => {
       for (const row of ROWS.filter((_, at) => at % 3 === part)) {
         const { fwknopd, files } = await startOnPipe(lab, row);
         for (const packet of row.packets ?? []) {
-          fwknopd.stdin.write(capturedUdp(typeof packet === "string" ? packet : makePacket(packet)));
+          fwknopd.stdin.write(capturedUdp((row.wrap ?? String)(makePacket(packet)), row.from));
           await new Promise((resolve) => setTimeout(resolve, 60)); // not in one transaction
         }
         for (const says of row.says ?? []) await fwknopd.waitFor(says).catch((error: Error) => assert.fail(`${row.title}: ${error.message}`));
@@ -125,7 +140,8 @@ describe("phrases of a running fwknopd", { concurrency: 3 }, () => {
     const lab = await openLab(t, ["tcpdump"]);
     if (lab === undefined) return;
     writeFileSync(lab.path("cache"), "nonsense\n", { mode: 0o600 });
-    const fwknopd = await startDaemon(lab, "ours", { config: { RULES_CHECK_THRESHOLD: 1 }, stanzas: [PLAIN_STANZA], args: ["-d", lab.path("cache")] });
+    const fwknopd = await startDaemon(lab, "ours", { config: { RULES_CHECK_THRESHOLD: 1 }, stanzas: [PLAIN_STANZA], args: ["-d", lab.path("cache"), "-P", "udp port 12345"] });
+    assert.match(fwknopd.log, /PCAP\sfilter.*\s12345/);
     assert.match(fwknopd.log, /invalid\sdigest\sfile\sentry/);
     await lab.server.run(["iptables", "-A", "FWKNOP_INPUT", "-p", "tcp", "--dport", "5000", "-m", "comment", "--comment", "_exp_1234", "-j", "ACCEPT"]);
     await fwknopd.waitFor(/Removed\srule.*expire time of 1234/);

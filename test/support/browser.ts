@@ -177,6 +177,16 @@ export class Browser {
     throw new Error(`${selector} does not read ${pattern} but: ${text}`);
   }
 
+  /**
+   * Waits until an expression is true.
+   *
+   * @throws {Error} the page's, or the driver's after 30 seconds
+   */
+  async waitUntil(expression: string): Promise<void> {
+    const failure = await this.runAsync<string | null>(`while (!(${expression})) await new Promise((resolve) => setTimeout(resolve, 20));`);
+    if (failure !== null) throw new Error(failure);
+  }
+
   /** Makes the window as wide as a device. */
   async resize(width: number, height: number): Promise<void> {
     await this.devtools("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
@@ -187,9 +197,9 @@ export class Browser {
     await this.devtools("Emulation.setEmulatedMedia", { features: Object.entries(features).map(([name, value]) => ({ name, value })) });
   }
 
-  /** Takes a picture of all of the page. */
+  /** Takes a picture of all of the page; of what the window shows, where a dialog is open. */
   async picture(path: string): Promise<void> {
-    const size = await this.run<{ width: number; height: number }>("return { width: innerWidth, height: document.documentElement.scrollHeight }");
+    const size = await this.run<{ width: number; height: number }>("scrollTo(0, 0); return { width: innerWidth, height: document.querySelector('dialog[open]') ? innerHeight : document.documentElement.scrollHeight }");
     const { data } = await this.devtools<{ data: string }>("Page.captureScreenshot", { captureBeyondViewport: true, clip: { x: 0, y: 0, ...size, scale: PICTURE_SCALE } });
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, Buffer.from(data, "base64"));

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { FirewallClock } from "../../src/node/firewall.ts";
+import type { Clock } from "../../src/node/clock.ts";
 import type { Moment } from "../../src/server/expiry.ts";
 
 /** A wall clock, a monotonic clock, and the timers that hang on them. */
-export class ManualClock implements FirewallClock {
+export class ManualClock implements Clock {
   wallMs: number;
   monotonicMs = 5000;
   /** When each open alarm rings next; undefined for one that is not set. */

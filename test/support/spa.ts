@@ -43,10 +43,10 @@ function address(text: string): IpAddress {
   return parseIp(text)!;
 }
 
-/** A record of a capture: a UDP datagram from the client of the lab to its server. */
-export function capturedUdp(payload: string | Uint8Array): Bytes {
+/** A record of a capture: a UDP datagram from the client of the lab, or whoever seems to have sent it, to its server. */
+export function capturedUdp(payload: string | Uint8Array, source: string = CLIENT.v4): Bytes {
   const packet = buildUdpPacket({
-    source: address(CLIENT.v4),
+    source: address(source),
     destination: address(SERVER.v4),
     sourcePort: 40000,
     destinationPort: 62201,
@@ -57,5 +57,5 @@ export function capturedUdp(payload: string | Uint8Array): Bytes {
 
 /** A capture of UDP datagrams. */
 export function captureOf(payloads: readonly (string | Uint8Array)[]): Bytes {
-  return concatBytes(pcapHeader(), ...payloads.map(capturedUdp));
+  return concatBytes(pcapHeader(), ...payloads.map((payload) => capturedUdp(payload)));
 }

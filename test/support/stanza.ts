@@ -88,8 +88,13 @@ export function message(overrides: Partial<Message> = {}): Message {
 
 /** Seals a message for a stanza. */
 export function packetFor(target: AccessStanza, fields: Message, random: Gen): string {
+  return sealFor(target, encodeMessage(fields).plaintext, random);
+}
+
+/** Seals whatever plaintext for a stanza. */
+export function sealFor(target: AccessStanza, plaintext: string, random: Gen): string {
   const hmac = target.HMAC_KEY && new HmacKey(DIGESTS[target.HMAC_DIGEST_TYPE].hash, target.HMAC_KEY);
-  return sealMessage(encodeMessage(fields).plaintext, { mode: target.ENCRYPTION_MODE, key: target.KEY!, salt: random.bytes(8), ...(hmac && { hmac }) });
+  return sealMessage(plaintext, { mode: target.ENCRYPTION_MODE, key: target.KEY!, salt: random.bytes(8), ...(hmac && { hmac }) });
 }
 
 /** A datagram that carries a payload. */
