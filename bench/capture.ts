@@ -83,7 +83,7 @@ function walk(file: string): void {
   const record = createPcapRecord();
   const layout = createPacketLayout();
   const refused = createRefusalCounts();
-  const chunk = new Uint8Array(1 << 20);
+  const chunk = new Uint8Array(1 << 18); // as the daemon reads a file
   const descriptor = openSync(file, "r");
   let frames = 0;
   let knocks = 0;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
+import { type AccessRequest, type CommandRequest, type Malformed, parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
 import { decodeBase64, encodeBase64, encodeBase64Bytes, padBase64 } from "./base64.ts";
 import { constantTimeEqual, latin1Text, utf8Bytes, utf8Text } from "./bytes.ts";
 import { FkoError, describeFkoError } from "./fko-error.ts";
@@ -226,7 +226,7 @@ function readField<T>(row: FieldRow<T>, raw: string | undefined): T {
 }
 
 /** Reads what the text asks for: a command or ports. */
-function readRequest(type: MessageType, message: string): ReturnType<typeof parseCommandMessage | typeof parseAccessMessage> {
+function readRequest(type: MessageType, message: string): AccessRequest | CommandRequest | Malformed {
   return type === 0 ? parseCommandMessage(message) : parseAccessMessage(message);
 }
 
@@ -368,18 +368,18 @@ function readFields(fields: readonly string[], digestType: DigestType): Message 
     type: readField(HEAD.type, type),
   };
   const perl = isPerlVersion(head.version);
-  const require = (holds: boolean, code: number): void => {
+  const check = (holds: boolean, code: number): void => {
     if (!perl && !holds) throw new FieldRefused(code);
   };
-  require(!FORBIDDEN_IN_USERNAME.test(head.username), 16);
+  check(!FORBIDDEN_IN_USERNAME.test(head.username), 16);
   const row = MESSAGE_TYPES[head.type];
   const tail = fields.slice(5);
   const mostFields = 2 + (row.nat === "none" ? 0 : 1) + (row.timeout ? 1 : 0);
   if (tail.length > mostFields) throw new FieldRefused(10);
   const message = readField(HEAD.message, tail.shift());
-  require(readRequest(head.type, message).ok, head.type === 0 ? 28 : 29);
+  check(readRequest(head.type, message).ok, head.type === 0 ? 28 : 29);
   const natAccess = row.nat === "none" ? undefined : readField(TAIL.natAccess, tail.shift());
-  require(natAccess === undefined || parseNatAccess(natAccess).ok, 33);
+  check(natAccess === undefined || parseNatAccess(natAccess).ok, 33);
   const timeout = row.timeout ? tail.pop() : undefined;
   const clientTimeout = row.timeout ? readField(TAIL.clientTimeout, timeout) : undefined;
   if (clientTimeout !== undefined && clientTimeout > MAX_TIMEOUT_SECONDS) throw new FieldRefused(42);

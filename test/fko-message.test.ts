@@ -106,6 +106,24 @@ describe("decodeMessage()", () => {
       assert(!decodeMessage(utf8Bytes(text)).ok);
     }
   });
+
+  it("never throws on any fields behind a right digest, and encodeMessage() writes again what it read", () => {
+    const random = generator("fko-message fields");
+    const samples: readonly string[] = [...head, ...["0", "1", "2", "3", "4", "5", "6", "30"], access, base64("10.0.0.1,22"), base64("10.0.0.1,/bin/date"), base64("crypt,x"), "1.9.12", ""];
+    let read = 0;
+    for (let round = 0; round < 20000; round++) {
+      const type = String(random.below(7));
+      const fields = [...head, type, type === "0" ? base64("10.0.0.1,ls") : access, ...random.list(random.below(4), () => random.pick(samples))];
+      if (random.below(3) === 0) fields[random.below(fields.length)] = random.pick([random.pick(samples), random.text(random.below(30), "0123456789abcXYZ+/=,. \n")]);
+      const decoded = decodeMessage(plaintextOf(...fields));
+      if (!decoded.ok) continue;
+      read++;
+      const again = decodeMessage(utf8Bytes(encodeMessage(decoded.message).plaintext));
+      assert(again.ok, JSON.stringify({ fields, again }));
+      assert.deepEqual(again.message, decoded.message);
+    }
+    assert(read > 1000, `${read} were read`);
+  });
 });
 
 describe("encodeMessage()", () => {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { decodeBase64 } from "../base64.ts";
 import { type Bytes, wipe } from "../bytes.ts";
 import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed } from "../cli/options.ts";
 import { choice, secret } from "../cli/values.ts";
+import { checkKeyLength, decodeKey, type KeyKind } from "../client/key-text.ts";
 import { DIGESTS, type DigestType, type EncryptionMode, type Keys } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";
 
@@ -51,11 +51,12 @@ export interface ReadyKeys extends Keys {
  * @returns the keys, or one line that says what is missing or wrong
  */
 export function readyKeys(options: KeyOptions): Parsed<ReadyKeys> {
-  const key = chooseKey("key", options.key, options.keyBase64);
+  const key = chooseKey("key", "Rijndael", options.key, options.keyBase64);
   if (!key.ok) return key;
   if (key.value === undefined) return { ok: false, message: "expected --key or --key-base64" };
-  const hmacKey = chooseKey("hmac-key", options.hmacKey, options.hmacKeyBase64);
+  const hmacKey = chooseKey("hmac-key", "HMAC", options.hmacKey, options.hmacKeyBase64);
   if (!hmacKey.ok) return hmacKey;
+  if (hmacKey.value === undefined && options.hmacDigestType !== undefined) return { ok: false, message: "--hmac-digest-type: expected --hmac-key or --hmac-key-base64 too" };
   const mode = options.encryptionMode ?? "cbc";
   const hmacType = hmacKey.value === undefined ? undefined : (options.hmacDigestType ?? "sha256");
   const hmac = hmacKey.value && hmacType ? new HmacKey(DIGESTS[hmacType].hash, hmacKey.value) : undefined;
@@ -73,10 +74,9 @@ export function wipeKeys({ key, keyBase64, hmacKey, hmacKeyBase64 }: KeyOptions,
   keys.hmac?.wipe();
 }
 
-function chooseKey(name: string, plain: Bytes | undefined, base64: Bytes | undefined): Parsed<Bytes | undefined> {
+function chooseKey(name: string, kind: KeyKind, plain: Bytes | undefined, base64: Bytes | undefined): Parsed<Bytes | undefined> {
   if (plain !== undefined && base64 !== undefined) return { ok: false, message: `expected either --${name} or --${name}-base64, got both` };
-  const key = base64 === undefined ? plain : decodeBase64(base64);
-  if (base64 !== undefined && key === undefined) return { ok: false, message: `--${name}-base64: expected base64 text` };
-  if (key?.length === 0) return { ok: false, message: `--${name}: expected at least one byte, got none` };
-  return { ok: true, value: key };
+  const key = base64 !== undefined ? decodeKey(base64, kind) : plain !== undefined ? checkKeyLength(plain, kind) : undefined;
+  if (key === undefined) return { ok: true, value: undefined };
+  return key.ok ? key : { ok: false, message: `--${name}${base64 === undefined ? "" : "-base64"}: ${key.message}` };
 }

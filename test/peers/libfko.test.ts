@@ -3,13 +3,12 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { test, type TestContext } from "node:test";
-import { encodeBase64 } from "../../src/base64.ts";
 import { hexText, utf8Bytes } from "../../src/bytes.ts";
 import { describeFkoError, FkoError } from "../../src/fko-error.ts";
 import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, encodeMessage, type Message, MESSAGE_TYPES, type MessageType, openPacket, sealMessage } from "../../src/fko.ts";
-import { digest } from "../../src/hash.ts";
 import { HmacKey } from "../../src/hmac.ts";
 import { type Gen, generator } from "../support/gen.ts";
+import { base64, plaintextOf } from "../support/plaintext.ts";
 import { requirePeer } from "../support/require-peer.ts";
 
 /** Reads a line a task, words in hexadecimal, answers each with a line of words. */
@@ -50,7 +49,6 @@ function libfko(tasks: readonly (readonly [task: "open" | "seal", ...words: (str
 }
 
 const KEY = utf8Bytes("testkey");
-const base64 = (text: string): string => encodeBase64(utf8Bytes(text));
 const RANDOM = "1234567890123456";
 const USER = base64("alice");
 const TIME = "1795344073";
@@ -59,13 +57,7 @@ const COMMAND = base64("203.0.113.5,/bin/date");
 const NAT = base64("10.0.0.1,22");
 const AUTH = base64("crypt,x");
 
-/** A plaintext with a right digest behind it. */
-function plaintextOf(fields: readonly string[]): string {
-  const encoded = fields.join(":");
-  return `${encoded}:${encodeBase64(digest(DIGESTS.sha256.hash, utf8Bytes(encoded)))}`;
-}
-
-const access = (...tail: string[]): string => plaintextOf([RANDOM, USER, TIME, "3.0.0", ...tail]);
+const access = (...tail: string[]): string => plaintextOf(RANDOM, USER, TIME, "3.0.0", ...tail);
 
 /** Plaintexts that both read alike, at the limits of each field and beyond. */
 const ALIKE: readonly string[] = [
@@ -73,10 +65,10 @@ const ALIKE: readonly string[] = [
     [[], [NAT], [AUTH], ["30"], [NAT, "30"], [AUTH, "30"], [NAT, AUTH, "30"], [NAT, AUTH], [""], ["", ""], [NAT, NAT, "30", "30"]]
       .filter((tail) => tail.at(-1) !== "30" || ["3", "4", "6"].includes(type))
       .map((tail) => access(type, type === "0" ? COMMAND : ACCESS, ...tail))),
-  ...["", "!", "=", base64("a b"), base64("a;b"), base64("/a"), base64("é"), base64("a".repeat(48)), base64("a".repeat(49))].map((user) => plaintextOf([RANDOM, user, TIME, "3.0.0", "1", ACCESS])),
-  ...["", "0", "-1", "2147483647", "1234567890123"].map((time) => plaintextOf([RANDOM, USER, time, "3.0.0", "1", ACCESS])),
-  ...["", "3", "a b", "12345678", "123456789", "1.9.12"].map((version) => plaintextOf([RANDOM, USER, TIME, version, "1", ACCESS])),
-  ...["", "1", "123456789012345", "12345678901234567", "123456789012345x"].map((random) => plaintextOf([random, USER, TIME, "3.0.0", "1", ACCESS])),
+  ...["", "!", "=", base64("a b"), base64("a;b"), base64("/a"), base64("é"), base64("a".repeat(48)), base64("a".repeat(49))].map((user) => plaintextOf(RANDOM, user, TIME, "3.0.0", "1", ACCESS)),
+  ...["", "0", "-1", "2147483647", "1234567890123"].map((time) => plaintextOf(RANDOM, USER, time, "3.0.0", "1", ACCESS)),
+  ...["", "3", "a b", "12345678", "123456789", "1.9.12"].map((version) => plaintextOf(RANDOM, USER, TIME, version, "1", ACCESS)),
+  ...["", "1", "123456789012345", "12345678901234567", "123456789012345x"].map((random) => plaintextOf(random, USER, TIME, "3.0.0", "1", ACCESS)),
   ...[
     "x", "203.0.113.5", "203.0.113.5,", "203.0.113.5,tcp/22,", "203.0.113.5,,tcp/22", "203.0.113.5,tcp/0", "203.0.113.5,tcp/1", "203.0.113.5,tcp/65535",
     "203.0.113.5,tcp/65536", "203.0.113.5,tcp/00022", "203.0.113.5,tcp/000022", "203.0.113.5,icmp/8", "203.0.113.5,none/0", "203.0.113.5,TCP/22",
@@ -101,8 +93,8 @@ const ALIKE: readonly string[] = [
 const STRICTER: readonly (readonly [plaintext: string, code: number])[] = [
   [access("x", COMMAND), 24], // a command for C
   [access("1x", ACCESS), 24],
-  [plaintextOf([RANDOM, USER, "1x", "3.0.0", "1", ACCESS]), 19],
-  [plaintextOf([RANDOM, base64("alice\0root"), TIME, "3.0.0", "1", ACCESS]), 16], // alice for C
+  [plaintextOf(RANDOM, USER, "1x", "3.0.0", "1", ACCESS), 19],
+  [plaintextOf(RANDOM, base64("alice\0root"), TIME, "3.0.0", "1", ACCESS), 16], // alice for C
   [access("1", base64("203.0.113.5,tcp/22\0,tcp/23")), 28],
   [access("1", base64("0.0.0.00,tcp/22")), 29], // no source, and yet not 0.0.0.0
   [access("1", base64("010.0.0.1,tcp/22")), 29], // 8.0.0.1 for C

@@ -9,6 +9,7 @@ import { findProgram } from "../../src/node/find-program.ts";
 
 /** Debian's package for each peer. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  bash: "bash",
   chromedriver: "chromium-driver",
   chromium: "chromium",
   conntrack: "conntrack",
@@ -19,12 +20,14 @@ const PACKAGES: Readonly<Record<string, string>> = {
   fwknop: "fwknop-client",
   fwknopd: "fwknop-server",
   gpg: "gnupg",
+  gpgconf: "gpgconf",
   groff: "groff-base",
   ip: "iproute2",
   ip6tables: "iptables",
   ipset: "ipset",
   iptables: "iptables",
   "iptables-legacy": "iptables",
+  logger: "bsdutils",
   mount: "mount",
   nft: "nftables",
   nginx: "nginx-light",
@@ -35,7 +38,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "perl Crypt::Rijndael": "libcrypt-rijndael-perl",
   "perl FKO": "libfko-perl",
   "perl Math::Int128": "libmath-int128-perl",
+  ps: "procps",
   python3: "python3",
+  script: "bsdutils",
   setpriv: "util-linux",
   tcpdump: "tcpdump",
   tmux: "tmux",
