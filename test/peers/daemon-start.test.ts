@@ -212,6 +212,13 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     const dumped = await fwknopd(lab, [...files, "-D"]);
     assert.equal(dumped.status, 0);
     assert.match(dumped.stdout, /PCAP_FILTER\s+= +'udp port 1234'|FILTER.*1234/);
+    const options = ["-O", lab.write("o1.conf", "PCAP_INTF eth1\n") + "," + lab.write("o2.conf", "PCAP_INTF eth2\nMAX_SNIFF_BYTES 2000\n"), "-d", "x/y", "--fw-type", "nftables", "--Linux-cooked-intf"];
+    const overridden = (await fwknopd(lab, [...files, ...options, "-D"])).stdout;
+    for (const line of [/OVERRIDE_CONFIG += +'\/.*o1\.conf,\/.*o2\.conf'/, /PCAP_INTF += +'eth2'/, /MAX_SNIFF_BYTES += +'2000'/, /DIGEST_FILE += +'x\/y'/, /FIREWALL_TYPE += +'nftables'/, /ENABLE_COOKED_INTF += +'Y'/]) {
+      assert.match(overridden, line);
+    }
+    const broken = await fwknopd(lab, [...backgroundFiles(lab, { name: "broken", stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "x" }] }), "-D"]);
+    assert.deepEqual([broken.status, broken.stdout], [1, ""]);
     assert.doesNotMatch(dumped.stdout, /c2l4dGVlbiBieXRlcyBvZiBrZXkgYW5kIHNvbWUgbW8|sixteen bytes/, "no key is printed");
     const parsed = await fwknopd(lab, [...files, "--exit-parse-config"]);
     assert.deepEqual([parsed.status, /Configs parsed, exiting\./.test(parsed.stderr)], [0, true]);
