@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
@@ -164,12 +164,12 @@ class Daemon {
   }
 
   async #openStore(): Promise<{ readonly store: ReplayStore | undefined; readonly memory: ReplayMemory }> {
-    const { DIGEST_FILE: path, ENABLE_DIGEST_PERSISTENCE: isPersistent } = this.#config;
+    const { DIGEST_FILE: path, ENABLE_DIGEST_PERSISTENCE: isPersistent, FWKNOP_DIR: oldFolder } = this.#config;
     if (!isPersistent) {
       this.#log.warning("ENABLE_DIGEST_PERSISTENCE is off: packets are remembered only until the daemon ends");
       return { store: undefined, memory: new ReplayMemory() };
     }
-    const store = await ReplayStore.open({ path, log: this.#write, rotate: this.#options.rotateDigestCache ?? false });
+    const store = await ReplayStore.open({ path, older: [join(oldFolder, "md5sums")], log: this.#write, rotate: this.#options.rotateDigestCache ?? false });
     this.#log.debug(`Using Digest Cache: '${path}' (entry count = ${store.memory.size})`);
     return { store, memory: store.memory };
   }
