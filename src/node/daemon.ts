@@ -257,7 +257,8 @@ class Daemon {
     const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets));
     if (isListening !== undefined) return `${isListening}; packets are heard as before`;
     if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
-    const unheeded = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
+    const unheeded: string[] = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
+    if (config.ALERTING_METHODS.syslog !== this.#config.ALERTING_METHODS.syslog) unheeded.push("ALERTING_METHODS (syslog)");
     if (unheeded.length > 0) this.#log.warning(`A new value counts from the next start on: ${unheeded.join(", ")}`);
     this.#config = config;
     this.#pipeline?.reconfigure(this.#settings(config, stanzas));
