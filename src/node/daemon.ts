@@ -81,9 +81,11 @@ export class ListenError extends Error {
 export async function runDaemon(setup: DaemonSetup): Promise<number> {
   const daemon = new Daemon(setup);
   const restoreSignals = handleSignals({ reload: () => daemon.reload(), stop: (signal) => daemon.stop(signal) });
+  const onUncaught = (error: unknown): void => daemon.fail(error);
   try {
-    return await daemon.run();
+    return await daemon.run(() => process.on("uncaughtException", onUncaught));
   } finally {
+    process.off("uncaughtException", onUncaught);
     restoreSignals();
   }
 }
@@ -103,6 +105,7 @@ class Daemon {
   #firewallOptions: FirewallOptions | undefined;
   readonly #claims: GroundClaims;
   #stopReason: string | undefined;
+  #hasFailed = false;
   /** One reload at a time; undefined before the daemon is ready for one. */
   #reloads: Promise<void> | undefined;
   #reloadAsked = false;
@@ -129,6 +132,14 @@ class Daemon {
     this.#listening?.end();
   }
 
+  /** A mistake of ours. Nobody sees it on a terminal, and rules must not stay because of it: told, and ended in good order. */
+  fail(error: unknown): void {
+    const [first, place] = (error instanceof Error ? (error.stack ?? error.message) : String(error)).split("\n");
+    this.#log.error(`Internal error, the daemon ends: ${first}${place === undefined ? "" : ` ${place.trim()}`}`);
+    this.#hasFailed = true;
+    this.#listening?.end();
+  }
+
   /** Whether everything has been heard once. */
   get #isReady(): boolean {
     return this.#reloads !== undefined;
@@ -142,7 +153,8 @@ class Daemon {
     this.#reloads = this.#reloads.then(() => this.#reload());
   }
 
-  async run(): Promise<number> {
+  /** @param onRunning is called when whoever started us is told that all is well */
+  async run(onRunning: () => void): Promise<number> {
     const { store, memory } = await this.#openStore();
     const pipeline = this.#makePipeline(memory, store);
     this.#pipeline = pipeline;
@@ -150,7 +162,7 @@ class Daemon {
     if (needsFirewall(this.#config, this.#setup.stanzas, this.#options)) await this.#openFirewall(this.#config, this.#setup.stanzas);
 
     const telling = setInterval(() => pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
-    const end = this.#stopReason === undefined ? await this.#listen(pipeline) : { kind: "done" as const };
+    const end = this.#stopReason === undefined ? await this.#listen(pipeline, onRunning) : { kind: "done" as const };
     clearInterval(telling);
     await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
     this.#tellEnd(end);
@@ -160,7 +172,7 @@ class Daemon {
     await this.#mailer.stop();
     this.#log.info("Shutting Down fwknopd.");
     if (end.kind === "failed" && !this.#isReady) throw new ListenError(end.text);
-    return end.kind === "failed" ? 1 : 0;
+    return end.kind === "failed" || this.#hasFailed ? 1 : 0;
   }
 
   async #openStore(): Promise<{ readonly store: ReplayStore | undefined; readonly memory: ReplayMemory }> {
@@ -199,7 +211,7 @@ class Daemon {
     if (name !== undefined && !(await hasLocale(name))) this.#log.warning(`WARNING: Unable to set locale to ${name}: this system does not have it`);
   }
 
-  async #listen(pipeline: Pipeline): Promise<ListenerEnd> {
+  async #listen(pipeline: Pipeline, onRunning: () => void): Promise<ListenerEnd> {
     this.#listening = new Listening({
       handle: (datagram) => pipeline.handle(datagram),
       counts: this.#counts,
@@ -209,6 +221,7 @@ class Daemon {
     return this.#listening.run(waysOfHearing(this.#config, this.#options, this.#setup.sockets), () => {
       this.#log.info("Starting fwknopd main event loop.");
       this.#setup.onReady();
+      onRunning();
       const wasAsked = this.#reloadAsked;
       this.#reloads = Promise.resolve();
       this.#reloadAsked = false;
