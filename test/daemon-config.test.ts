@@ -94,7 +94,7 @@ const GOOD: Readonly<Partial<Record<DaemonVariableName, readonly [string, string
   HTTP_SERVER_ADDRESS: ["10.0.0.1", "::1"],
   HTTP_SERVER_STATUS: ["404", "200"],
   TRUSTED_PROXIES: ["10.0.0.1", "10.0.0.0/24"],
-  AUTH_MODE: ["FILE_PCAP", "SOCKET"],
+  AUTH_MODE: ["FILE_PCAP", "PCAP"],
   FIREWALL_TYPE: ["print", "iptables"],
   PF_ANCHOR_NAME: ["spa", "spa/guests"],
   PF_TABLE: ["guests", "spa.guests"],
@@ -243,6 +243,11 @@ describe("parseDaemonConfig()", () => {
     const { config, problems } = parse("ENABLE_X_FORWARDED_FOR Y;\nTRUSTED_PROXIES 10.0.0.1, 2001:db8::/32;");
     assert.deepEqual([problems, config.TRUSTED_PROXIES.map(formatIpNetwork)], [[], ["10.0.0.1", "2001:db8::/32"]]);
     assert.match(told(parse("TRUSTED_PROXIES 10.0.0.1;")).join(), /^warning f:1:17: TRUSTED_PROXIES has no effect/);
+  });
+
+  it("wants a socket to hear on with AUTH_MODE SOCKET", () => {
+    assert.match(told(parse("AUTH_MODE SOCKET;")).join(), /^error f:1:11: AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, /);
+    for (const kind of ["UDP", "TCP", "HTTP"]) assert.deepEqual(told(parse(`AUTH_MODE SOCKET;\nENABLE_${kind}_SERVER Y;`)), []);
   });
 
   it("wants both external commands or none", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
 import { parseIp } from "../src/ip.ts";
-import { formatReplayLine, parseReplayFile, plaintextDigest, REPLAY_HEADER, replayDigest, ReplayMemory } from "../src/server/replay.ts";
+import { formatReplayLine, parseReplayFile, plaintextDigests, REPLAY_HEADER, replayDigest, ReplayMemory } from "../src/server/replay.ts";
 
 const C_LINE = "KLrZcUAUIUfU7UBemXi2/yMnVCBzYFVaxfALxhrESQY 17 127.0.0.1 35575 127.0.0.1 62201 1795344190";
 
@@ -59,7 +59,7 @@ describe("replayDigest()", () => {
 describe("ReplayMemory", () => {
   it("keeps the first arrival of a packet", () => {
     const memory = new ReplayMemory();
-    const entry = (createdAt: number) => ({ digest: plaintextDigest(utf8Bytes("x")), protocol: 17, source: undefined, sourcePort: 0, destination: undefined, destinationPort: 0, createdAt });
+    const entry = (createdAt: number) => ({ digest: plaintextDigests("x", "y")[0], protocol: 17, source: undefined, sourcePort: 0, destination: undefined, destinationPort: 0, createdAt });
     memory.add(entry(1));
     memory.add(entry(2));
     assert.equal(memory.size, 1);

@@ -27,6 +27,7 @@ test("parseServerOptions() reads C's and Perl's spellings", () => {
   assert.deepEqual(read("--Dump-config", "--Override-config", "f"), { dumpConfig: true, overrideConfig: ["f"] });
   assert.deepEqual(read("--Count", "5", "--intf", "eth1", "--access-conf", "a", "--config", "c"), { packetLimit: 5, interface: "eth1", accessFile: "a", configFile: "c" });
   assert.deepEqual(read("--fw-del-ip", "2001:DB8::1", "--fw-del-chains"), { fwDelIp: "2001:db8::1", fwDelChains: true });
+  assert.deepEqual(read("--debug", "--fw-type", "ipfw", "--Linux-cooked-intf"), { foreground: true, fwType: "ipfw", linuxCookedIntf: true });
   assert.deepEqual(read("--stdin", "--check", "words", "are", "ignored"), { stdin: true, check: true });
 });
 

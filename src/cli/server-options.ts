@@ -24,6 +24,7 @@ export interface ServerOptions {
   pcapFilter?: string;
   pcapFile?: string;
   pcapAnyDirection?: true;
+  linuxCookedIntf?: true;
   stdin?: true;
   udpServer?: true;
   packetLimit?: number;
@@ -40,6 +41,7 @@ export interface ServerOptions {
   gpgHomeDir?: string;
   gpgExe?: string;
   sudoExe?: string;
+  fwType?: string;
   noIptCheckSupport?: true;
   noFirewdCheckSupport?: true;
   status?: true;
@@ -108,6 +110,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   pcapFilter: { long: "pcap-filter", short: "P", value: /* @__PURE__ */ text("EXPRESSION"), group: "packets", doc: "Which packets tcpdump takes (PCAP_FILTER)." },
   pcapFile: { long: "pcap-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "packets", doc: "Read packets from a capture file, and end with it." },
   pcapAnyDirection: { long: "pcap-any-direction", value: flag, group: "packets", doc: "Take outgoing packets as well as incoming ones." },
+  linuxCookedIntf: { long: "Linux-cooked-intf", added: true, value: flag, group: "packets", minor: true, doc: "Capture without link-layer headers (ENABLE_COOKED_INTF)." },
   stdin: { long: "stdin", added: true, value: flag, group: "packets", doc: "Read a capture from standard input: 'tcpdump -U -w - ... | fwknopd --stdin'." },
   udpServer: { long: "udp-server", short: "U", value: flag, group: "packets", doc: "Listen on a UDP port instead of capturing." },
   packetLimit: {
@@ -116,7 +119,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
     doc: "End after so many packets; 0 is no limit.",
   },
 
-  foreground: { long: "foreground", short: "f", value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
+  foreground: { long: "foreground", short: "f", synonyms: ["debug"], value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
   test: { long: "test", short: "t", synonyms: ["Test-mode"], value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
   verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; may be given several times." },
   syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
@@ -132,6 +135,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   gpgHomeDir: { long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "running", doc: "Folder of the GnuPG key rings (GPG_HOME_DIR)." },
   gpgExe: { long: "gpg-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The gpg program (GPG_EXE)." },
   sudoExe: { long: "sudo-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The sudo program (SUDO_EXE)." },
+  fwType: { long: "fw-type", added: true, value: /* @__PURE__ */ text("TYPE"), group: "running", minor: true, doc: "The firewall (FIREWALL_TYPE)." },
   noIptCheckSupport: { long: "no-ipt-check-support", value: flag, group: "running", doc: "Do not use 'iptables -C'." },
   noFirewdCheckSupport: { long: "no-firewd-check-support", value: flag, group: "running", doc: "The same for firewalld." },
 

@@ -285,6 +285,9 @@ function contradictions(config: DaemonConfig, settings: Settings): ConfigProblem
   if (config.FIREWALL_TYPE === "external_cmd" && config.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_CLOSE === undefined) {
     say("error", "FIREWALL_TYPE", "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE");
   }
+  if (config.AUTH_MODE === "SOCKET" && !config.ENABLE_UDP_SERVER && !config.ENABLE_TCP_SERVER && !config.ENABLE_HTTP_SERVER) {
+    say("error", "AUTH_MODE", "AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, ENABLE_TCP_SERVER or ENABLE_HTTP_SERVER");
+  }
   if (config.IPFW_ACTIVE_SET_NUM === config.IPFW_EXPIRE_SET_NUM) {
     say("error", "IPFW_EXPIRE_SET_NUM", `IPFW_ACTIVE_SET_NUM and IPFW_EXPIRE_SET_NUM are both ${config.IPFW_EXPIRE_SET_NUM}: expected two different sets`);
   }

@@ -322,7 +322,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     EMAIL_ADDRESSES: { kind: words("mail address", /^[^\s,;:<>()"\\-][^\s,;:<>()"\\]{0,253}$/, String), origin: "Perl", absent: [], doc: "Who gets mail about grants and refusals." },
     HOSTNAME: { kind: text, origin: "Perl", unset: ["_CHANGEME_", "__CHANGEME__"], doc: "This host's name in the subject of such mail." },
     ALERTING_METHODS: { kind: alerts, origin: "Perl", default: "ALL", doc: "Switches reports off: nosyslog, noemail; verbose mails everything." },
-    FWKNOP_DIR: { kind: path, origin: "Perl", default: "/var/log/fwknop", doc: "Folder of the logs of fwknop 1.x, for use in other values." },
+    FWKNOP_DIR: { kind: path, origin: "Perl", default: "/var/log/fwknop", doc: "Folder of the logs of fwknop 1.x, for use in other values; md5sums in it is a replay cache that is read as well." },
     sendmailCmd: { kind: path, origin: "Perl", default: "/usr/sbin/sendmail", doc: "Sends mail." },
     mailCmd: { kind: path, origin: "Perl", default: "/bin/mail", doc: "Sends mail where sendmailCmd is missing." },
   });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
@@ -81,9 +81,11 @@ export class ListenError extends Error {
 export async function runDaemon(setup: DaemonSetup): Promise<number> {
   const daemon = new Daemon(setup);
   const restoreSignals = handleSignals({ reload: () => daemon.reload(), stop: (signal) => daemon.stop(signal) });
+  const onUncaught = (error: unknown): void => daemon.fail(error);
   try {
-    return await daemon.run();
+    return await daemon.run(() => process.on("uncaughtException", onUncaught));
   } finally {
+    process.off("uncaughtException", onUncaught);
     restoreSignals();
   }
 }
@@ -105,6 +107,7 @@ class Daemon {
   #firewallOptions: FirewallOptions | undefined;
   readonly #claims: GroundClaims;
   #stopReason: string | undefined;
+  #hasFailed = false;
   /** One reload at a time; undefined before the daemon is ready for one. */
   #reloads: Promise<void> | undefined;
   #reloadAsked = false;
@@ -131,6 +134,14 @@ class Daemon {
     this.#listening?.end();
   }
 
+  /** A mistake of ours. Nobody sees it on a terminal, and rules must not stay because of it: told, and ended in good order. */
+  fail(error: unknown): void {
+    const [first, place] = (error instanceof Error ? (error.stack ?? error.message) : String(error)).split("\n");
+    this.#log.error(`Internal error, the daemon ends: ${first}${place === undefined ? "" : ` ${place.trim()}`}`);
+    this.#hasFailed = true;
+    this.#listening?.end();
+  }
+
   /** Whether everything has been heard once. */
   get #isReady(): boolean {
     return this.#reloads !== undefined;
@@ -144,7 +155,8 @@ class Daemon {
     this.#reloads = this.#reloads.then(() => this.#reload());
   }
 
-  async run(): Promise<number> {
+  /** @param onRunning is called when whoever started us is told that all is well */
+  async run(onRunning: () => void): Promise<number> {
     const { store, memory } = await this.#openStore();
     const pipeline = this.#makePipeline(memory, store);
     this.#pipeline = pipeline;
@@ -152,7 +164,7 @@ class Daemon {
     if (needsFirewall(this.#config, this.#setup.stanzas, this.#options)) await this.#openFirewall(this.#config, this.#setup.stanzas);
 
     const telling = setInterval(() => pipeline.tellSuppressed(), SUPPRESSED_INTERVAL_MS);
-    const end = this.#stopReason === undefined ? await this.#listen(pipeline) : { kind: "done" as const };
+    const end = this.#stopReason === undefined ? await this.#listen(pipeline, onRunning) : { kind: "done" as const };
     clearInterval(telling);
     if (this.#stopReason === undefined) await pipeline.decided();
     await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
@@ -165,16 +177,16 @@ class Daemon {
     await this.#mailer.stop();
     this.#log.info("Shutting Down fwknopd.");
     if (end.kind === "failed" && !this.#isReady) throw new ListenError(end.text);
-    return end.kind === "failed" ? 1 : 0;
+    return end.kind === "failed" || this.#hasFailed ? 1 : 0;
   }
 
   async #openStore(): Promise<{ readonly store: ReplayStore | undefined; readonly memory: ReplayMemory }> {
-    const { DIGEST_FILE: path, ENABLE_DIGEST_PERSISTENCE: isPersistent } = this.#config;
+    const { DIGEST_FILE: path, ENABLE_DIGEST_PERSISTENCE: isPersistent, FWKNOP_DIR: oldFolder } = this.#config;
     if (!isPersistent) {
       this.#log.warning("ENABLE_DIGEST_PERSISTENCE is off: packets are remembered only until the daemon ends");
       return { store: undefined, memory: new ReplayMemory() };
     }
-    const store = await ReplayStore.open({ path, log: this.#write, rotate: this.#options.rotateDigestCache ?? false });
+    const store = await ReplayStore.open({ path, older: [join(oldFolder, "md5sums")], log: this.#write, rotate: this.#options.rotateDigestCache ?? false });
     this.#log.debug(`Using Digest Cache: '${path}' (entry count = ${store.memory.size})`);
     return { store, memory: store.memory };
   }
@@ -204,7 +216,7 @@ class Daemon {
     if (name !== undefined && !(await hasLocale(name))) this.#log.warning(`WARNING: Unable to set locale to ${name}: this system does not have it`);
   }
 
-  async #listen(pipeline: Pipeline): Promise<ListenerEnd> {
+  async #listen(pipeline: Pipeline, onRunning: () => void): Promise<ListenerEnd> {
     this.#listening = new Listening({
       handle: (datagram) => pipeline.handle(datagram),
       counts: this.#counts,
@@ -214,6 +226,7 @@ class Daemon {
     return this.#listening.run(waysOfHearing(this.#config, this.#options, this.#setup.sockets), () => {
       this.#log.info("Starting fwknopd main event loop.");
       this.#setup.onReady();
+      onRunning();
       const wasAsked = this.#reloadAsked;
       this.#reloads = Promise.resolve();
       this.#reloadAsked = false;
@@ -274,7 +287,8 @@ class Daemon {
     const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets));
     if (isListening !== undefined) return `${isListening}; packets are heard as before`;
     if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
-    const unheeded = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
+    const unheeded: string[] = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
+    if (config.ALERTING_METHODS.syslog !== this.#config.ALERTING_METHODS.syslog) unheeded.push("ALERTING_METHODS (syslog)");
     if (unheeded.length > 0) this.#log.warning(`A new value counts from the next start on: ${unheeded.join(", ")}`);
     this.#config = config;
     this.#pipeline?.reconfigure(this.#settings(config, stanzas));

@@ -90,7 +90,7 @@ function addressOf(ground: string): string {
   return `\0fwknopd ${encodeBase64(digest(sha256, utf8Bytes(ground)))} `.padEnd(ADDRESS_BYTES, ".");
 }
 
-/** Returns undefined when somebody listens there. A runtime that cannot listen there claims nothing. */
+/** Returns undefined when somebody listens there. A runtime that cannot listen there (Bun) claims nothing. */
 function listen(path: string): Promise<Server | undefined> {
   const server = createServer((socket) => {
     socket.on("error", () => {});

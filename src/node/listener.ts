@@ -10,6 +10,7 @@ import { PcapFileSource } from "./pcap-file-source.ts";
 import { openStdin } from "./stdin-source.ts";
 import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
+import { reasonOf } from "./system-error.ts";
 import { type DatagramSource, openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
 
 /** How listening ended. `failed` makes the daemon's exit status 1. */
@@ -164,8 +165,7 @@ function listenToSocket(name: string, port: number, open: () => Promise<Datagram
       try {
         source = await open();
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        return { kind: "failed", text: `run_${name}_server: bind() failed: ${text}. Fatal run_${name}_server() error` };
+        return { kind: "failed", text: `run_${name}_server: bind() failed: ${reasonOf(error)}, port ${port}. Fatal run_${name}_server() error` };
       }
       options.log({ level: "info", message: `Kicking off ${name.toUpperCase()} server to listen on port ${port}.` });
       onReady();

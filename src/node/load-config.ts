@@ -45,6 +45,7 @@ const OPTION_VARIABLES: readonly (readonly [keyof ServerOptions, keyof DaemonCon
   ["gpgExe", "GPG_EXE"],
   ["sudoExe", "SUDO_EXE"],
   ["locale", "LOCALE"],
+  ["fwType", "FIREWALL_TYPE"],
   ["accessFile", "ACCESS_FILE"],
   ["accessFolder", "ACCESS_FOLDER"],
 ];
@@ -58,6 +59,7 @@ function textsOf(options: ServerOptions): DaemonTexts {
     ...Object.fromEntries(texts),
     ...(options.udpServer && { ENABLE_UDP_SERVER: "Y" }),
     ...(options.pcapAnyDirection && { ENABLE_PCAP_ANY_DIRECTION: "Y" }),
+    ...(options.linuxCookedIntf && { ENABLE_COOKED_INTF: "Y" }),
     ...(options.overrideConfig && { OVERRIDE_CONFIG: options.overrideConfig.join(",") }),
   };
 }

@@ -20,6 +20,8 @@ export interface ReplayStoreOptions {
   /** DIGEST_FILE. */
   readonly path: string;
   readonly log: LogFunction;
+  /** Files of an older version, which are only read; where they exist. */
+  readonly older?: readonly string[];
   /** Set the old file aside as `PATH-old` (`--rotate-digest-cache`). */
   readonly rotate: boolean;
   /** The calls to the system; a test puts failing ones in their place. */
@@ -47,7 +49,7 @@ export class ReplayStore {
    */
   static async open(options: ReplayStoreOptions): Promise<ReplayStore> {
     if (options.rotate) rotate(options);
-    const entries = kindOfPath(options.path) === undefined ? [] : readEntries(options);
+    const entries = [options.path, ...(options.older ?? [])].flatMap((path) => (kindOfPath(path) === undefined ? [] : readEntries(path, options)));
     const store = new ReplayStore(options, AppendFile.open(options.path, options.calls));
     for (const entry of entries) store.memory.add(entry);
     if (store.#file.initialLength === 0) await store.#file.append(REPLAY_HEADER);
@@ -110,7 +112,7 @@ function rotate({ path, log }: ReplayStoreOptions): void {
   }
 }
 
-function readEntries({ path, log }: ReplayStoreOptions): readonly ReplayEntry[] {
+function readEntries(path: string, { log }: ReplayStoreOptions): readonly ReplayEntry[] {
   const { bytes, problems } = readOwnFile(path, { maxBytes: MAX_CACHE_BYTES, kind: "digest cache" });
   for (const problem of problems) log({ level: "warning", message: problem.message });
   const { entries, bad } = parseReplayFile(utf8Text(bytes) ?? new TextDecoder("latin1").decode(bytes));

@@ -27,7 +27,7 @@ export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sock
   if (config.AUTH_MODE === "FILE_PCAP") return [{ key: `growing file ${growing}`, open: (listener) => listenToFile(growing, true, listener) }];
   if (sockets.length > 0) return sockets.map((socket) => activatedWay(socket, config.MAX_SNIFF_BYTES));
   const servers = serverWays(config);
-  const replaceCapture = config.ENABLE_UDP_SERVER || (config.AUTH_MODE === "SOCKET" && servers.length > 0);
+  const replaceCapture = config.ENABLE_UDP_SERVER || config.AUTH_MODE === "SOCKET";
   return replaceCapture ? servers : [...config.PCAP_INTF.map((name) => captureWay(config, name)), ...servers];
 }
 

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { utf8Bytes } from "../bytes.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import { checkHmac, DIGESTS, type Opened, openBody, openPgpMessage, openPgpPrefix, openPlaintext, type Refusal, SALTED_PREFIX } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";
 import { formatIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import type { LogLevel } from "./log-record.ts";
-import { plaintextDigest, replayDigest, type ReplayEntry, type ReplayMemory } from "./replay.ts";
+import { plaintextDigests, replayDigest, type ReplayEntry, type ReplayMemory } from "./replay.ts";
 import type { OpenPgpSignature } from "./signer.ts";
 import type { RefusalReason } from "./verdict.ts";
 
@@ -96,11 +95,11 @@ export function* openPacket(packet: Uint8Array, stanza: ReadyStanza, datagram: P
       continue;
     }
     const { opened, signatures } = decrypted;
-    const inner = plaintextDigest(utf8Bytes(`${opened.encoded}:${opened.digest}`));
+    const inner = plaintextDigests(opened.encoded, opened.digest);
     // Asked again: while gpg worked, a copy may have come in on another interface and been accepted.
-    const seenNow = replay.find(sum) ?? replay.find(inner);
+    const seenNow = [sum, ...inner].map((known) => replay.find(known)).find((entry) => entry !== undefined);
     if (seenNow !== undefined) return { kind: "replay", entry: seenNow };
-    return { kind: "opened", opened, digests: stanza.hmac && signatures === undefined ? [sum] : [sum, inner], ...(signatures && { signatures }) };
+    return { kind: "opened", opened, digests: stanza.hmac && signatures === undefined ? [sum] : [sum, inner[0]], ...(signatures && { signatures }) };
   }
   return furthest;
 }

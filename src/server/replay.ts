@@ -10,9 +10,11 @@
  */
 
 import { encodeBase64 } from "../base64.ts";
+import { utf8Bytes } from "../bytes.ts";
 import { digest } from "../hash.ts";
 import { type IpAddress, formatIp, parseIp } from "../ip.ts";
-import { sha256 } from "../sha.ts";
+import { md5 } from "../md5.ts";
+import { sha1, sha256 } from "../sha.ts";
 
 /** The first line of a new file, as C writes it. */
 export const REPLAY_HEADER = "# <digest> <proto> <src_ip> <src_port> <dst_ip> <dst_port> <time>";
@@ -57,13 +59,16 @@ function clearSpareBits(packet: Uint8Array): Uint8Array {
 }
 
 /**
- * The digest under which a plaintext is remembered.
+ * The digests under which a plaintext is or was remembered. The first is ours, the SHA-256 of the whole record. fwknop 1.9
+ * used the best algorithm that its DIGEST_TYPE allowed, and with libfko only what the record's own digest covers.
  *
- * @param plaintext the whole decrypted record, `encoded:digest`
- * @returns SHA-256, base64 without padding
+ * @param encoded the fields
+ * @param sum their digest, as the record bears it
+ * @returns base64 without padding
  */
-export function plaintextDigest(plaintext: Uint8Array): string {
-  return encodeBase64(digest(sha256, plaintext));
+export function plaintextDigests(encoded: string, sum: string): readonly [string, ...string[]] {
+  const texts = [utf8Bytes(`${encoded}:${sum}`), utf8Bytes(encoded)];
+  return texts.flatMap((text) => [sha256, sha1, md5].map((algorithm) => encodeBase64(digest(algorithm, text)))) as [string, ...string[]];
 }
 
 /**

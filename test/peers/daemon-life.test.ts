@@ -6,6 +6,9 @@ import type { NamespaceHost } from "../../src/node/namespaces.ts";
 import { type Lab, openLab, SERVER } from "../support/lab.ts";
 import { DAEMON_PEERS, daemonArgv, knock, PLAIN_STANZA, sendPayloads, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 
+/** Loaded before the daemon, it makes a mistake on demand. */
+const MISTAKE = "process.on('SIGUSR2', () => { throw new Error('unforeseen'); });";
+
 describe("life of fwknopd", { concurrency: 2 }, () => {
   test("fwknopd leaves an established connection alone when its grant ends", async (t) => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
@@ -44,6 +47,21 @@ describe("life of fwknopd", { concurrency: 2 }, () => {
     await next.waitFor("Replay detected");
     assert.deepEqual(await lab.rules("FWKNOP_INPUT"), [], "after a replay of what the killed one had accepted");
     await leavesNoChain(lab, await next.stop());
+  });
+
+  test("fwknopd tells a mistake of its own in one line, takes its rules away and ends with status 1", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const files = writeDaemonFiles(lab, { stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 300 }] });
+    const fwknopd = lab.start(lab.server, await daemonArgv("ours", files), { env: { NODE_OPTIONS: `--require ${lab.write("mistake.cjs", MISTAKE)}` } });
+    await fwknopd.waitFor("main event loop");
+    await knock(lab, "ours");
+    await fwknopd.waitFor("Added access rule");
+    assert.deepEqual(await fwknopd.stop("SIGUSR2"), { status: 1, signal: null });
+    assert.match(fwknopd.log, /^Internal error, the daemon ends: Error: unforeseen at .*mistake\.cjs.*$/m);
+    assert.match(fwknopd.log, /Shutting Down fwknopd/);
+    assert.doesNotMatch(fwknopd.log, /^ +at /m);
+    assert.doesNotMatch((await lab.server.run(["iptables", "-S"])).stdout, /FWKNOP/);
   });
 
   test("fwknopd with FLUSH_IPT_AT_INIT N adopts the rules of its killed predecessor and closes them in time", async (t) => {

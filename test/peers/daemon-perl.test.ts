@@ -1,11 +1,10 @@
 /** An installation of fwknop 1.9.12, nothing in it touched, with our daemon in the place of its own. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { encodeMessage, type Message } from "../../src/fko.ts";
-import { utf8Bytes } from "../../src/bytes.ts";
-import { plaintextDigest } from "../../src/server/replay.ts";
 import type { WatchedChild } from "../../src/node/watched-child.ts";
 import { ROOT } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
@@ -15,11 +14,12 @@ import { makePacket, type PacketFields } from "../support/spa.ts";
 const fixture = (name: string): string => readFileSync(join(ROOT, "fixtures/config/perl", name), "utf8");
 
 /** Puts the installation where it belongs, seen by the lab's server alone, and starts the daemon as the init script did. */
-async function startInstallation(lab: Lab, options: { readonly override?: string; readonly cache?: string } = {}): Promise<WatchedChild> {
+async function startInstallation(lab: Lab, options: { readonly override?: string; readonly cache?: string; readonly md5sums?: string } = {}): Promise<WatchedChild> {
   for (const folder of ["/etc/fwknop", "/var/log"]) await lab.server.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
   await lab.server.run(["mkdir", "-m", "0700", "/var/log/fwknop"]);
   for (const name of ["fwknop.conf", "access.conf"]) lab.server.write(`/etc/fwknop/${name}`, fixture(name));
   if (options.cache !== undefined) lab.server.write("/var/log/fwknop/digest.cache", options.cache);
+  if (options.md5sums !== undefined) lab.server.write("/var/log/fwknop/md5sums", options.md5sums);
   if (options.override !== undefined) lab.server.write("/etc/fwknop/override.conf", options.override);
   const args = options.override === undefined ? [] : ["-O", "/etc/fwknop/override.conf"];
   const fwknopd = lab.start(lab.server, await daemonArgv("ours", ["-f", ...args]));
@@ -36,14 +36,21 @@ describe("fwknop 1.9", { concurrency: 2 }, () => {
     const lab = await openLab(t, [...DAEMON_PEERS.ours, "mount"]);
     if (lab === undefined) return;
     const old: Partial<Message> = { random: "1111222233334444", username: "alice", timestamp: Math.floor(Date.now() / 1000), message: `${CLIENT.v4},tcp/22` };
-    const { encoded, digest } = encodeMessage({ version: "1.9.12", type: 1, digestType: "sha256", ...old } as Message);
-    const fwknopd = await startInstallation(lab, { cache: `127.0.0.1 ${plaintextDigest(utf8Bytes(`${encoded}:${digest}`))} [Sun Nov 22 10:47:59 2026]\n` });
+    // One packet for every DIGEST_TYPE, without and with libfko.
+    const seen = ["sha256", "sha1", "md5"].flatMap((algorithm) => [true, false].map((isWhole) => ({ algorithm, isWhole })));
+    const packets = seen.map((_, at) => ({ ...old, random: String(4000000000000000 + at) }));
+    const lines = seen.map(({ algorithm, isWhole }, at) => {
+      const { encoded, digest } = encodeMessage({ version: "1.9.12", type: 1, digestType: "sha256", ...packets[at] } as Message);
+      const sum = createHash(algorithm).update(isWhole ? `${encoded}:${digest}` : encoded).digest("base64").replace(/=*$/, "");
+      return `127.0.0.1 ${sum} [Sun Nov 22 10:47:59 2026]\n`;
+    });
+    const fwknopd = await startInstallation(lab, { cache: lines.slice(0, -1).join(""), md5sums: lines.at(-1)! });
     assert.equal(fwknopd.count(/KNOPTM_SYSLOG_IDENTITY/), 1);
     assert.match(fwknopd.log, /knoptm.*no helpers to configure|does itself what knoptm/);
     assert.doesNotMatch(fwknopd.log, /\berror\b/i);
 
-    await sendPayloads(lab, [perlPacket("semi;colons; and blanks ", old)]);
-    await fwknopd.waitFor("Replay detected");
+    await sendPayloads(lab, packets.map((packet) => perlPacket("semi;colons; and blanks ", packet)));
+    await fwknopd.waitFor("Replay detected", packets.length);
     await sendPayloads(lab, [perlPacket("semi;colons; and blanks ", { ...old, random: "1111222233335555" })]);
     await fwknopd.waitFor(/\(stanza #1\) Granted tcp\/22 for 10\.77\.0\.2 for 30 s/);
     await sendPayloads(lab, [perlPacket("short", { message: "10.77.0.9,tcp/4000", type: 3, clientTimeout: 77 })]);

@@ -1,6 +1,6 @@
 /** HUP: what is read again changes what it says and nothing else, and what cannot be read changes nothing. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { WatchedChild } from "../../src/node/watched-child.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
@@ -77,6 +77,11 @@ describe("HUP", { concurrency: 2 }, () => {
     await sendPayloads(lab, [asking(24)]);
     await fwknopd.waitFor("Requested: tcp/24");
     assert.deepEqual(await openPorts(lab), [22, 80]);
+
+    writeDaemonFiles(lab, { config: { DIGEST_FILE: lab.path("elsewhere"), ALERTING_METHODS: "nosyslog" }, stanzas: [STANZA] });
+    await hup(fwknopd);
+    assert.match(fwknopd.log, /A new value counts from the next start on: DIGEST_FILE, ALERTING_METHODS \(syslog\)/);
+    assert(!existsSync(lab.path("elsewhere")));
     assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
   });
 

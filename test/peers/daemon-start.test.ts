@@ -157,6 +157,8 @@ describe("start and end", { concurrency: 2 }, () => {
       return path;
     };
     const config = (settings: Record<string, string>): DaemonOptions => ({ config: settings });
+    const holder = lab.start(lab.server, [process.execPath, "-e", "require('node:dgram').createSocket('udp4').bind(5353, () => console.log('bound'))"]);
+    await holder.waitFor("bound");
     const rows: readonly (readonly [what: string, DaemonOptions, args: readonly string[], says: RegExp])[] = [
       ["no such firewall program", config({ FIREWALL_EXE: "/nonexistent/iptables" }), [], /\/nonexistent\/iptables/],
       ["a firewall whose lock is held", config({ FIREWALL_EXE: failing("locked", FAULTS.locked) }), [], /holding the xtables lock/],
@@ -165,6 +167,7 @@ describe("start and end", { concurrency: 2 }, () => {
       ["a run directory that is a file", config({ FWKNOP_RUN_DIR: lab.write("file", "") }), [], /[Rr]un directory|is not a directory/],
       ["a relative run directory", config({ FWKNOP_RUN_DIR: "run" }), [], /'run' is not absolute/],
       ["no such interface", config({ PCAP_INTF: "nowhere0" }), [], /pcap_open_live\(\) error: .*nowhere0/],
+      ["a port that somebody has", config({ ENABLE_UDP_SERVER: "Y", UDPSERV_PORT: "5353" }), [], /run_udp_server: bind\(\) failed: Address already in use, port 5353\. Fatal run_udp_server\(\) error/],
       ["a filter that is none", config({ PCAP_FILTER: "udp purt 1" }), [], /Error compiling pcap filter/],
       ["a replay cache that is a folder", config({ DIGEST_FILE: lab.folder }), [], /not a regular file|digest/i],
       ["an access file that is missing", {}, ["-a", lab.path("missing")], /Invalid access\.conf file path/],
@@ -183,7 +186,7 @@ describe("start and end", { concurrency: 2 }, () => {
         assert.match(result.stderr, says, what);
         assert.doesNotMatch(result.stderr, /^ +at /m, `${what}: no stack trace`);
         assert(!(await chains(lab)), what);
-        if (mode.length === 0) assert.deepEqual(lab.server.pids(), [], `${what}: nobody is left`);
+        if (mode.length === 0) assert.deepEqual(lab.server.pids(), [holder.pid], `${what}: nobody is left`);
       }
     }
   });
@@ -212,6 +215,13 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     const dumped = await fwknopd(lab, [...files, "-D"]);
     assert.equal(dumped.status, 0);
     assert.match(dumped.stdout, /PCAP_FILTER\s+= +'udp port 1234'|FILTER.*1234/);
+    const options = ["-O", lab.write("o1.conf", "PCAP_INTF eth1\n") + "," + lab.write("o2.conf", "PCAP_INTF eth2\nMAX_SNIFF_BYTES 2000\n"), "-d", "x/y", "--fw-type", "nftables", "--Linux-cooked-intf"];
+    const overridden = (await fwknopd(lab, [...files, ...options, "-D"])).stdout;
+    for (const line of [/OVERRIDE_CONFIG += +'\/.*o1\.conf,\/.*o2\.conf'/, /PCAP_INTF += +'eth2'/, /MAX_SNIFF_BYTES += +'2000'/, /DIGEST_FILE += +'x\/y'/, /FIREWALL_TYPE += +'nftables'/, /ENABLE_COOKED_INTF += +'Y'/]) {
+      assert.match(overridden, line);
+    }
+    const broken = await fwknopd(lab, [...backgroundFiles(lab, { name: "broken", stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "x" }] }), "-D"]);
+    assert.deepEqual([broken.status, broken.stdout], [1, ""]);
     assert.doesNotMatch(dumped.stdout, /c2l4dGVlbiBieXRlcyBvZiBrZXkgYW5kIHNvbWUgbW8|sixteen bytes/, "no key is printed");
     const parsed = await fwknopd(lab, [...files, "--exit-parse-config"]);
     assert.deepEqual([parsed.status, /Configs parsed, exiting\./.test(parsed.stderr)], [0, true]);
