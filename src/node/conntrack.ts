@@ -6,7 +6,7 @@
  */
 
 import type { Rule } from "../firewall/backend.ts";
-import { formatIp } from "../ip.ts";
+import { sourceText } from "../firewall/grant-checks.ts";
 import { type Connection, isInUse, parseConnections } from "../server/connections.ts";
 import type { LogFunction } from "../server/log-record.ts";
 import { findProgram } from "./find-program.ts";
@@ -32,7 +32,7 @@ export async function findRulesInUse(due: readonly Rule[], ports: readonly numbe
   for (const family of [4, 6] as const) {
     const ours = granted.filter((rule) => rule.family === family);
     if (ours.length === 0) continue;
-    const connections = await listConnections(family, new Set(ours.map((rule) => formatIp(rule.grant!.source))), log);
+    const connections = await listConnections(family, new Set(ours.map((rule) => sourceText(rule.grant!))), log);
     kept.push(...ours.filter((rule) => isInUse(rule.grant!, connections, ports)));
   }
   return kept;
