@@ -73,7 +73,7 @@ describe("connections that last", { concurrency: 2 }, () => {
     const lab = await openLab(t, [...DAEMON_PEERS.ours, "conntrack"]);
     if (lab === undefined) return;
     await lab.serve(lab.server, 22);
-    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_CONNTRACK_PERSIST: "Y", CONNTRACK_ESTAB_PORTS: "22" }, args: ["-v"], stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 1 }] });
+    const fwknopd = await startDaemon(lab, "ours", { config: { ENABLE_CONNTRACK_PERSIST: "Y", CONNTRACK_ESTAB_PORTS: "22" }, args: ["-v"], stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 5 }] });
     await sendPayloads(lab, [makePacket(), makePacket({ message: "10.77.0.9,tcp/22" })]);
     await fwknopd.waitFor("Granted", 2);
     const session = lab.start(lab.client, [process.execPath, "-e", `require("node:net").connect(22, "${SERVER.v4}").pipe(process.stdout);`]);
