@@ -165,7 +165,7 @@ describe("better than C", { concurrency: 2 }, () => {
       assert.equal(await lab.probe(22, INNER.v4), maker === "C" ? "open" : "filtered", "that was not granted");
       await sendPayloads(lab, [asking("192.0.2.1")]);
       await fwknopd.waitFor(maker === "C" ? "Added SNAT rule" : "The NAT target 192.0.2.1 is not in INTERNAL_NET_ACCESS", maker === "C" ? 2 : 1);
-      assert.equal((await lab.rules("FWKNOP_FORWARD")).length, maker === "C" ? 2 : 1);
+      assert.equal((await lab.rules("FWKNOP_PREROUTING", { table: "nat" })).length, maker === "C" ? 2 : 1);
     });
 
     test(`fwknopd (${maker}) ${maker === "C" ? "says nothing" : "says so, and remembers,"} when its replay cache has no room left`, async (t) => {
