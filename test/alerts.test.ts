@@ -32,6 +32,11 @@ test("alertOf() lets no foreign text into a second line", () => {
   assert.deepEqual(head!.split("\n").map((line) => line.split(":")[0]), ["From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"]);
 });
 
+test("alertOf() leaves out the rule, which a subject has no room for", () => {
+  const rule = "FWKNOP_INPUT -s 203.0.113.5 -j ACCEPT";
+  assert.equal(alertOf({ level: "info", message: `Granted tcp/22 by ${rule}`, fields: { verdict: "granted", rule } }, false)!.text, "Granted tcp/22");
+});
+
 test("formatMail() encodes what is not ASCII in words of whole characters", () => {
   const subject = `[+] h fwknopd: ${"ü€😀".repeat(30)}`;
   const mail = formatMail(["root@localhost"], subject, "body\n");

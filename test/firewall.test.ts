@@ -293,6 +293,38 @@ test("Firewall leaves a pause between any two commands, of one plan, of one try 
   for (const [at, { start }] of times.slice(1).entries()) assert.ok(start - times[at]!.end > 28, `${start - times[at]!.end} ms before command ${at + 1}`);
 });
 
+test("Firewall removes soon what a program left that failed after its work, and nothing that somebody was granted", async () => {
+  const fake = new FakeIptables();
+  let kills = 0;
+  const run: typeof fake.run = async (argv, options) => {
+    const result = await fake.run(argv, options);
+    if (!argv[0]!.endsWith("-restore") || kills-- <= 0) return result;
+    return { ...result, ok: false, status: undefined, signal: "SIGKILL", timedOut: true };
+  };
+  const setup = bench({ run, sweepSeconds: 0 }, fake);
+  await setup.firewall.start();
+  await setup.firewall.open(grant("10.0.0.1", 300));
+  kills = 1;
+  assert.equal((await setup.firewall.open(grant("10.0.0.2", 200))).ok, false);
+  kills = 1;
+  assert.equal((await setup.firewall.open(grant("10.0.0.1", 400))).ok, false, "a renewal");
+  assert.equal(openRules(fake).length, 2, "the program had done it");
+  setup.clock.advance(2);
+  await settle(setup);
+  assert.equal(openRules(fake).length, 1);
+  assert.match(openRules(fake)[0]!, /-s 10\.0\.0\.1\/32 /, "who was granted something keeps it");
+  assert.ok(setup.said.some((line) => line === "warning: 1 rules of grants that had failed were there all the same; they are removed"));
+  setup.clock.advance(400);
+  await settle(setup);
+  assert.deepEqual(openRules(fake), []);
+  const looks = (): number => fake.calls.filter(({ argv }) => argv.includes("-S")).length;
+  const before = looks();
+  setup.clock.advance(100_000);
+  await settle(setup);
+  assert.equal(looks(), before, "and it is looked for no more");
+  await setup.firewall.stop();
+});
+
 test("Firewall.open() keeps one bad grant from spoiling the others of its batch", async () => {
   const setup = bench();
   await setup.firewall.start();

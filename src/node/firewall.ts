@@ -71,6 +71,9 @@ const MAX_BATCH = 1000;
 /** When something was closed anyway, a look for rules of others is taken after this time already. */
 const SWEEP_AFTER_CLOSING_MS = 2000;
 
+/** When the firewall is looked at after a change that failed. */
+const DOUBT_MS = 2000;
+
 /** How long a rule stays whose connections last, before they are looked for again. */
 const IN_USE_MS = 3000;
 
@@ -119,6 +122,10 @@ export class Firewall {
   /** Until then no command is run after the last one, monotonic. */
   #restUntilMs = -Infinity;
   #sweptAtMs = -Infinity;
+  /** Rules of changes that failed, which may be there all the same, by key and end: a program that was killed may have done its work. */
+  readonly #doubtful = new Set<string>();
+  /** When they are looked for, monotonic; infinite while there are none. */
+  #doubtAtMs = Infinity;
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
   #stopped = false;
@@ -306,6 +313,7 @@ export class Firewall {
       this.#ledger.nextDueMs(now) ?? Infinity,
       sweepMs === 0 ? Infinity : Math.max(0, this.#sweptAtMs + sweepMs - now.monotonicMs),
       Math.max(0, this.#upkeepAtMs - now.monotonicMs),
+      Math.max(0, this.#doubtAtMs - now.monotonicMs),
     );
     this.#alarm?.set(soonest === Infinity ? undefined : now.wallMs + soonest);
   }
@@ -423,7 +431,8 @@ export class Firewall {
       const due = await this.#findEnded();
       await this.#close(due);
       const sinceMs = now.monotonicMs - this.#sweptAtMs;
-      if (this.#sweepMs() > 0 && sinceMs >= (due.length > 0 ? Math.min(SWEEP_AFTER_CLOSING_MS, this.#sweepMs()) : this.#sweepMs())) {
+      if (now.monotonicMs >= this.#doubtAtMs) await this.#sweep();
+      else if (this.#sweepMs() > 0 && sinceMs >= (due.length > 0 ? Math.min(SWEEP_AFTER_CLOSING_MS, this.#sweepMs()) : this.#sweepMs())) {
         await this.#sweep();
       }
       if (this.#clock.read().monotonicMs >= this.#upkeepAtMs) await this.#doUpkeep();
@@ -491,12 +500,18 @@ export class Firewall {
     }
   }
 
-  /** Reads the chains: rules of others with a time mark are closed when they are due, too. */
+  /** Reads the chains: rules of others with a time mark are closed when they are due, too; what nobody was granted, at once. */
   async #sweep(): Promise<void> {
     this.#sweptAtMs = this.#clock.read().monotonicMs;
+    if (this.#doubtful.size > 0) this.#doubtAtMs = this.#sweptAtMs + MAX_POSTPONE_MS;
     try {
-      this.#adopt(await this.#perform(this.#options.backend.find(this.#families)));
-      await this.#close(await this.#findEnded());
+      const found = await this.#perform(this.#options.backend.find(this.#families));
+      const left = found.filter((rule) => this.#doubtful.has(endKey(rule)) && !this.#ledger.items.has(rule.key));
+      this.#doubtful.clear();
+      this.#doubtAtMs = Infinity;
+      this.#adopt(found);
+      if (left.length > 0) this.#options.log.warning(`${left.length} rules of grants that had failed were there all the same; they are removed`);
+      await this.#close([...await this.#findEnded(), ...left]);
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
       this.#options.log.error(error.message);
@@ -508,7 +523,7 @@ export class Firewall {
     for (const rule of found) {
       const known = this.#ledger.items.get(rule.key);
       // A second rule that opens the same needs a place of its own to be closed from.
-      const second = `${rule.key} ${rule.expiresAt}`;
+      const second = endKey(rule);
       // One that was switched on again still says its former end.
       const isKnown = known !== undefined && (known.expiresAt === rule.expiresAt || (known.chain === rule.chain && known.words.join(" ") === rule.words.join(" ")));
       if (isKnown || this.#ledger.items.has(second)) continue;
@@ -558,9 +573,18 @@ export class Firewall {
     try {
       return await this.#perform(this.#options.backend.change({ add, remove, keep }));
     } catch (error) {
-      if (error instanceof FirewallError) return error;
-      throw error;
+      if (!(error instanceof FirewallError)) throw error;
+      if (!this.#options.backend.endsByItself) this.#doubt(add);
+      return error;
     }
+  }
+
+  #doubt(rules: readonly Rule[]): void {
+    for (const rule of rules) {
+      this.#families.add(rule.family);
+      this.#doubtful.add(endKey(rule));
+    }
+    if (rules.length > 0) this.#doubtAtMs = Math.min(this.#doubtAtMs, this.#clock.read().monotonicMs + DOUBT_MS);
   }
 
   async #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
@@ -572,6 +596,11 @@ export class Firewall {
       this.#restUntilMs = performance.now() + 1000 * (this.#options.pauseSeconds ?? 0);
     }
   }
+}
+
+/** The same for two rules that open the same thing until the same time. */
+function endKey({ key, expiresAt }: Rule): string {
+  return `${key} ${expiresAt}`;
 }
 
 function placeOf(rule: Rule): string {

@@ -37,7 +37,10 @@ export function alertOf({ level, message, fields }: LogRecord, verbose: boolean)
   const refused = verdict === "refused" && level !== "debug" && ALERTING_REASONS.includes(fields?.["reason"] as RefusalReason);
   const wanted = refused || ALERTING_VERDICTS.includes(verdict) || REMOVAL.test(message) || (verbose && level !== "debug");
   if (!wanted) return undefined;
-  return { sign: level === "info" ? "[+]" : "[-]", text: escapeText(message, MAX_SUBJECT) };
+  // By which rule is too much for a subject.
+  const rule = fields?.["rule"];
+  const short = rule === undefined || !message.endsWith(` by ${rule}`) ? message : message.slice(0, -` by ${rule}`.length);
+  return { sign: level === "info" ? "[+]" : "[-]", text: escapeText(short, MAX_SUBJECT) };
 }
 
 /**

@@ -5,14 +5,15 @@
  */
 
 import type { Grant } from "../firewall/grant.ts";
-import { equalIp, type IpAddress, networkStart, parseIp } from "../ip.ts";
+import { equalIp, type IpAddress, isUnspecifiedIp, networkStart, parseIp } from "../ip.ts";
 
 /** An established TCP connection. */
 export interface Connection {
   readonly source: IpAddress;
   /** As its client sees it, before any NAT. */
   readonly port: number;
-  /** As its server sees it, after NAT. */
+  /** Its server and port as they are after NAT. */
+  readonly inner: IpAddress;
   readonly innerPort: number;
 }
 
@@ -31,9 +32,9 @@ export function parseConnections(text: string): readonly Connection[] {
     // Twice four fields: the way there, and the way that answers take.
     const fields = [...line.matchAll(FIELD)];
     const values = (name: string): readonly string[] => fields.filter((field) => field[1] === name).map((field) => field[2]!);
-    const source = parseIp(values("src")[0] ?? "");
+    const [source, inner] = [parseIp(values("src")[0] ?? ""), parseIp(values("src")[1] ?? values("dst")[0] ?? "")];
     const [port, innerPort] = [Number(values("dport")[0]), Number(values("sport")[1] ?? values("dport")[0])];
-    if (source !== undefined && Number.isInteger(port) && Number.isInteger(innerPort)) connections.push({ source, port, innerPort });
+    if (source !== undefined && inner !== undefined && Number.isInteger(port) && Number.isInteger(innerPort)) connections.push({ source, port, inner, innerPort });
   }
   return connections;
 }
@@ -46,12 +47,18 @@ export function parseConnections(text: string): readonly Connection[] {
  * @param ports CONNTRACK_ESTAB_PORTS; empty for every port that was granted
  */
 export function isInUse(grant: Grant, connections: readonly Connection[], ports: readonly number[]): boolean {
-  return connections.some(({ source, port, innerPort }) => {
-    const isGranted = grant.nat?.wholeHost === true || grant.ports.some((spec) => spec.protocol === "tcp" && spec.port === port);
-    return mayEnter(grant, source) && isGranted && (ports.length === 0 || ports.includes(port) || ports.includes(innerPort));
+  const { source, sourcePrefix } = grant;
+  return connections.some((connection) => {
+    const client = sourcePrefix === undefined || connection.source.version !== source.version ? connection.source : networkStart(connection.source, sourcePrefix);
+    const isWanted = ports.length === 0 || ports.includes(connection.port) || ports.includes(connection.innerPort);
+    return isWanted && equalIp(client, source) && admits(grant, connection);
   });
 }
 
-function mayEnter({ source, sourcePrefix }: Grant, address: IpAddress): boolean {
-  return equalIp(source, sourcePrefix === undefined || address.version !== source.version ? address : networkStart(address, sourcePrefix));
+/** Whether a grant lets its holder connect there. */
+function admits({ ports, nat }: Grant, { port, inner }: Connection): boolean {
+  if (nat === undefined) return ports.some((spec) => spec.protocol === "tcp" && spec.port === port);
+  if (nat.wholeHost && nat.kind === "forward") return isUnspecifiedIp(nat.address) || equalIp(inner, nat.address);
+  const requested = ports[0]!;
+  return requested.protocol === "tcp" && port === (nat.rewriteDestination ? requested.port : nat.port);
 }

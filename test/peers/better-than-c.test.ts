@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync } from "node:fs";
 import { describe, test } from "node:test";
-import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { type DaemonOptions, daemonArgv, HMAC_KEY_BASE64, KEY_BASE64, type Maker, sendPayloads, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 import { makePacket } from "../support/spa.ts";
 
@@ -148,6 +148,25 @@ describe("better than C", { concurrency: 2 }, () => {
       mkdirSync(folder);
       chmodSync(folder, 0o700);
       await startOrEnd(lab, maker, { stanzas: [STANZA], args: ["-d", folder] }, /digest|cache/i);
+    });
+
+    test(`fwknopd (${maker}) lets ${maker === "C" ? "a client that was granted one inner host into every other, and by any target" : "a client into the inner host that was granted, and into those alone that the stanza allows"}`, async (t) => {
+      const lab = await openLab(t, maker === "C" ? ["fwknopd"] : ["tcpdump"], { inner: true });
+      if (lab === undefined) return;
+      await lab.serve(lab.inner, 22);
+      await lab.client.run(["ip", "route", "add", INNER.v4, "via", SERVER.v4]);
+      // For C it is an unknown name, which it passes over.
+      const stanza = { ...STANZA, INTERNAL_NET_ACCESS: `${INNER.v4},10.78.0.9` };
+      const fwknopd = await startDaemon(lab, maker, { config: { ENABLE_IPT_FORWARDING: "Y", ENABLE_IPT_SNAT: "Y", SNAT_TRANSLATE_IP: GATEWAY.v4 }, stanzas: [stanza] });
+      const asking = (target: string): string => makePacket({ ...tcp("tcp/2222"), type: 2, natAccess: `${target},22` });
+      await sendPayloads(lab, [asking("10.78.0.9")]);
+      await fwknopd.waitFor("Added SNAT rule");
+      const snat = (await lab.rules("FWKNOP_POSTROUTING", { table: "nat" })).join();
+      assert.match(snat, maker === "C" ? /^-A FWKNOP_POSTROUTING -d 10\.78\.0\.9\/32 / : /^-A FWKNOP_POSTROUTING -s 10\.77\.0\.2\/32 -d 10\.78\.0\.9\/32 /);
+      assert.equal(await lab.probe(22, INNER.v4), maker === "C" ? "open" : "filtered", "that was not granted");
+      await sendPayloads(lab, [asking("192.0.2.1")]);
+      await fwknopd.waitFor(maker === "C" ? "Added SNAT rule" : "The NAT target 192.0.2.1 is not in INTERNAL_NET_ACCESS", maker === "C" ? 2 : 1);
+      assert.equal((await lab.rules("FWKNOP_PREROUTING", { table: "nat" })).length, maker === "C" ? 2 : 1);
     });
 
     test(`fwknopd (${maker}) ${maker === "C" ? "says nothing" : "says so, and remembers,"} when its replay cache has no room left`, async (t) => {

@@ -135,5 +135,11 @@ describe("commands of packets", { concurrency: 2 }, () => {
     await sendPayloads(lab, [makePacket()]);
     await fwknopd.waitFor(/EXTERNAL_CMD_CLOSE: command returned 0/);
     assert.deepEqual(record.lines().map((line) => line.split(" ")[0]), [`[open][${CLIENT.v4}][22]`, `[close][${CLIENT.v4}][22]`]);
+    await fwknopd.stop();
+
+    const slow = await startDaemon(lab, "ours", { ...options, config: { ...options.config, EXTERNAL_CMD_OPEN: "/bin/sleep 30", EXTERNAL_CMD_ALARM: 1 } });
+    await sendPayloads(lab, [makePacket()]);
+    await slow.waitFor(/EXTERNAL_CMD_OPEN: command returned 0, pid_status: killed at its time limit/);
+    await slow.waitFor(/Ran EXTERNAL_CMD_OPEN for tcp\/22 of 10\.77\.0\.2 .*, which failed for tcp\/22/);
   });
 });

@@ -81,6 +81,7 @@ describe("OpenPGP", { concurrency: 2 }, () => {
       { what: "a wrong passphrase", ...ecc, signer: primary, stanza: { GPG_FINGERPRINT_ID: primary, GPG_DECRYPT_PW: "not it" }, refused: /GPG ERROR: / },
       { what: "an ECC recipient with a passphrase, a subkey's fingerprint", ...ecc, signer: primary, stanza: { GPG_FINGERPRINT_ID: subkey, GPG_DECRYPT_PW: PASSPHRASE } },
       { what: "a subkey's primary fingerprint", ...ecc, signer: primary, stanza: { GPG_FINGERPRINT_ID: primary, GPG_DECRYPT_PW: PASSPHRASE } },
+      { what: "a passphrase that gpg's agent remembers", ...ecc, signer: primary, stanza: { GPG_FINGERPRINT_ID: primary } },
       { what: "an untrusted signer", ...ecc, signer: stranger, stanza: { GPG_FINGERPRINT_ID: stranger, GPG_DECRYPT_PW: PASSPHRASE }, refused: /Bad GPG signature \(good, validity / },
       { what: "an untrusted signer, overlooked", ...ecc, signer: stranger, stanza: { GPG_FINGERPRINT_ID: stranger, GPG_DECRYPT_PW: PASSPHRASE, GPG_IGNORE_SIG_VERIFY_ERROR: "Y" } },
       { what: "an RSA recipient of 1024 bits", client: "ours", recipient: smallServer, signer: primary, stanza: { GPG_FINGERPRINT_ID: primary } },

@@ -78,7 +78,7 @@ describe("connections that last", { concurrency: 2 }, () => {
       if (type === "nftables") await loadRules(lab.server, DROPPING);
       await lab.serve(lab.server, 22);
       const fwknopd = await startDaemon(lab, "ours", {
-        config: { ...config, ENABLE_CONNTRACK_PERSIST: "Y", CONNTRACK_ESTAB_PORTS: "22" }, args: ["-v"], stanzas: [{ ...PLAIN_STANZA, GRANT_PREFIX_V4: "/30", FW_ACCESS_TIMEOUT: 2 }],
+        config: { ...config, ENABLE_CONNTRACK_PERSIST: "Y", CONNTRACK_ESTAB_PORTS: "22" }, args: ["-v"], stanzas: [{ ...PLAIN_STANZA, GRANT_PREFIX_V4: "/30", FW_ACCESS_TIMEOUT: 5 }],
       });
       await sendPayloads(lab, [makePacket(), makePacket({ message: "10.77.0.9,tcp/22" })]);
       await fwknopd.waitFor("Granted", 2);
