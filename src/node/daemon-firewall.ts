@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import type { ServerOptions } from "../cli/server-options.ts";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
@@ -37,7 +37,10 @@ export function needsFirewall(config: DaemonConfig, stanzas: readonly AccessStan
  */
 export async function firewallOptions(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, log: LogFunction): Promise<FirewallOptions> {
   const checkSupport = !options.noIptCheckSupport && !options.noFirewdCheckSupport;
-  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell: (message) => log({ level: "info", message }) });
+  const tell = (message: string): void => log({ level: "info", message });
+  // A daemon has no standard output that anybody would read.
+  const print = (text: string): void => (options.foreground || options.stdin ? void writeSync(1, `${text}\n`) : text.split("\n").forEach(tell));
+  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell, print });
   return {
     backend,
     log: firewallLog(log),
