@@ -116,7 +116,10 @@ async function adapt(config: DaemonConfig, finding: FirewallFinding): Promise<Da
   if (finding.type !== "nftables" || config.NFT_MODE !== "inject" || config.NFT_SET !== undefined) return config;
   const { drops } = finding;
   if (drops === undefined) return { ...config, NFT_MODE: "guard" };
-  return { ...config, NFT_TABLE: { family: drops.family, name: drops.table }, NFT_INPUT_CHAIN: drops.chain };
+  return {
+    ...config, NFT_TABLE: { family: drops.family, name: drops.table },
+    NFT_INPUT_CHAIN: drops.chain, NFT_FORWARD_CHAIN: drops.forward ?? config.NFT_FORWARD_CHAIN, NFT_OUTPUT_CHAIN: drops.output ?? config.NFT_OUTPUT_CHAIN,
+  };
 }
 
 async function lookAtHost(config: DaemonConfig): Promise<FirewallTraces> {
