@@ -14,6 +14,9 @@ const CASES: readonly [title: string, traces: Partial<FirewallTraces>, type: str
   ["no program that answers", { hasIptables: false }, "iptables", /neither iptables nor nft could be asked/],
   ["text that is no listing", { ruleset: "{" }, "iptables", /nothing drops/],
   ["a table that drops", { ruleset: listing(chain("inet", "host", "in", "drop")) }, "nftables", /^chain in of the nftables table inet host drops packets$/, "inet host in"],
+  ["a table that drops, with other chains", {
+    ruleset: listing(chain("inet", "host", "in", "drop"), chain("inet", "other", "no", "drop", "forward"), chain("inet", "host", "through", "drop", "forward"), chain("inet", "host", "out", "accept", "output")),
+  }, "nftables", /inet host/, "inet host in through out"],
   ["a last rule that rejects", { ruleset: listing(chain("ip", "filter", "input"), rule("ip", "filter", "input", { counter: null }, { reject: null })) }, "nftables", /ip filter/, "ip filter input"],
   ["chains of iptables", { ruleset: listing(chain("ip", "filter", "INPUT", "drop")) }, "iptables of the kind nft", /iptables has chains in nftables/],
   ["chains of iptables beside a table that drops", { ruleset: listing(chain("ip", "filter", "INPUT"), chain("inet", "filter", "input", "drop")) }, "nftables", /inet filter/, "inet filter input"],
@@ -44,6 +47,6 @@ for (const [title, traces, type, reason, place] of CASES) {
     assert.equal(finding.type === "iptables" && finding.kind !== undefined ? `${finding.type} of the kind ${finding.kind}` : finding.type, type);
     assert.match(finding.reason, reason);
     const drops = finding.type === "nftables" ? finding.drops : undefined;
-    assert.equal(drops && `${drops.family} ${drops.table} ${drops.chain}`, place);
+    assert.equal(drops && [drops.family, drops.table, drops.chain, drops.forward, drops.output].filter((name) => name !== undefined).join(" "), place);
   });
 }

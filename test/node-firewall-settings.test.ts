@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import { parseDaemonConfig } from "../src/config/daemon-config.ts";
 import { firewallTypeOf } from "../src/config/firewall-type.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
+import { firewallOptions } from "../src/node/daemon-firewall.ts";
 import { makeOtherFirewall } from "../src/node/firewall-settings.ts";
+import { performPlan } from "../src/node/perform-plan.ts";
 import { run } from "../src/node/run.ts";
 
 /** The ground that a configuration leads to: which firewall, which program, which places. */
@@ -58,6 +60,14 @@ test("makeOtherFirewall() takes the direct way of firewalld only when it is aske
 test("parseDaemonConfig() refuses one set for open and expired rules", () => {
   const { problems } = parseDaemonConfig([{ path: "f", bytes: new TextEncoder().encode("IPFW_EXPIRE_SET_NUM 1;") }]);
   assert.match(problems.map(({ severity, message }) => `${severity} ${message}`).join(), /^error IPFW_ACTIVE_SET_NUM and IPFW_EXPIRE_SET_NUM are both 1: expected two different sets$/);
+});
+
+test("firewallOptions() says in the log what a background daemon would print", async () => {
+  const { config } = parseDaemonConfig([{ path: "f", bytes: new TextEncoder().encode("FIREWALL_TYPE print;\nENABLE_IPT_COMMENT_CHECK N;") }]);
+  const said: string[] = [];
+  const options = await firewallOptions(config, [], {}, ({ message }) => void said.push(message));
+  await performPlan(options.backend.prepare({ fresh: true }), options);
+  assert.deepEqual(said.slice(0, 6), ["/usr/sbin/iptables-restore --noflush -w 5 <<'EOF'", "*filter", "-N FWKNOP_INPUT", "-I INPUT 1 -j FWKNOP_INPUT", "COMMIT", "EOF"]);
 });
 
 /** A program that prints its name and arguments, or says why it cannot. */

@@ -7,9 +7,9 @@
 
 import { equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
 import { readTable } from "./_nftables-listing.ts";
-import { elementOf, keyText, placeOf } from "./_nftables-rules.ts";
+import { elementOf, placeOf } from "./_nftables-rules.ts";
 import { checkName, type NftTable, tableText } from "./_nftables-settings.ts";
-import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
+import { additionLines, ANSWERS, ELEMENT_LINES, isAbsence, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
@@ -61,12 +61,7 @@ class NftSet implements FirewallBackend {
   };
   readonly newestFirst = false;
   readonly needsNoSearch = true;
-  readonly lines: FirewallBackend["lines"] = {
-    opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
-      + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
-    present: (rule) => `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already`,
-    closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
-  };
+  readonly lines = ELEMENT_LINES;
   readonly #settings: NftSetSettings;
   readonly #now: () => number;
   /** Known when the sets have been looked at. */
@@ -97,18 +92,15 @@ class NftSet implements FirewallBackend {
     return [];
   }
 
-  *change({ add, remove, keep }: Change): Plan<Changed> {
+  *change(change: Change): Plan<Changed> {
+    const { add, remove, keep } = change;
     const run = yield* this.#perform([...removalLines(remove), ...additionLines(add, this.#now())], add.length > 0 ? "add_elements" : "delete_elements");
     if (succeeded(run)) return { repaired: false };
     if (!isAbsence(run)) throw nftFailure(run);
     // Their set may have been made anew, and is empty then.
     const there = new Set((yield* this.#look()).map(({ key }) => key));
     const back = [...keep].filter(({ key }) => !there.has(key));
-    const gone = [...remove, ...add].filter(({ key }, at, all) => there.has(key) && all.findIndex((rule) => rule.key === key) === at);
-    const again = yield* this.#perform([
-      ...gone.map((rule) => `delete element ${rule.table} ${rule.chain} { ${keyText(rule)} }`),
-      ...additionLines([...back, ...add], this.#now(), { renew: false }),
-    ], "add_elements");
+    const again = yield* this.#perform(repairLines(change, back, there, this.#now()), "add_elements");
     if (!succeeded(again)) throw nftFailure(again);
     yield note("warning", `Somebody else removed elements of ours: ${back.length} grants whose time is not over were given back`);
     return { repaired: true };
@@ -183,11 +175,8 @@ class NftSet implements FirewallBackend {
     if (!succeeded(run)) throw nftFailure(run);
   }
 
-  *#perform(lines: readonly string[], purpose: string): Plan<Run> {
-    const stdin = lines.map((line) => `${line}\n`).join("");
-    const command: Command = { kind: "command", argv: [...this.#settings.program, "-f", "-"], stdin, purpose, answers: ANSWERS };
-    if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
-    return yield* ask(command);
+  #perform(lines: readonly string[], purpose: string): Plan<Run> {
+    return performLines(this.#settings.program, lines, purpose);
   }
 }
 

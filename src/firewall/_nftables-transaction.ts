@@ -5,8 +5,8 @@
  */
 
 import { keyText, valueText } from "./_nftables-rules.ts";
-import { type CommandResult, FirewallError, type Rule } from "./backend.ts";
-import type { Run } from "./steps.ts";
+import { type Change, type Command, type CommandResult, FirewallError, type FirewallBackend, type Plan, type Rule } from "./backend.ts";
+import { ask, type Run } from "./steps.ts";
 
 /** Done, or not so: asked again it says the same. */
 export const ANSWERS: readonly number[] = [0, 1];
@@ -42,6 +42,44 @@ export function additionLines(rules: readonly Rule[], now: number, { renew = tru
   }).join(", ")} }`);
   return renew ? [...removalLines(rules), ...lines] : lines;
 }
+
+/**
+ * Changes elements after a look at what is there, whoever put it there.
+ *
+ * @param change what is to be different
+ * @param back kept elements that are gone
+ * @param listed keys of what is there
+ * @param now Unix time, seconds
+ */
+export function repairLines({ add, remove }: Change, back: readonly Rule[], listed: ReadonlySet<string>, now: number): string[] {
+  const there = new Map([...remove, ...add].filter(({ key }) => listed.has(key)).map((rule) => [rule.key, rule]));
+  return [
+    ...Array.from(there.values(), (rule) => `delete element ${rule.table} ${rule.chain} { ${keyText(rule)} }`),
+    ...additionLines([...back, ...add], now, { renew: false }),
+  ];
+}
+
+/**
+ * Performs lines in one transaction; none at all succeed.
+ *
+ * @param program `nft`
+ * @param lines what it reads
+ * @param purpose as the debug log names it
+ */
+export function* performLines(program: Command["argv"], lines: readonly string[], purpose: string): Plan<Run> {
+  const stdin = lines.map((line) => `${line}\n`).join("");
+  const command: Command = { kind: "command", argv: [...program, "-f", "-"], stdin, purpose, answers: ANSWERS };
+  if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
+  return yield* ask(command);
+}
+
+/** Log lines about elements. */
+export const ELEMENT_LINES: FirewallBackend["lines"] = {
+  opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
+    + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+  present: (rule) => `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already`,
+  closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
+};
 
 function elementText(rule: Rule, attributes: string): string {
   const value = valueText(rule);

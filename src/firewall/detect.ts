@@ -32,8 +32,8 @@ export type FirewallFinding =
   | {
     readonly type: "nftables";
     readonly reason: string;
-    /** The table and the chain that drop packets; absent where nothing does, which is for a guard. */
-    readonly drops?: { readonly family: "inet" | "ip" | "ip6"; readonly table: string; readonly chain: string };
+    /** The table and the chain that drop packets, with its other base chains; absent where nothing drops, which is for a guard. */
+    readonly drops?: { readonly family: "inet" | "ip" | "ip6"; readonly table: string; readonly chain: string; readonly forward?: string; readonly output?: string };
   };
 
 /** What systems other than Linux have. */
@@ -45,6 +45,9 @@ interface InputChain {
   readonly table: string;
   readonly name: string;
   readonly drops: boolean;
+  /** Base chains of the same table that see other packets. */
+  readonly forward: string | undefined;
+  readonly output: string | undefined;
 }
 
 /** A chain of firewalld, which it makes whichever firewall it drives. */
@@ -66,8 +69,9 @@ export function detectFirewall({ ruleset, legacyTables, legacyRules = "", hasIpt
   const dropping = native.find(({ drops, table }) => drops && table !== "firewalld");
   if (dropping !== undefined) {
     const family = dropping.family as "inet" | "ip" | "ip6";
+    const { table, name: chain, forward, output } = dropping;
     return {
-      type: "nftables", drops: { family, table: dropping.table, chain: dropping.name },
+      type: "nftables", drops: { family, table, chain, ...(forward !== undefined && { forward }), ...(output !== undefined && { output }) },
       reason: `chain ${dropping.name} of the nftables table ${family} ${dropping.table} drops packets`,
     };
   }
@@ -94,16 +98,19 @@ function chooseIptables(chains: readonly InputChain[], legacyTables: readonly st
 
 /** Reads base chains at the input hook, whether they drop or reject anything, and the names of all chains. */
 function readRuleset(ruleset: string | undefined): { readonly input: readonly InputChain[]; readonly names: ReadonlySet<string> } {
-  const found = new Map<string, InputChain>();
+  const found = new Map<string, Pick<InputChain, "family" | "table" | "name" | "drops">>();
+  /** The first chain at a hook, by table and hook. */
+  const filters = new Map<string, string>();
   const names = new Set<string>();
   const dropping = new Set<string>();
   const jumps = new Map<string, string[]>();
   for (const object of objectsOf(ruleset ?? "")) {
     const { chain, rule } = object as { readonly chain?: Readonly<Record<string, unknown>>; readonly rule?: Readonly<Record<string, unknown>> };
     if (chain !== undefined) names.add(String(chain["name"]));
-    if (chain?.["hook"] === "input" && chain["type"] === "filter") {
-      const [family, table, name] = [String(chain["family"]), String(chain["table"]), String(chain["name"])];
-      found.set(`${family} ${table} ${name}`, { family, table, name, drops: chain["policy"] === "drop" });
+    if (chain?.["type"] === "filter") {
+      const [family, table, name, hook] = (["family", "table", "name", "hook"] as const).map((member) => String(chain[member])) as [string, string, string, string];
+      if (hook === "input") found.set(`${family} ${table} ${name}`, { family, table, name, drops: chain["policy"] === "drop" });
+      else if (!filters.has(`${family} ${table} ${hook}`)) filters.set(`${family} ${table} ${hook}`, name);
     }
     if (rule === undefined) continue;
     const table = `${String(rule["family"])} ${String(rule["table"])}`;
@@ -113,7 +120,11 @@ function readRuleset(ruleset: string | undefined): { readonly input: readonly In
     if (next !== undefined) jumps.set(key, [...jumps.get(key) ?? [], `${table} ${next}`]);
   }
   const leadsToDrop = (key: string): boolean => dropping.has(key) || (jumps.get(key) ?? []).some(leadsToDrop); // the kernel takes no loops
-  return { input: [...found].map(([key, chain]) => ({ ...chain, drops: chain.drops || leadsToDrop(key) })), names };
+  const input = [...found].map(([key, chain]): InputChain => {
+    const place = `${chain.family} ${chain.table}`;
+    return { ...chain, drops: chain.drops || leadsToDrop(key), forward: filters.get(`${place} forward`), output: filters.get(`${place} output`) };
+  });
+  return { input, names };
 }
 
 /** How a rule ends: it drops, or goes on in another chain. */

@@ -11,10 +11,10 @@
 
 import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "../ip.ts";
 import { type ListedTable, readTable } from "./_nftables-listing.ts";
-import { elementsForGrant, keyText, placeOf } from "./_nftables-rules.ts";
+import { elementsForGrant, placeOf } from "./_nftables-rules.ts";
 import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
 import { type Ground, layOut, type OwnChain, parseSlotName, type Slot } from "./_nftables-slots.ts";
-import { additionLines, ANSWERS, isAbsence, nftFailure, removalLines } from "./_nftables-transaction.ts";
+import { additionLines, ANSWERS, ELEMENT_LINES, isAbsence, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
@@ -52,12 +52,7 @@ class Nftables implements FirewallBackend {
   };
   readonly newestFirst = false;
   readonly needsNoSearch = true;
-  readonly lines: FirewallBackend["lines"] = {
-    opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
-      + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
-    present: (rule) => `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already`,
-    closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
-  };
+  readonly lines = ELEMENT_LINES;
   readonly #settings: NftablesSettings;
   readonly #now: () => number;
   readonly #layout: Ground;
@@ -269,13 +264,7 @@ class Nftables implements FirewallBackend {
     // Whoever put it there.
     const listed = new Set(this.#layout.slots.flatMap((slot) =>
       (tables.get(tableText(slot.table))?.sets.get(slot.name)?.elements ?? []).map(({ key }) => placeOf(slot, key, []).key)));
-    const removals = [...change.remove, ...change.add].filter(({ key }, at, all) => listed.has(key) && all.findIndex((rule) => rule.key === key) === at);
-    const lines = [
-      ...this.#groundLines(tables),
-      ...removals.map((rule) => `delete element ${rule.table} ${rule.chain} { ${keyText(rule)} }`),
-      ...additionLines([...back, ...change.add], this.#now(), { renew: false }),
-    ];
-    const run = yield* this.#perform(lines, "add_elements");
+    const run = yield* this.#perform([...this.#groundLines(tables), ...repairLines(change, back, listed, this.#now())], "add_elements");
     if (!succeeded(run)) throw nftFailure(run);
     const expected = failed === undefined ? "rules or jumps" : "sets";
     yield note("warning", `Somebody else removed ${expected} of ours: made again, with ${back.length} grants whose time is not over`
@@ -284,15 +273,9 @@ class Nftables implements FirewallBackend {
     return { repaired: true };
   }
 
-  *#perform(lines: readonly string[], purpose: string): Plan<Run> {
-    const command: Command = { kind: "command", argv: [...this.#settings.program, "-f", "-"], stdin: text(lines), purpose, answers: ANSWERS };
-    if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
-    return yield* ask(command);
+  #perform(lines: readonly string[], purpose: string): Plan<Run> {
+    return performLines(this.#settings.program, lines, purpose);
   }
-}
-
-function text(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join("");
 }
 
 function isOurs(name: string): boolean {

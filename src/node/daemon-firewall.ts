@@ -14,6 +14,7 @@ import { findRulesInUse } from "./conntrack.ts";
 import { type FirewallOptions, sweepSeconds } from "./firewall.ts";
 import { chooseFirewall, splitProgram } from "./firewall-choice.ts";
 import type { FirewallLog } from "./perform-plan.ts";
+import { writeText } from "./standard-output.ts";
 import { reasonOf } from "./system-error.ts";
 
 /**
@@ -38,7 +39,17 @@ export function needsFirewall(config: DaemonConfig, stanzas: readonly AccessStan
  */
 export async function firewallOptions(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, log: LogFunction): Promise<FirewallOptions> {
   const checkSupport = !options.noIptCheckSupport && !options.noFirewdCheckSupport;
-  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell: (message) => log({ level: "info", message }) });
+  const tell = (message: string): void => log({ level: "info", message });
+  const print = (text: string): void => {
+    // A daemon has no standard output that anybody would read.
+    if (!options.foreground && !options.stdin) return text.split("\n").forEach(tell);
+    try {
+      writeText(1, `${text}\n`);
+    } catch (error) { // full: a dry run that cannot be read goes on all the same
+      log({ level: "error", message: reasonOf(error) });
+    }
+  };
+  const backend = await chooseFirewall(config, { checkSupport, stanzas, tell, print });
   return {
     backend,
     log: firewallLog(log),

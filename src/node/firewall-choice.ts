@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { AccessStanza } from "../config/access-config.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
 import { firewallTypeOf, programName } from "../config/firewall-type.ts";
@@ -26,6 +26,8 @@ export interface FirewallChoice {
   readonly stanzas: readonly AccessStanza[];
   /** Is told what FIREWALL_TYPE auto found. */
   readonly tell: (message: string) => void;
+  /** Is given the commands of FIREWALL_TYPE print: some lines each, without the last line end. */
+  readonly print: (text: string) => void;
 }
 
 /** Limit for a look at the host's firewall, milliseconds. */
@@ -68,7 +70,7 @@ export function groundsOf(config: DaemonConfig, { name, ground }: FirewallBacken
  * @returns the planner for FIREWALL_TYPE
  */
 export async function chooseFirewall(config: DaemonConfig, choice: FirewallChoice): Promise<FirewallBackend> {
-  if (config.FIREWALL_TYPE === "print") return createPrint(makeFirewall(config, choice), (text) => writeSync(1, `${text}\n`));
+  if (config.FIREWALL_TYPE === "print") return createPrint(makeFirewall(config, choice), choice.print);
   if (config.FIREWALL_TYPE !== "auto") return makeFirewall(config, choice);
   const finding = detectFirewall(await lookAtHost(config));
   choice.tell(`FIREWALL_TYPE auto: ${finding.type}, for ${finding.reason}`);
@@ -132,7 +134,10 @@ async function adapt(config: DaemonConfig, finding: FirewallFinding): Promise<Da
   if (finding.type !== "nftables" || config.NFT_MODE !== "inject" || config.NFT_SET !== undefined) return config;
   const { drops } = finding;
   if (drops === undefined) return { ...config, NFT_MODE: "guard" };
-  return { ...config, NFT_TABLE: { family: drops.family, name: drops.table }, NFT_INPUT_CHAIN: drops.chain };
+  return {
+    ...config, NFT_TABLE: { family: drops.family, name: drops.table },
+    NFT_INPUT_CHAIN: drops.chain, NFT_FORWARD_CHAIN: drops.forward ?? config.NFT_FORWARD_CHAIN, NFT_OUTPUT_CHAIN: drops.output ?? config.NFT_OUTPUT_CHAIN,
+  };
 }
 
 async function lookAtHost(config: DaemonConfig): Promise<FirewallTraces> {

@@ -104,6 +104,6 @@ async function deleteAddress(config: DaemonConfig, options: ServerOptions): Prom
 async function openFirewall(config: DaemonConfig, { verbose = 0, noIptCheckSupport, noFirewdCheckSupport }: ServerOptions): Promise<Firewall> {
   // Info lines are the daemon's: what a command finds goes to standard output.
   const log = new Log({ sinks: [openStderr()], verbosity: verbose - 1, format: "text" });
-  const backend = await chooseFirewall(config, { checkSupport: !noIptCheckSupport && !noFirewdCheckSupport, stanzas: [], tell: (message) => log.debug(message) });
+  const backend = await chooseFirewall(config, { checkSupport: !noIptCheckSupport && !noFirewdCheckSupport, stanzas: [], tell: (message) => log.debug(message), print: (text) => print(`${text}\n`) });
   return new Firewall({ backend, log, clearAtStart: false, clearAtStop: false });
 }
