@@ -23,14 +23,20 @@ async function makePacket() {
   try {
     writeFileSync(join(home, ".fwknoprc"), "[any]\nKEY_BASE64 a2V5\nHMAC_KEY_BASE64 a2V5Mg==\nSPA_SERVER 192.0.2.2\n", { mode: 0o600 });
     const status = await runClient(["-T", "-A", "tcp/22", "-a", "192.0.2.1", "-n", "any"], { ...systemHost(), env: { HOME: home }, write() {} });
-    if (status !== 0) throw new Error(`Cannot make the client's cache: a packet ended with status ${status}`);
+    if (status !== 0) throw new Error(`Cannot make a packet: the client ended with status ${status}`);
   } finally {
     rmSync(home, { recursive: true });
   }
 }
 
-makePacket().then(() => {
+async function leaveCache() {
+  await makePacket();
   const cache = `${filename}.cache`;
   writeFileSync(`${cache}.new`, script.createCachedData());
   renameSync(`${cache}.new`, cache);
+}
+
+leaveCache().catch((error) => {
+  process.stderr.write(`fwknop-cache: error: ${error.message}\n`);
+  process.exitCode = 1;
 });

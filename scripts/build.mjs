@@ -11,18 +11,20 @@ import { buildWeb } from "./build-web.mjs";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
-/** What the client's file exports beside what others take from it. */
-const clientExports = { start: ["startClient", "src/node/client.ts"], runClient: ["runClient", "src/node/client.ts"], systemHost: ["systemHost", "src/node/client-host.ts"] };
+/** What the client's file is asked for, and where that comes from. */
+const client = { start: ["startClient", "src/node/client.ts"], runClient: ["runClient", "src/node/client.ts"], systemHost: ["systemHost", "src/node/client-host.ts"] };
+const server = { start: ["startServer", "src/node/fwknopd.ts"] };
+const tool = { start: ["startTool", "src/node/fko-tool.ts"] };
 
 /**
- * The files of dist/ in the order in which they take ownership of modules, and `takenFrom`, by which others know them
- * where that is another file.
+ * The files of dist/ in the order in which they take ownership of modules. What others take from the client comes by way
+ * of fwknop.js, which starts it.
  */
 const files = [
-  { name: "fwknop-client.js", takenFrom: "fwknop.js", entry: "bin/fwknop.ts", isJoined: true, lazy: false, isProgram: false },
-  { name: "fwknop-lazy.js", entry: "bin/fwknop.ts", lazy: true, isProgram: false },
-  { name: "fwknopd.js", entry: "bin/fwknopd.ts", lazy: true, isProgram: true },
-  { name: "fko-tool.js", entry: "bin/fko-tool.ts", lazy: true, isProgram: true },
+  { name: "fwknop-client.js", takenFrom: "fwknop.js", entry: "bin/fwknop.ts", exports: client, lazy: false },
+  { name: "fwknop-lazy.js", entry: "bin/fwknop.ts", lazy: true },
+  { name: "fwknopd.js", entry: "bin/fwknopd.ts", exports: server, lazy: true, isProgram: true },
+  { name: "fko-tool.js", entry: "bin/fko-tool.ts", exports: tool, lazy: true, isProgram: true },
 ];
 
 /**
@@ -100,38 +102,37 @@ async function exportsOf(modules) {
  * The source of a file whose modules share one scope, so that starting calls no function for each of them. What others
  * take from it is put together when they ask.
  */
-async function joinedSource(shared) {
+async function joinedSource(asked, shared) {
   const names = await exportsOf(shared);
   const imports = shared.map((module, at) => `import { ${names.get(module).map((name) => `${name} as ${name}_${at}`).join(", ")} } from "./${module}";`);
   const getters = shared.map((module, at) => `get ${JSON.stringify(module)}() { return { ${names.get(module).map((name) => `${name}: ${name}_${at}`).join(", ")} }; }`);
-  const own = Object.entries(clientExports).map(([name, [of, module]]) => `export { ${of} as ${name} } from "./${module}";`);
+  const own = Object.entries(asked).map(([name, [of, module]]) => `export { ${of} as ${name} } from "./${module}";`);
   return `${own.join("\n")}\n${imports.join("\n")}\nexport const shared = {\n${getters.join(",\n")}\n};`;
 }
 
 /** The source of a file whose modules start one by one, when somebody needs them. */
-function separateSource(entry, shared, isProgram) {
-  const getters = shared.map((module) => `get ${JSON.stringify(module)}() { return require("./${module}"); }`);
-  return `${isProgram ? `if (require.main === module) require("./${entry}");\n` : ""}exports.shared = {\n${getters.join(",\n")}\n};`;
+function separateSource(shared) {
+  return `exports.shared = {\n${shared.map((module) => `get ${JSON.stringify(module)}() { return require("./${module}"); }`).join(",\n")}\n};`;
 }
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
 await buildWeb(version);
-for (const { name, takenFrom = name, entry, isJoined, isProgram } of files) {
+for (const { name, takenFrom = name, exports, isProgram } of files) {
   const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== takenFrom && inputs[other].imports.some(({ path }) => path === module));
   const shared = [...owners.keys()].filter((module) => owners.get(module) === takenFrom && isTaken(module));
   await build({
     ...options,
-    stdin: { contents: isJoined ? await joinedSource(shared) : separateSource(entry, shared, isProgram), resolveDir: ".", sourcefile: name },
+    stdin: { contents: exports ? await joinedSource(exports, shared) : separateSource(shared), resolveDir: ".", sourcefile: name },
     plugins: [takeFromOthers(takenFrom), withoutDocs],
-    ...(isProgram && { banner: { js: "#!/usr/bin/env node" } }),
+    ...(isProgram && { banner: { js: "#!/usr/bin/env node" }, footer: { js: "if(require.main===module)module.exports.start();" } }),
     outfile: `dist/${name}`,
   });
-  if (isJoined) {
+  if (isProgram) chmodSync(`dist/${name}`, 0o755);
+  if (exports === client) {
     for (const [own, as] of [["fwknop-start.cjs", "fwknop.js"], ["fwknop-cache.cjs", "fwknop-cache.js"]]) copyFileSync(`bin/${own}`, `dist/${as}`);
     chmodSync("dist/fwknop.js", 0o755);
     execFileSync(process.execPath, ["dist/fwknop-cache.js"], { stdio: ["ignore", "inherit", "inherit"] });
   }
-  if (isProgram) chmodSync(`dist/${name}`, 0o755);
 }

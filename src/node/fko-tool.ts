@@ -152,6 +152,13 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join("\n"
   fko-tool client -A tcp/22 -a 203.0.113.5 -D server.example.org
 `;
 
+/** Runs the program on this process. */
+export function startTool(): void {
+  void runTool(process.argv.slice(2)).then((status) => {
+    process.exitCode = status;
+  });
+}
+
 /**
  * Runs the program.
  *

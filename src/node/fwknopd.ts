@@ -49,6 +49,13 @@ class ServerError extends Error {
 /** The world's failures that are told in one line. */
 const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, StdinError, FkoError, ListenError, GroundTakenError] as const;
 
+/** Runs the program on this process. */
+export function startServer(): void {
+  void runServer(process.argv.slice(2)).then((status) => {
+    process.exitCode = status;
+  });
+}
+
 /**
  * Runs the server program.
  *
