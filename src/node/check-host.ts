@@ -21,7 +21,7 @@ import { waysOfHearing } from "./ways-of-hearing.ts";
  * @param config fwknopd.conf
  * @param stanzas access.conf
  * @param options the command line
- * @returns an error for each that is missing
+ * @returns a warning for each that is missing: the files may be meant for another host
  */
 export function checkHost(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions): readonly ConfigProblem[] {
   const interfaces = waysOfHearing(config, options, []).flatMap(({ captures }) => captures ?? []);
@@ -33,7 +33,7 @@ export function checkHost(config: DaemonConfig, stanzas: readonly AccessStanza[]
   // "any" is no device, and only Linux shows its devices as files.
   const absent = interfaces.filter((name) => process.platform === "linux" && name !== "any" && readInterface(name) === undefined);
   return [...missing, ...absent.map((name) => `There is no interface ${printableText(name)} (PCAP_INTF)`)].map((message) => ({
-    severity: "error", file: config.CONFIG_FILE, line: 0, column: 0, message,
+    severity: "warning", file: config.CONFIG_FILE, line: 0, column: 0, message,
   }));
 }
 
