@@ -380,6 +380,8 @@ describe("decide() and NAT", () => {
     assert.deepEqual(nat(natFields, {}, { ...snat, SNAT_TRANSLATE_IP: ip("192.168.10.1") })?.sourceNat, { kind: "snat", address: ip("192.168.10.1") });
     assert.deepEqual(nat(natFields, { FORCE_MASQUERADE: true }, { ...snat, SNAT_TRANSLATE_IP: ip("192.168.10.1") })?.sourceNat, { kind: "masquerade" });
     assert.equal(nat(natFields, {}, forwarding)?.sourceNat, undefined);
+    const natFields6: Partial<Message> = { type: 2, message: "fd00::5,tcp/22", natAccess: "fd01::5,22" };
+    assert.deepEqual(nat(natFields6, {}, { ...snat, SNAT_TRANSLATE_IP: ip("192.168.10.1") })?.sourceNat, { kind: "masquerade" }, "of IPv6, for which there is no such address");
   });
 
   it("reads the ports of the Perl programs the other way round", () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { findGroup, findUser, parseGroups, parsePasswd } from "../src/node/users.ts";
+import { findGroup, findUser, lookUpGroup, lookUpUser, parseGroups, parsePasswd } from "../src/node/users.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-users-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -42,4 +42,15 @@ test("findUser() and findGroup() find by name first, then by number, and nothing
   assert.equal(findGroup("33", groups)?.name, "www-data");
   assert.equal(findGroup("joe", groups), undefined);
   assert.equal(findUser("joe", join(folder, "none")), undefined);
+});
+
+test("lookUpUser() and lookUpGroup() ask the system about those that are in no file, and about nothing that is no name", () => {
+  const getent = join(folder, "getent");
+  const asked = join(folder, "asked");
+  writeFileSync(getent, `#!/bin/sh\necho "$*" >> ${asked}\ncase "$*" in\n"passwd directory-user") echo directory-user:x:70000:70001:D:/home/d:/bin/sh ;;\n"group directory-group") echo directory-group:x:70002: ;;\n*) exit 2 ;;\nesac\n`, { mode: 0o755 });
+  assert.deepEqual(lookUpUser("directory-user", getent), { name: "directory-user", uid: 70000, gid: 70001, home: "/home/d" });
+  assert.deepEqual(lookUpGroup("directory-group", getent), { name: "directory-group", gid: 70002 });
+  assert.deepEqual([lookUpUser("nobody at all", getent), lookUpUser("-s", getent), lookUpUser("", getent), lookUpUser("directory-user", undefined), lookUpUser("directory-user", "/nonexistent")], Array(5).fill(undefined));
+  assert.equal(lookUpUser("root", getent)?.uid, 0);
+  assert.deepEqual(readFileSync(asked, "utf8").split("\n").slice(0, -1), ["passwd directory-user", "group directory-group", "passwd nobody at all"], "only where it is needed");
 });

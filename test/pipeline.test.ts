@@ -91,6 +91,8 @@ describe("Pipeline tells a grant in one final line", () => {
     const granting = bench({ config: natConfig });
     await granting.send(request);
     assert.match(granting.shown().at(-1)!.message, /Granted tcp\/2222 for 203\.0\.113\.5 through NAT to 10\.0\.0\.5:22 /);
+    await granting.send({ ...request, message: "fd00::5,tcp/2222", natAccess: "fd01::5,22" });
+    assert.match(granting.shown().at(-1)!.message, /Granted tcp\/2222 for fd00::5 through NAT to \[fd01::5\]:22 /);
     const lost = bench({ config: natConfig });
     await lost.send({ ...request, natAccess: "nowhere.example,22" });
     assert.match(lost.shown().at(-1)!.message, /Unable to resolve Hostname in NAT SPA message: nowhere\.example/);

@@ -207,7 +207,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     ENABLE_IPT_SNAT: { kind: yesNo, origin: "C, Perl", default: "N", doc: "Also rewrite the source of what NAT forwards.", ...firewalld("ENABLE_FIREWD_SNAT") },
     SNAT_TRANSLATE_IP: {
       kind: ipv4((name, value) => `Invalid IPv4 addr for ${name}: ${value}`), origin: "C, Perl", unset: ["_CHANGEME_"], onlyWith: "ENABLE_IPT_SNAT",
-      doc: "The source that ENABLE_IPT_SNAT writes; without it, the address of the outgoing interface.",
+      doc: "The source that ENABLE_IPT_SNAT writes in IPv4; without it, and in IPv6, the address of the outgoing interface.",
     },
     ENABLE_IPT_OUTPUT: { kind: yesNo, origin: "C, Perl", default: "N", doc: "Also let answers out, for hosts that restrict what leaves them.", ...firewalld("ENABLE_FIREWD_OUTPUT") },
     FLUSH_IPT_AT_INIT: { kind: yesNo, origin: "C, Perl", default: "Y", doc: "Remove rules of an earlier run at the start; otherwise they are taken over.", ...firewalld("FLUSH_FIREWD_AT_INIT", "FLUSH_IPFW_AT_INIT") },

@@ -16,7 +16,7 @@ import type { ConfigProblem } from "../config/variable.ts";
 import { FileError, kindOfPath, readOwnFile } from "./files.ts";
 import { findProgram } from "./find-program.ts";
 import { reasonOf } from "./system-error.ts";
-import { findGroup, findUser } from "./users.ts";
+import { lookUpGroup, lookUpUser } from "./users.ts";
 
 /** Where the configuration is unless somebody says otherwise; an installation of 1.9 has the second alone. */
 export const DEFAULT_CONFIG_FILES: readonly [string, ...string[]] = ["/etc/fwknop/fwknopd.conf", "/etc/fwknop/fwknop.conf"];
@@ -151,8 +151,8 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
         return { error: reasonOf(error) };
       }
     },
-    findUser,
-    findGroup,
+    findUser: (name) => lookUpUser(name),
+    findGroup: (name) => lookUpGroup(name),
     startOfDay: (year, month, day) => new Date(year, month - 1, day).getTime() / 1000,
   };
   const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };

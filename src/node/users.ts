@@ -1,11 +1,14 @@
 /**
- * Users and groups by name, from the files that every program reads. Accounts that only a
- * directory service knows have to be given as numbers.
+ * Users and groups by name or number: from the files that every program reads, or from whatever else the system asks
+ * about them, such as a directory service.
  *
  * @module
  */
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { childEnvironment } from "./child-env.ts";
+import { findProgram } from "./find-program.ts";
 import { codeOf } from "./system-error.ts";
 
 /** A line of /etc/passwd. */
@@ -86,6 +89,35 @@ export function findGroup(name: string, file: string = "/etc/group"): Group | un
   const groups = parseGroups(readOrEmpty(file));
   const id = parseId(name);
   return groups.find((group) => group.name === name) ?? groups.find((group) => group.gid === id);
+}
+
+/**
+ * Looks for a user in the file, and then wherever the system looks.
+ *
+ * @param name the name or the decimal id
+ * @param getent the program that asks (getent(1)); undefined on systems without it
+ */
+export function lookUpUser(name: string, getent: string | undefined = findProgram("getent")): User | undefined {
+  return findUser(name) ?? parsePasswd(ask(getent, "passwd", name))[0];
+}
+
+/**
+ * Looks for a group in the file, and then wherever the system looks.
+ *
+ * @param name the name or the decimal id
+ * @param getent the program that asks (getent(1)); undefined on systems without it
+ */
+export function lookUpGroup(name: string, getent: string | undefined = findProgram("getent")): Group | undefined {
+  return findGroup(name) ?? parseGroups(ask(getent, "group", name))[0];
+}
+
+/** Limit for one question, milliseconds: a directory that is out of reach must not hold up the start. */
+const ASK_MS = 5000;
+
+function ask(getent: string | undefined, database: string, name: string): string {
+  if (getent === undefined || !isName(name)) return "";
+  const { status, stdout } = spawnSync(getent, [database, name], { encoding: "utf8", timeout: ASK_MS, env: childEnvironment(), stdio: ["ignore", "pipe", "ignore"] });
+  return status === 0 ? stdout : "";
 }
 
 function parseId(text: string): number | undefined {

@@ -7,7 +7,7 @@
 import { formatIp } from "../ip.ts";
 import type { LogRecord } from "./log-record.ts";
 import { packetFields, senderText } from "./trail.ts";
-import type { Granted } from "./verdict.ts";
+import type { Granted, NatWish } from "./verdict.ts";
 
 /** What the firewall made of a grant. */
 export type GrantOutcome =
@@ -35,9 +35,9 @@ export function tellGrant(verdict: Granted, outcome: GrantOutcome, now: number):
   const who = `[${formatIp(packetSource)}] (stanza #${stanza})`;
   const client = formatIp(verdict.source);
   const ports = verdict.ports.map(({ protocol, port }) => `${protocol}/${port}`).join(",");
-  const target = nat === undefined ? "" : ` through NAT to ${nat.host}${nat.wholeHost ? "" : `:${nat.port}`}`;
+  const target = nat === undefined ? "" : ` through NAT to ${nat.wholeHost ? nat.host : endpoint(nat)}`;
   const by = senderText(message, arrivedAt);
-  const fields = { ...packetFields({ source: packetSource }, arrivedAt, { stanza, message }), address: client, ports, ...(nat && { nat: `${nat.host}:${nat.port}` }) };
+  const fields = { ...packetFields({ source: packetSource }, arrivedAt, { stanza, message }), address: client, ports, ...(nat && { nat: endpoint(nat) }) };
   if (!outcome.ok) {
     return { level: "error", message: `${who} Could not grant ${ports} to ${client}${target}: ${outcome.reason} (${by})`, fields: { ...fields, verdict: "failed", reason: outcome.reason } };
   }
@@ -54,4 +54,8 @@ export function tellGrant(verdict: Granted, outcome: GrantOutcome, now: number):
       rule,
     },
   };
+}
+
+function endpoint({ host, port }: NatWish): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -136,7 +136,7 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
     return { kind: "cycle", ...common, ports, lifetimeSeconds };
   }
 
-  const nat = natWish(stanza, message, ports, config);
+  const nat = natWish(stanza, message, { source, ports }, config);
   if (nat !== undefined && "reason" in nat) return refused({ ...nat, text: `${who} ${nat.text}` });
   if (testMode) return refused({ reason: "test-mode", text: `${who} --test mode enabled, skipping firewall manipulation.` });
   const sourcePrefix = source.version === 4 ? stanza.GRANT_PREFIX_V4 : stanza.GRANT_PREFIX_V6;
@@ -176,12 +176,12 @@ function perlOutsidePort(message: Message, ports: readonly PortSpec[]): readonly
 }
 
 /** Where the traffic is to go, if not to this host; or why that is refused. */
-function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpec[], config: DaemonConfig): NatWish | Refusing | undefined {
+function natWish(stanza: AccessStanza, message: Message, { source, ports }: Pick<Granted, "source" | "ports">, config: DaemonConfig): NatWish | Refusing | undefined {
   const { nat } = MESSAGE_TYPES[message.type];
   const forced = stanza.FORCE_NAT;
   const wholeHost = stanza.FORWARD_ALL && (forced !== undefined || nat !== "none" || stanza.FORCE_SNAT !== undefined || stanza.FORCE_MASQUERADE);
   if (nat === "none" && forced === undefined && !wholeHost) return undefined;
-  const sourceNat = sourceNatOf(stanza, config);
+  const sourceNat = sourceNatOf(stanza, config, source.version);
   const common = { kind: nat === "local" ? ("local" as const) : ("forward" as const), wholeHost, ...(sourceNat && { sourceNat }) };
   // `-N [::1]:22`: what is rewritten for this host never comes to the FORWARD chain.
   const ownHost = (target: IpAddress | undefined): { readonly kind?: "local" } => (config.ENABLE_IPT_LOCAL_NAT && target !== undefined && isLoopbackIp(target) ? { kind: "local" } : {});
@@ -203,9 +203,10 @@ function natWish(stanza: AccessStanza, message: Message, ports: readonly PortSpe
 }
 
 /** The first that is set decides how the source of forwarded packets is rewritten. */
-function sourceNatOf(stanza: AccessStanza, config: DaemonConfig): SourceNat | undefined {
+function sourceNatOf(stanza: AccessStanza, config: DaemonConfig, version: 4 | 6): SourceNat | undefined {
   if (stanza.FORCE_SNAT !== undefined) return { kind: "snat", address: stanza.FORCE_SNAT };
   if (stanza.FORCE_MASQUERADE) return { kind: "masquerade" };
   if (!config.ENABLE_IPT_SNAT) return undefined;
-  return config.SNAT_TRANSLATE_IP === undefined ? { kind: "masquerade" } : { kind: "snat", address: config.SNAT_TRANSLATE_IP };
+  // It is an IPv4 address. What comes over IPv6 gets that of the interface.
+  return config.SNAT_TRANSLATE_IP === undefined || version === 6 ? { kind: "masquerade" } : { kind: "snat", address: config.SNAT_TRANSLATE_IP };
 }

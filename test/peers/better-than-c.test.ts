@@ -248,7 +248,7 @@ describe("better than C", { concurrency: 2 }, () => {
       if (lab === undefined) return;
       const first = await startDaemon(lab, "ours", { stanzas: [STANZA] });
       const timed = (port: number, clientTimeout: number): string => makePacket({ ...tcp(`tcp/${port}`), type: 3, clientTimeout });
-      await sendPayloads(lab, [timed(22, 2), timed(23, 6), timed(24, 100)]);
+      await sendPayloads(lab, [timed(22, 3), timed(23, 14), timed(24, 100)]);
       await first.waitFor("Granted", 3);
       await first.stop("SIGKILL");
       const end = Number(/tcp\/22, expires at (\d+)/.exec(first.log)![1]);

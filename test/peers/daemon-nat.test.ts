@@ -131,7 +131,7 @@ const ROWS: readonly Row[] = [
     filter: [FORWARD6], nat: [], opens: { address: INNER.v6, port: 22 },
   },
   {
-    title: "IPv6: MASQUERADE", family: 6, config: SNAT, message: forward6, filter: [FORWARD6],
+    title: "IPv6: MASQUERADE, for SNAT_TRANSLATE_IP is of IPv4", family: 6, config: { ...SNAT, SNAT_TRANSLATE_IP: GATEWAY.v4 }, message: forward6, filter: [FORWARD6],
     nat: [`-A FWKNOP_MASQUERADE ${FROM6} ${INSIDE6} -p tcp -m tcp --dport 22 ${END} -j MASQUERADE --to-ports 2222`, dnat6(2222)], opens: { address: SERVER.v6, port: 2222 },
   },
   {
