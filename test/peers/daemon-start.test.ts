@@ -171,6 +171,7 @@ describe("start and end", { concurrency: 2 }, () => {
       ["a filter that is none", config({ PCAP_FILTER: "udp purt 1" }), [], /Error compiling pcap filter/],
       ["a replay cache that is a folder", config({ DIGEST_FILE: lab.folder }), [], /not a regular file|digest/i],
       ["an access file that is missing", {}, ["-a", lab.path("missing")], /Invalid access\.conf file path/],
+      ["the same for a command that does not read it, as with C", {}, ["-S", "-a", lab.path("missing")], /Invalid access\.conf file path/],
       ["an access file with no stanza", { stanzas: [] }, [], /Could not find valid SOURCE stanza/],
       ["an access file with a mistake", { stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/x" }] }, [], /access\.conf:\d+:\d+: /],
       ["a configuration that is missing", {}, ["-c", lab.path("missing")], /Could not open config file|was not found/],
