@@ -259,12 +259,14 @@ describe("parseDaemonConfig()", () => {
 });
 
 describe("parseDaemonConfig(), $NAME", () => {
+  const FORWARD = /^warning f:1:13: Invalid embedded variable in: '\$FWKNOP_RUN_DIR\/x' to fwknopd 2\.6, for FWKNOP_RUN_DIR is not set above; here it is what is set below or by default$/;
   const rows: readonly (readonly [text: string, name: DaemonVariableName, value: string, said?: RegExp])[] = [
     ["FWKNOP_RUN_DIR /a;\nDIGEST_FILE $FWKNOP_RUN_DIR/x;", "DIGEST_FILE", "/a/x"],
     ["SYSLOG_IDENTITY one;\nLOCALE $SYSLOG_IDENTITY;\nSYSLOG_IDENTITY two;", "LOCALE", "one"],
-    ["DIGEST_FILE $FWKNOP_RUN_DIR/x;", "DIGEST_FILE", "/run/fwknop/x"],
-    ["DIGEST_FILE $FWKNOP_RUN_DIR/x;\nFWKNOP_RUN_DIR /late;", "DIGEST_FILE", "/late/x"],
-    ["DIGEST_FILE $FWKNOP_PID_FILE.x;\nFWKNOP_RUN_DIR /late;", "DIGEST_FILE", "/late/fwknopd.pid.x"],
+    ["DIGEST_FILE $FWKNOP_RUN_DIR/x;", "DIGEST_FILE", "/run/fwknop/x", FORWARD],
+    ["AUTH_MODE PCAP;\nDIGEST_FILE $FWKNOP_RUN_DIR/x;", "DIGEST_FILE", "/run/fwknop/x"],
+    ["DIGEST_FILE $FWKNOP_RUN_DIR/x;\nFWKNOP_RUN_DIR /late;", "DIGEST_FILE", "/late/x", FORWARD],
+    ["DIGEST_FILE $FWKNOP_PID_FILE.x;\nFWKNOP_RUN_DIR /late;", "DIGEST_FILE", "/late/fwknopd.pid.x", /^warning f:1:13: Invalid embedded variable in: '\$FWKNOP_PID_FILE\.x' to fwknopd 2\.6, for FWKNOP_PID_FILE is not set above/],
     ["GPG_EXE $FIREWALL_EXE", "GPG_EXE", "/usr/sbin/iptables"],
     ["FWKNOP_ERR_DIR /e;\nDIGEST_FILE $FWKNOP_ERR_DIR/x;", "DIGEST_FILE", "/e/x"],
     ["DIGEST_FILE $FWKNOP_ERR_DIR/x;\nFWKNOP_ERR_DIR $FWKNOP_DIR/e;", "DIGEST_FILE", "/var/log/fwknop/e/x"],

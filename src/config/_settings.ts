@@ -137,6 +137,7 @@ export class Settings {
     const above = new Map<string, string>();
     for (const line of this.#lines) {
       const { named, spelling, place } = line;
+      if (!named.variable.verbatim) this.#tellForward(line, above);
       const text = named.variable.verbatim ? line.text : this.#expand(line.text, (name) => above.get(name) ?? this.#laterText(name, commandLine), place);
       if (text === undefined) continue;
       if (text === "__NONE__" || named.variable.unset?.includes(text)) {
@@ -148,6 +149,13 @@ export class Settings {
       this.#settings.set(named.member, { spelling, text, place, expanded: text !== line.text, weak: named.weak });
       above.set(spelling, text).set(named.member, text);
     }
+  }
+
+  /** C knows of a name at the beginning of a value only what stands further up, and then leaves the variable unset. */
+  #tellForward({ text, place }: Line, above: ReadonlyMap<string, string>): void {
+    const name = /^\$([A-Z_]+)/.exec(text)?.[1];
+    if (this.dialect === "perl" || name === undefined || name === "FIREWALL_EXE" || above.has(name) || !this.#index.has(name)) return;
+    this.problems.push({ severity: "warning", ...place, message: `Invalid embedded variable in: ${shown(text)} to fwknopd 2.6, for ${name} is not set above; here it is what is set below or by default` });
   }
 
   /**

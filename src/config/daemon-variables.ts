@@ -151,7 +151,6 @@ const alerts: TextKind<AlertingMethods> = {
 const firewalld = (...names: readonly string[]): Pick<Variable<never>, "synonyms"> =>
   ({ synonyms: Object.fromEntries(names.map((name) => [name, { origin: "C", weak: true }])) });
 
-const SET_BY_OPTION = "The options --config-file and --override-config say which files are read.";
 const NO_POLLING = "Nothing is polled; the daemon sleeps until a packet comes or a grant ends.";
 
 let table: VariableTable<DaemonConfig> | undefined;
@@ -163,8 +162,8 @@ let table: VariableTable<DaemonConfig> | undefined;
  */
 export function daemonVariables(): VariableTable<DaemonConfig> {
   return (table ??= {
-    CONFIG_FILE: { kind: path, origin: "C", default: "/etc/fwknop/fwknopd.conf", doc: "This file.", obsolete: SET_BY_OPTION },
-    OVERRIDE_CONFIG: { kind: words("path", /^/, String), origin: "C", absent: [], doc: "Files that are read after it.", obsolete: SET_BY_OPTION },
+    CONFIG_FILE: { kind: path, origin: "C", default: "/etc/fwknop/fwknopd.conf", doc: "This file.", obsolete: "Which file is read says --config-file." },
+    OVERRIDE_CONFIG: { kind: words("path", /^/, String), origin: "C", absent: [], doc: "Files that are read after it, in this order; those of --override-config if it is given." },
     PCAP_INTF: {
       kind: words("network interface", /^[^\s/]{1,64}$/, String), origin: "C, Perl", default: "eth0",
       doc: "Interfaces to listen on, between commas; any for all of them.",

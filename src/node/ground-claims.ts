@@ -94,7 +94,8 @@ function addressOf(ground: string): string {
 function listen(path: string): Promise<Server | undefined> {
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.end(`${process.pid}\n`);
+    // Not left to the other side, which could keep connections of ours and with them the answer from others.
+    socket.end(`${process.pid}\n`, () => socket.destroy());
   });
   server.maxConnections = 4;
   return new Promise((resolve) => {

@@ -103,14 +103,16 @@ export function loadDaemonConfig(options: ServerOptions, folder: string): Loaded
   const reader = new Reader(folder, options.insecurePermissions ?? false);
   const files: ConfigFile[] = [];
   const mainFile = options.configFile ?? DEFAULT_CONFIG_FILES.find((path) => kindOfPath(path) !== undefined) ?? DEFAULT_CONFIG_FILES[0];
-  for (const path of [mainFile, ...(options.overrideConfig ?? [])]) {
+  const add = (path: string): void => {
     try {
       files.push({ path, bytes: reader.read(path, "config") });
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       reader.problems.push({ severity: "error", file: path, line: 0, column: 0, message: `[*] ${error.message}` });
     }
-  }
+  };
+  add(mainFile);
+  (options.overrideConfig ?? parseDaemonConfig(files).config.OVERRIDE_CONFIG).forEach(add);
   const parsed = parseDaemonConfig(files, { commandLine: { CONFIG_FILE: mainFile, ...textsOf(options) }, defaults: hostDefaults() });
   const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder) };
   const refused = refusePath(options, folder);

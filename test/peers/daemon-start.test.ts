@@ -171,6 +171,7 @@ describe("start and end", { concurrency: 2 }, () => {
       ["a filter that is none", config({ PCAP_FILTER: "udp purt 1" }), [], /Error compiling pcap filter/],
       ["a replay cache that is a folder", config({ DIGEST_FILE: lab.folder }), [], /not a regular file|digest/i],
       ["an access file that is missing", {}, ["-a", lab.path("missing")], /Invalid access\.conf file path/],
+      ["the same for a command that does not read it, as with C", {}, ["-S", "-a", lab.path("missing")], /Invalid access\.conf file path/],
       ["an access file with no stanza", { stanzas: [] }, [], /Could not find valid SOURCE stanza/],
       ["an access file with a mistake", { stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/x" }] }, [], /access\.conf:\d+:\d+: /],
       ["a configuration that is missing", {}, ["-c", lab.path("missing")], /Could not open config file|was not found/],
@@ -220,6 +221,9 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     for (const line of [/OVERRIDE_CONFIG += +'\/.*o1\.conf,\/.*o2\.conf'/, /PCAP_INTF += +'eth2'/, /MAX_SNIFF_BYTES += +'2000'/, /DIGEST_FILE += +'x\/y'/, /FIREWALL_TYPE += +'nftables'/, /ENABLE_COOKED_INTF += +'Y'/]) {
       assert.match(overridden, line);
     }
+    const named = { name: "named", config: { OVERRIDE_CONFIG: `${lab.path("o1.conf")},${lab.path("o2.conf")}`, PCAP_INTF: "eth0" } };
+    assert.match((await fwknopd(lab, [...backgroundFiles(lab, named), "-D"])).stdout, /OVERRIDE_CONFIG += +'\/.*o1\.conf,\/.*o2\.conf'\n.*PCAP_INTF += +'eth2'/);
+    assert.match((await fwknopd(lab, [...backgroundFiles(lab, named), "-O", lab.path("o1.conf"), "-D"])).stdout, /PCAP_INTF += +'eth1'/);
     const broken = await fwknopd(lab, [...backgroundFiles(lab, { name: "broken", stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "x" }] }), "-D"]);
     assert.deepEqual([broken.status, broken.stdout], [1, ""]);
     assert.doesNotMatch(dumped.stdout, /c2l4dGVlbiBieXRlcyBvZiBrZXkgYW5kIHNvbWUgbW8|sixteen bytes/, "no key is printed");
