@@ -131,7 +131,7 @@ async function compareSizes(engine: Engine): Promise<void> {
   }
   const none = median(opened[0]!.times);
   for (const { live, firewall, host, started, before, times } of opened) {
-    console.log(`${engine.name}: one grant beside ${live}, beside none = 1: ${(median(times) / none).toFixed(2)} (${(started() - before) / ROUNDS} programs)`);
+    console.log(`${engine.name}: one grant beside ${live}, beside none = 1: ${(median(times) / none).toFixed(2)} (${((started() - before) / ROUNDS).toFixed(1)} programs)`);
     await firewall.stop();
     await host.close();
   }

@@ -185,7 +185,7 @@ test("What others add to our maps and sets is replaced; foreign rules that use a
   assert.match(said.join("\n"), /warning: Sets and chains were emptied but stay, for other rules still refer to them/);
 });
 
-test("An idle firewall with live grants starts no program, and one beside many costs one", async () => {
+test("An idle firewall with live grants starts no program; one beside many costs one, and now and then a look without elements", async () => {
   const { fake, clock, make } = setUp();
   const firewall = make();
   await firewall.start();
@@ -194,8 +194,8 @@ test("An idle firewall with live grants starts no program, and one beside many c
   clock.advance(20);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(fake.calls.length, before);
-  assert.ok((await firewall.open(grant({ expiresAt: NOW + 500 }))).ok);
-  assert.equal(fake.calls.length, before + 1);
+  for (const source of ["10.1.2.3", "10.1.2.4"]) assert.ok((await firewall.open(grant({ source: ip(source), expiresAt: NOW + 500 }))).ok);
+  assert.deepEqual(fake.calls.slice(before).map(({ argv }) => argv.slice(1).join(" ")), ["-j -t list ruleset inet", "-f -", "-f -"]);
   await firewall.stop();
 });
 

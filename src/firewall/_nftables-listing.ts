@@ -5,6 +5,7 @@
  */
 
 import { formatIp, parseIp } from "../ip.ts";
+import type { NftTable } from "./_nftables-settings.ts";
 
 /** An element of a set, or a pair of a map. */
 export interface ListedElement {
@@ -43,12 +44,13 @@ export interface ListedTable {
 const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
 
 /**
- * Reads a listing of one table.
+ * Reads one table out of a listing.
  *
  * @param text JSON
+ * @param table which one, where a listing has several
  * @returns what is in it; what is not understood is left out. Undefined when it is no listing at all
  */
-export function readTable(text: string): ListedTable | undefined {
+export function readTable(text: string, table?: NftTable): ListedTable | undefined {
   const listing = parseJson(text);
   const objects = isObject(listing) ? listing["nftables"] : undefined;
   if (!Array.isArray(objects)) return undefined;
@@ -58,6 +60,7 @@ export function readTable(text: string): ListedTable | undefined {
     if (!isObject(object)) continue;
     const { chain, rule } = object;
     const set = object["set"] ?? object["map"];
+    if (table !== undefined && ![chain, rule, set].some((one) => isObject(one) && one["family"] === table.family && one["table"] === table.name)) continue;
     if (isObject(chain) && !chains.has(String(chain["name"]))) chains.set(String(chain["name"]), []);
     if (isObject(set)) sets.set(String(set["name"]), readSet(set));
     if (isObject(rule)) {

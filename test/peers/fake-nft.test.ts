@@ -43,7 +43,7 @@ test("FakeNft answers as nft does", async (t) => {
   };
   const meaning = (stderr: string): string => /Operation not permitted|File exists|No such file or directory|Device or resource busy/.exec(stderr)?.[0] ?? stderr;
   const shape = (text: string): unknown => {
-    const table = readTable(text);
+    const table = readTable(text, { family: "inet", name: "t" });
     return table && {
       sets: [...table.sets.values()].map(({ name, types, flags, elements }) => ({
         name, types, flags, elements: elements.map(({ key: parts, value, expiresAt }) => `${parts.join(" . ")} : ${value.join(" . ")} ${expiresAt}`).sort(),
@@ -53,7 +53,7 @@ test("FakeNft answers as nft does", async (t) => {
   };
   const missing = await both(["-j", "list", "table", "inet", "t"]);
   assert.deepEqual([missing.ours.status, meaning(missing.ours.stderr)], [missing.real.status, meaning(missing.real.stderr)]);
-  await both(["-f", "-"], "add table inet t\nadd chain inet t input\n");
+  await both(["-f", "-"], "add table inet t\nadd chain inet t input\nadd table ip t\nadd chain ip t input\n");
   let refused = 0;
   for (let step = 0; step < 250; step++) {
     const batch = Array.from({ length: 1 + random.below(3) }, () => pick(line)()).join("\n");
@@ -65,8 +65,10 @@ test("FakeNft answers as nft does", async (t) => {
       if (!batch.includes("\n")) assert.equal(meaning(ours.stderr), meaning(real.stderr), `${batch}\n${real.stderr}`);
     }
     if (step % 10 === 9) {
-      const listed = await both(["-j", "list", "table", "inet", "t"]);
-      assert.deepEqual(shape(listed.ours.stdout), shape(listed.real.stdout), batch);
+      for (const argv of [["-j", "list", "table", "inet", "t"], ["-j", "-t", "list", "ruleset", "inet"]]) {
+        const listed = await both(argv);
+        assert.deepEqual(shape(listed.ours.stdout), shape(listed.real.stdout), batch);
+      }
     }
   }
   assert.ok(refused > 50 && refused < 200, `${refused} of 250 batches were refused`);

@@ -171,10 +171,19 @@ export class FakeNft {
   }
 
   #list([, kind, family, name, object]: readonly string[], terse: boolean): string {
+    if (kind === "ruleset") {
+      const tables = [...this.#tables.keys()].filter((key) => key.startsWith(`${family} `)).flatMap((key) => this.#objects(key.split(" "), undefined, terse));
+      return JSON.stringify({ nftables: [{ metainfo: { version: "1.0.6" } }, ...tables] });
+    }
     const table = this.#tables.get(`${family} ${name}`);
     if (table === undefined || (object !== undefined && !table.sets.has(object))) {
       throw new Refused(`Error: ${ABSENT}\nlist ${kind} ${family} ${name}\n     ^^^^\n`);
     }
+    return JSON.stringify({ nftables: [{ metainfo: { version: "1.0.6" } }, ...this.#objects([family!, name!], object, terse)] });
+  }
+
+  #objects([family, name]: readonly string[], object: string | undefined, terse: boolean): object[] {
+    const table = this.#tables.get(`${family} ${name}`)!;
     const sets = [...table.sets].filter(([set]) => object === undefined || set === object).map(([set, { isMap, type, flags, ...rest }]) => {
       const [keyType, valueType] = type.split(" : ");
       const concat = (text: string): unknown => {
@@ -198,7 +207,7 @@ export class FakeNft {
         return { rule: { family, table: name, chain, handle, ...(comment !== undefined && { comment }), expr: jump === undefined ? established : [{ jump: { target: jump } }] } };
       }),
     ]);
-    return JSON.stringify({ nftables: [{ metainfo: { version: "1.0.6" } }, ...sets, ...chains] });
+    return [...sets, ...chains];
   }
 }
 
