@@ -174,22 +174,6 @@ export function networkStart(ip: IpAddress, length: number): IpAddress {
   return { version: ip.version, bytes: ip.bytes.map((byte, at) => byte & mask[at]!) };
 }
 
-/**
- * Writes a network: the address alone when every bit counts, else with the number of bits, or with the
- * dotted mask when that has gaps or no bits.
- *
- * @param network as {@link parseIpNetwork} makes it
- * @returns text that {@link parseIpNetwork} reads back
- */
-export function formatIpNetwork(network: IpNetwork): string {
-  const { address, mask } = network;
-  let length = 0;
-  while (length < 8 * mask.length && (mask[length >> 3]! & (0x80 >> (length & 7))) !== 0) length++;
-  if (length === 8 * mask.length) return formatIp(address);
-  const contiguous = prefixMask(address, length)?.every((byte, at) => byte === mask[at]) ?? false;
-  return `${formatIp(address)}/${contiguous ? length : mask.join(".")}`;
-}
-
 /** Gives the mask of `length` leading ones, or undefined when that is not 1 to all of the address's bits. */
 function prefixMask(address: IpAddress, length: number): Uint8Array | undefined {
   const mask = new Uint8Array(address.bytes.length);
