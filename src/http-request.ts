@@ -55,7 +55,7 @@ export interface RequestRefusal {
  * @param options packet, server, user agent and proxy; with a proxy the target is absolute and
  *   the Host field names the proxy, as the C and Perl programs have it
  * @returns a fresh array; it holds the proxy's password, if there is one
- * @throws RangeError for a part with characters that would break the request
+ * @throws {RangeError} for a part with characters that would break the request
  */
 export function buildSpaRequest(options: SpaRequestOptions): Bytes {
   const { packet, server, userAgent, proxy } = options;

@@ -93,6 +93,7 @@ export function isUnspecifiedIp(ip: IpAddress): boolean {
  * Tells whether an address is of this host alone, whichever host that is: `::1`, `127.0.0.0/8`.
  *
  * @param ip the address
+ * @returns whether it is one of those
  */
 export function isLoopbackIp({ version, bytes }: IpAddress): boolean {
   return version === 4 ? bytes[0] === 127 : bytes.every((byte, at) => byte === (at === 15 ? 1 : 0));

@@ -97,7 +97,7 @@ export interface Chance {
  * @param keys the keys
  * @param chance what the options leave open
  * @returns the packet
- * @throws FkoError when a field is outside what a receiver takes
+ * @throws {FkoError} when a field is outside what a receiver takes
  */
 export function encodePacket(message: string, options: EncodeOptions, keys: ReadyKeys, chance: Chance): Parsed<string> {
   if (options.natLocal && options.natAccess === undefined) return { ok: false, message: "--nat-local: expected --nat-access too" };
