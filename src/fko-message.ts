@@ -258,7 +258,6 @@ export interface EncodedMessage {
   readonly encoded: string;
   /** Digest of `encoded`, base64 without padding. */
   readonly digest: string;
-  readonly digestType: DigestType;
   /** `encoded:digest`, what gets encrypted. */
   readonly plaintext: string;
 }
@@ -271,10 +270,9 @@ export interface EncodedMessage {
  * @throws {FkoError} when a field is outside what a receiver takes
  */
 export function encodeMessage(message: Message): EncodedMessage {
-  const { digestType } = message;
   const encoded = encodeFields(message);
-  const sum = encodeBase64(digest(DIGESTS[digestType].hash, utf8Bytes(encoded)));
-  return { encoded, digest: sum, digestType, plaintext: `${encoded}:${sum}` };
+  const sum = encodeBase64(digest(DIGESTS[message.digestType].hash, utf8Bytes(encoded)));
+  return { encoded, digest: sum, plaintext: `${encoded}:${sum}` };
 }
 
 /**

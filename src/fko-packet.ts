@@ -52,8 +52,8 @@ export const ENCRYPTION_MODES: Readonly<Record<EncryptionMode, EncryptionModeRow
 
 /** Base64 of `Salted__` and the first bits of the salt: the same in every packet, so it is not sent. */
 export const SALTED_PREFIX = "U2FsdGVkX1";
-/** Base64 of an OpenPGP session key packet with a two-byte length: not sent either. */
-export const OPENPGP_PREFIX = "hQ";
+/** Base64 of the first bits of an OpenPGP session key packet with a two-byte length: not sent either. */
+const OPENPGP_PREFIX = "hQ";
 
 /** What `openssl enc` begins its output with, before the salt. */
 export const SALTED_MAGIC = "Salted__";
@@ -72,14 +72,20 @@ export interface Keys {
   readonly hmac?: HmacKey;
 }
 
-/** What the Perl client could be told to leave in the packet. */
-export interface SealOptions extends Keys {
+/** What is put around the encrypted text. */
+export interface PacketForm {
+  /** Absent: the packet bears no HMAC. */
+  readonly hmac?: HmacKey;
+  /** Keep the prefix, as the Perl client could be told to. C servers refuse such packets. */
+  readonly keepPrefix?: boolean;
+  /** Keep the `=` at the end, likewise; not together with an HMAC. */
+  readonly keepPadding?: boolean;
+}
+
+/** How a packet is made: the keys, and its form. */
+export interface SealOptions extends Keys, PacketForm {
   /** 8 random bytes, fresh for each packet. */
   readonly salt: Uint8Array;
-  /** Keep `U2FsdGVkX1` in front. C servers refuse such packets. */
-  readonly keepPrefix?: boolean;
-  /** Keep the `=` at the end; not together with an HMAC. */
-  readonly keepPadding?: boolean;
 }
 
 /**
@@ -110,19 +116,19 @@ export function sealMessage(plaintext: string, options: SealOptions): string {
  * two characters of anything and so ruins packets to ECC recipients.
  *
  * @param message the binary OpenPGP message
- * @param options the HMAC key, if any
+ * @param form what is put around it
  * @returns the packet, base64 text
+ * @throws {FkoError} when it is longer than a receiver takes
  */
-export function sealOpenPgp(message: Uint8Array, options: { readonly hmac?: HmacKey; readonly keepPrefix?: boolean; readonly keepPadding?: boolean }): string {
-  return finishPacket(encodeBase64(message), OPENPGP_PREFIX, options);
+export function sealOpenPgp(message: Uint8Array, form: PacketForm): string {
+  return finishPacket(encodeBase64(message), OPENPGP_PREFIX, form);
 }
 
 /** Appends the HMAC, which covers the text with its prefix, and cuts the prefix. */
-function finishPacket(text: string, prefix: string, options: { hmac?: HmacKey; keepPrefix?: boolean; keepPadding?: boolean }): string {
-  const body = options.keepPadding && !options.hmac ? padBase64(text) : text;
-  const packet = options.hmac ? body + encodeBase64(options.hmac.sign(utf8Bytes(text))) : body;
+function finishPacket(text: string, prefix: string, { hmac, keepPrefix = false, keepPadding = false }: PacketForm): string {
+  const packet = hmac !== undefined ? text + encodeBase64(hmac.sign(utf8Bytes(text))) : keepPadding ? padBase64(text) : text;
   if (packet.length - prefix.length > MAX_PACKET) throw new FkoError(prefix === OPENPGP_PREFIX ? 59 : 51, "fko_spa_data_final");
-  return !options.keepPrefix && packet.startsWith(prefix) ? packet.slice(prefix.length) : packet;
+  return !keepPrefix && packet.startsWith(prefix) ? packet.slice(prefix.length) : packet;
 }
 
 /**

@@ -74,8 +74,10 @@ export interface PacketLayout extends FrameCursor {
 
 const PROTOCOL_HOP_BY_HOP = 0;
 const PROTOCOL_ICMP = 1;
-const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
+/** IP protocol number. */
+export const PROTOCOL_TCP = 6;
+/** IP protocol number. */
+export const PROTOCOL_UDP = 17;
 const PROTOCOL_ROUTING = 43;
 const PROTOCOL_FRAGMENT = 44;
 const PROTOCOL_AUTHENTICATION = 51;

@@ -11,10 +11,8 @@
 import { concatBytes } from "../bytes.ts";
 import { startsRequest } from "../http-request.ts";
 import { ipKey } from "../ip.ts";
-import type { Datagram } from "../packet.ts";
+import { type Datagram, PROTOCOL_TCP } from "../packet.ts";
 
-/** IP protocol number. */
-const TCP = 6;
 /** Connections that are remembered at once; the oldest makes room. */
 const MAX_CONNECTIONS = 64;
 /** Bytes of one request; a packet has 1500 at most, and browsers add some hundred. */
@@ -52,7 +50,7 @@ export class HttpSegments {
    *   which holds the packet, is incomplete, and for a segment that brings nothing new
    */
   join(segment: Datagram, sequence: number): Datagram | undefined {
-    if (segment.protocol !== TCP) return segment;
+    if (segment.protocol !== PROTOCOL_TCP) return segment;
     const key = keyOf(segment);
     const known = this.#beginnings.get(key);
     const begins = startsRequest(segment.payload) && sequence !== known?.sequence;

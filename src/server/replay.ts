@@ -15,6 +15,7 @@ import { SALTED_PREFIX } from "../fko.ts";
 import { digest } from "../hash.ts";
 import { type IpAddress, formatIp, parseIp } from "../ip.ts";
 import { md5 } from "../md5.ts";
+import { PROTOCOL_UDP } from "../packet.ts";
 import { sha1, sha256 } from "../sha.ts";
 
 /** The first line of a new file, as C writes it. */
@@ -101,7 +102,7 @@ function parseReplayLine(text: string): ReplayEntry | undefined {
   const createdAt = date === undefined ? 0 : Date.parse(`${date} UTC`) / 1000;
   return {
     digest: sum!,
-    protocol: 17,
+    protocol: PROTOCOL_UDP, // the Perl programs did not write it
     source: source === undefined ? undefined : parseIp(source),
     sourcePort: 0,
     destination: undefined,
