@@ -227,7 +227,7 @@ export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
   return opened;
 }
 
-/** A right key gives 16 digits and a colon; a wrong one does so once in 10^33 packets. */
+/** A right key gives 16 digits and a colon; a wrong one does so once in 10^25 packets: (256/10)^16 · 256. */
 function looksDecrypted(plaintext: Uint8Array): boolean {
   if (plaintext[RANDOM_DIGITS] !== 0x3a) return false;
   return plaintext.subarray(0, RANDOM_DIGITS).every((byte) => byte >= 0x30 && byte <= 0x39);

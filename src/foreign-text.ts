@@ -28,5 +28,15 @@ export function printableText(text: string | Uint8Array, limit = 80): string {
 function printable(codePoint: number): string {
   if (codePoint === 0x5c) return "\\\\";
   if (codePoint >= 0x20 && codePoint < 0x7f) return String.fromCharCode(codePoint);
+  return escapeCodePoint(codePoint);
+}
+
+/**
+ * Writes a character by its number, as JavaScript would read it back.
+ *
+ * @param codePoint the number
+ * @returns `\xHH` or `\u{H…}`
+ */
+export function escapeCodePoint(codePoint: number): string {
   return codePoint < 0x100 ? `\\x${codePoint.toString(16).padStart(2, "0")}` : `\\u{${codePoint.toString(16)}}`;
 }

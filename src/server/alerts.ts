@@ -37,9 +37,10 @@ export function alertOf({ level, message, fields }: LogRecord, verbose: boolean)
   const refused = verdict === "refused" && level !== "debug" && ALERTING_REASONS.includes(fields?.["reason"] as RefusalReason);
   const wanted = refused || ALERTING_VERDICTS.includes(verdict) || REMOVAL.test(message) || (verbose && level !== "debug");
   if (!wanted) return undefined;
-  // By which rule is too much for a subject.
+  // The rule is too much for a subject.
   const rule = fields?.["rule"];
-  const short = rule === undefined || !message.endsWith(` by ${rule}`) ? message : message.slice(0, -` by ${rule}`.length);
+  const end = rule === undefined ? "" : ` by ${rule}`;
+  const short = message.endsWith(end) ? message.slice(0, message.length - end.length) : message;
   return { sign: level === "info" ? "[+]" : "[-]", text: escapeText(short, MAX_SUBJECT) };
 }
 
@@ -63,7 +64,14 @@ export function alertSubject({ sign, text }: Alert, host: string): string {
  * @returns head and body (RFC 5322)
  */
 export function formatMail(addresses: readonly string[], subject: string, body: string): string {
-  const head = [`From: ${addresses[0]}`, `To: ${addresses.join(", ")}`, `Subject: ${encodeHeader(subject)}`, "Auto-Submitted: auto-generated", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8"];
+  const head = [
+    `From: ${addresses[0]}`,
+    `To: ${addresses.join(", ")}`,
+    `Subject: ${encodeHeader(subject)}`,
+    "Auto-Submitted: auto-generated",
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=utf-8",
+  ];
   return `${head.join("\n")}\n\n${body}`;
 }
 

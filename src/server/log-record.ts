@@ -5,6 +5,8 @@
  * @module
  */
 
+import { escapeCodePoint } from "../foreign-text.ts";
+
 /** How much a record matters, most first. */
 export type LogLevel = "error" | "warning" | "info" | "debug";
 
@@ -29,6 +31,9 @@ export const SEVERITY: Readonly<Record<LogLevel, number>> = { error: 3, warning:
 /** Longest line that is written, in UTF-16 units; journald cuts at 48 KiB, a screen long before. */
 const MAX_LINE = 8192;
 
+/** Control characters that have a name of their own. */
+const ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
+
 /**
  * Makes foreign text harmless: no control character reaches a terminal or starts a second line.
  *
@@ -40,13 +45,7 @@ export function escapeText(text: string, maxLength: number = MAX_LINE): string {
   const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
   // C0, DEL and C1 controls; line and paragraph separators; bidirectional overrides, which
   // reorder what the administrator sees; lone surrogates, which no encoding can carry.
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, (character) => {
-    const code = character.codePointAt(0)!;
-    if (character === "\n") return "\\n";
-    if (character === "\t") return "\\t";
-    if (character === "\r") return "\\r";
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
-  });
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, (character) => ESCAPES[character] ?? escapeCodePoint(character.codePointAt(0)!));
 }
 
 /**

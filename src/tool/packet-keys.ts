@@ -75,7 +75,7 @@ export function wipeKeys({ key, keyBase64, hmacKey, hmacKeyBase64 }: KeyOptions,
 
 function chooseKey(name: string, kind: KeyKind, plain: Bytes | undefined, base64: Bytes | undefined): Parsed<Bytes | undefined> {
   if (plain !== undefined && base64 !== undefined) return { ok: false, message: `expected either --${name} or --${name}-base64, got both` };
-  const key = base64 !== undefined ? decodeKey(base64, kind) : plain !== undefined ? checkKeyLength(plain, kind) : undefined;
-  if (key === undefined) return { ok: true, value: undefined };
-  return key.ok ? key : { ok: false, message: `--${name}${base64 === undefined ? "" : "-base64"}: ${key.message}` };
+  if (plain === undefined && base64 === undefined) return { ok: true, value: undefined };
+  const [option, key] = base64 === undefined ? [name, checkKeyLength(plain!, kind)] : [`${name}-base64`, decodeKey(base64, kind)];
+  return key.ok ? key : { ok: false, message: `--${option}: ${key.message}` };
 }
