@@ -26,17 +26,22 @@ const FIELD = / (src|dst|sport|dport)=(\S+)/g;
  * @returns the established TCP connections; other lines are passed over
  */
 export function parseConnections(text: string): readonly Connection[] {
-  const connections: Connection[] = [];
-  for (const line of text.split("\n")) {
-    if (!/(?:^|\s)tcp\s.*\sESTABLISHED\s/.test(line)) continue;
-    // Twice four fields: the way there, and the way that answers take.
-    const fields = [...line.matchAll(FIELD)];
-    const values = (name: string): readonly string[] => fields.filter((field) => field[1] === name).map((field) => field[2]!);
-    const [source, inner] = [parseIp(values("src")[0] ?? ""), parseIp(values("src")[1] ?? values("dst")[0] ?? "")];
-    const [port, innerPort] = [Number(values("dport")[0]), Number(values("sport")[1] ?? values("dport")[0])];
-    if (source !== undefined && inner !== undefined && Number.isInteger(port) && Number.isInteger(innerPort)) connections.push({ source, port, inner, innerPort });
-  }
-  return connections;
+  return text.split("\n").map(parseConnection).filter((connection) => connection !== undefined);
+}
+
+function parseConnection(line: string): Connection | undefined {
+  if (!/(?:^|\s)tcp\s.*\sESTABLISHED\s/.test(line)) return undefined;
+  const fields = [...line.matchAll(FIELD)];
+  const values = (name: string): readonly string[] => fields.filter((field) => field[1] === name).map((field) => field[2]!);
+  // Each field stands there twice: for the way there, and for the way of the answers, which tells what NAT made of it.
+  const [destination] = values("dst");
+  const [clientAddress, serverAddress = destination] = values("src");
+  const [requestedPort] = values("dport");
+  const [, answeringPort = requestedPort] = values("sport");
+  const [source, inner] = [parseIp(clientAddress ?? ""), parseIp(serverAddress ?? "")];
+  const [port, innerPort] = [Number(requestedPort), Number(answeringPort)];
+  if (source === undefined || inner === undefined || !Number.isInteger(port) || !Number.isInteger(innerPort)) return undefined;
+  return { source, port, inner, innerPort };
 }
 
 /**
