@@ -286,17 +286,18 @@ export function encodeFields(message: Message): string {
   checkFields(message);
   const { nat, timeout } = MESSAGE_TYPES[message.type];
   const isPerl = isPerlVersion(message.version);
+  const write = <T>(row: FieldRow<T>, value: T): string => row.format(value, isPerl);
   const fields = [
-    HEAD.random.format(message.random, isPerl),
-    HEAD.username.format(message.username, isPerl),
-    HEAD.timestamp.format(message.timestamp, isPerl),
-    HEAD.version.format(message.version, isPerl),
-    HEAD.type.format(message.type, isPerl),
-    MESSAGE.format(message.message, isPerl),
+    write(HEAD.random, message.random),
+    write(HEAD.username, message.username),
+    write(HEAD.timestamp, message.timestamp),
+    write(HEAD.version, message.version),
+    write(HEAD.type, message.type),
+    write(MESSAGE, message.message),
   ];
-  if (nat !== "none") fields.push(NAT_ACCESS.format(message.natAccess ?? "", isPerl));
-  if (message.serverAuth !== undefined) fields.push(SERVER_AUTH.format(message.serverAuth, isPerl));
-  if (timeout) fields.push(CLIENT_TIMEOUT.format(message.clientTimeout ?? 0, isPerl));
+  if (nat !== "none") fields.push(write(NAT_ACCESS, message.natAccess ?? ""));
+  if (message.serverAuth !== undefined) fields.push(write(SERVER_AUTH, message.serverAuth));
+  if (timeout) fields.push(write(CLIENT_TIMEOUT, message.clientTimeout ?? 0));
   const encoded = fields.join(":");
   if (encoded.length + 1 + DIGESTS[message.digestType].wireLength > MAX_PLAINTEXT) throw new FkoError(43, "fko_encode_spa_data");
   return encoded;
