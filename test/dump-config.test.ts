@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
-import { parseAccessConfig } from "../src/config/access-config.ts";
-import { parseDaemonConfig } from "../src/config/daemon-config.ts";
+import { parseAccessConfig } from "../src/config/access-config-parser.ts";
+import { parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import { checkReport, dumpConfig } from "../src/config/dump.ts";
 import type { ConfigProblem } from "../src/config/variable.ts";
 

@@ -6,10 +6,10 @@
 
 import { printableText } from "../foreign-text.ts";
 import { shown } from "./_kinds.ts";
-import { daemonVariables, OBSOLETE_DAEMON_VARIABLES, type ObsoleteVariables } from "./daemon-variables.ts";
 import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
+import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "./daemon-variables.ts";
 import { C_LINE_LIMIT, type ConfigFile, cutValue, type Dialect, type Entry, readEntries, valueText } from "./entries.ts";
-import { COMMAND_LINE, type ConfigProblem, indexVariables, type NamedVariable, withSuggestion } from "./variable.ts";
+import { COMMAND_LINE, type ConfigProblem, indexVariables, type NamedVariable, type ObsoleteVariables, withSuggestion } from "./variable.ts";
 
 /** Where something stands. */
 export type Place = Pick<ConfigProblem, "file" | "line" | "column">;

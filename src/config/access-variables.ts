@@ -12,9 +12,8 @@ import { parseIp } from "../ip.ts";
 import { accept, addresses, choice, command, integer, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
 import type { AccessHost, AccessStanza, GroupAccount, UserAccount } from "./access-config.ts";
 import type { AddressList } from "./address-list.ts";
-import type { ObsoleteVariables } from "./daemon-variables.ts";
 import { parsePortList, type PortList } from "./port-list.ts";
-import type { ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
+import type { ObsoleteVariables, ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
 
 /** The members of a stanza that are variables. */
 export type AccessVariables = Omit<AccessStanza, "number" | "file" | "line" | "given" | "texts" | "ENABLE_GPG">;

@@ -97,6 +97,14 @@ export interface Variable<T> {
 /** A row for each member of `Values`: a forgotten one does not compile. */
 export type VariableTable<Values> = { readonly [Name in keyof Values]-?: Variable<NonNullable<Values[Name]>> };
 
+/** Names that are known but have no row, for nothing is left of what they did. */
+export interface ObsoleteVariables {
+  /** What does the work now. */
+  readonly now: string;
+  readonly origin: "C" | "Perl";
+  readonly names: readonly string[];
+}
+
 /** A name of a table, and the variable that it stands for. */
 export interface NamedVariable {
   /** The member that is set. */
