@@ -35,6 +35,8 @@ export interface OptionRow<T, Values> {
   readonly long: string;
   /** One letter. */
   readonly short?: string;
+  /** One letter more, that of another program. */
+  readonly shortSynonym?: string;
   /** Further long names, those of other programs. */
   readonly synonyms?: readonly string[];
   /**

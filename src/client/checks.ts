@@ -8,6 +8,7 @@ import { parsePortSpec } from "../access-message.ts";
 import { CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
+import { isResolvableName, splitHostPort } from "./destination.ts";
 import { decodeKey, type KeyKind } from "./key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isPortKnocking, isRawTransport, transportOf } from "./settings.ts";
 
@@ -30,16 +31,21 @@ const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.tes
 
 /** What a sequence of ports cannot say or do. */
 const NOT_BY_KNOCKING = [
-  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "serverProto", "digestType", "encryptionMode", "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "httpProxy", "savePacket",
-  "perlSavePacket", "json", "verify", "then", "gpgEncryption", "useHmac",
+  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "timeOffsetPlus", "timeOffsetMinus", "serverProto", "digestType", "encryptionMode",
+  "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "icmpType", "icmpCode", "ipv6", "httpProxy", "maxPacketSize", "savePacket", "perlSavePacket", "json", "verify", "then",
+  "gpgEncryption", "useHmac",
 ] as const satisfies readonly (keyof ClientSettings)[];
+
+/** What is nowhere in a sequence that was agreed on. */
+const NOT_IN_SHARED = ["offset", "rotateProto", "spoofUser"] as const;
 
 function knockingProblem(settings: ClientSettings): string | undefined {
   const isKnocking = isPortKnocking(settings);
   const without = (["offset", "rotateProto", "timeDelay"] as const).find((key) => settings[key] !== undefined);
-  if (!isKnocking) return without === undefined ? undefined : `--${CLIENT_OPTIONS[without].long}: expected --Server-mode knock`;
+  if (!isKnocking) return without === undefined ? undefined : `--${CLIENT_OPTIONS[without].long}: expected --Server-mode knock${without === "timeDelay" ? " or shared" : ""}`;
   if (settings.serverMode === "knock" && parseIp(settings.allowIp ?? "")?.version === 6) return "--allow-ip: expected an IPv4 address for --Server-mode knock";
-  const other = NOT_BY_KNOCKING.find((key) => settings[key] !== undefined);
+  if (splitHostPort(settings.destination ?? "").port !== undefined) return `--destination: expected a host without a port for --Server-mode ${settings.serverMode}, got '${printableText(settings.destination!)}'`;
+  const other = [...NOT_BY_KNOCKING, ...(settings.serverMode === "shared" ? NOT_IN_SHARED : [])].find((key) => settings[key] !== undefined);
   return other === undefined ? undefined : `--Server-mode ${settings.serverMode}: cannot be combined with --${CLIENT_OPTIONS[other as keyof ClientOptions].long}`;
 }
 
@@ -53,8 +59,8 @@ const CHECKS: readonly Check[] = [
       : "Must use one of [-s|-a] to specify IP for SPA access with --server-cmd.",
   ),
   (s) => when(
-    s.allowIp !== undefined && parseIp(s.allowIp) === undefined,
-    () => `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, got '${printableText(s.allowIp ?? "")}'`,
+    s.allowIp !== undefined && parseIp(s.allowIp) === undefined && !isResolvableName(s.allowIp),
+    () => `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, or a host name, got '${printableText(s.allowIp ?? "")}'`,
   ),
   (s) => when(
     s.spoofSource !== undefined && parseIp(s.spoofSource) === undefined,

@@ -38,3 +38,28 @@ export function parsePort(text: string, min: 0 | 1 = 1): number | undefined {
   const port = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return port >= min && port <= 65535 ? port : undefined;
 }
+
+/** A label of a host name, as the C client takes it. */
+const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+const HOST_NAME = /* @__PURE__ */ new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`);
+
+/**
+ * Tells whether a text has the form of a host name. That of an address in numbers is the same.
+ *
+ * @param text the whole text
+ * @returns whether it has
+ */
+export function isHostName(text: string): boolean {
+  return HOST_NAME.test(text);
+}
+
+/**
+ * Tells whether a text is to be looked up as a name. What ends in a number is an address, or one misspelt: `256.1.1.1`,
+ * and `010.1` or `0x7f.1`, which a resolver would take.
+ *
+ * @param text the whole text
+ * @returns whether it is
+ */
+export function isResolvableName(text: string): boolean {
+  return isHostName(text) && !/(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i.test(text);
+}

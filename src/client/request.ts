@@ -14,8 +14,8 @@ import { printableText } from "../foreign-text.ts";
 import type { HttpProxy } from "../http-request.ts";
 import { formatIp, type IpAddress, parseIp } from "../ip.ts";
 import { utf8Bytes } from "../bytes.ts";
-import { parsePort, splitHostPort } from "./destination.ts";
-import { type ClientSettings, DEFAULT_SERVER_PORT, isRawTransport, transportOf } from "./settings.ts";
+import { isHostName, parsePort, splitHostPort } from "./destination.ts";
+import { type ClientSettings, DEFAULT_SERVER_PORT, familyOf, isRawTransport, transportOf } from "./settings.ts";
 
 /** What the settings do not hold. */
 export interface RequestFacts {
@@ -135,9 +135,6 @@ const expectingSpec = (access: string): string => `Expecting <proto>/<port> for 
 
 const natError = (): string => new FkoError(4, "fko_set_nat_access_str").message;
 
-/** A label of a host name, as the C client takes it. */
-const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-const HOST_NAME = /* @__PURE__ */ new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`);
 const MAX_NAT_HOST = 70;
 
 /** The field `host,port`, or undefined when no NAT is wanted. */
@@ -154,7 +151,7 @@ function natField(settings: ClientSettings): Parsed<string | undefined> {
   if (port === undefined) return refuse(`--nat-access: Invalid port value in -N arg, expected 1..65535, got '${printableText(wanted)}'; ${natError()}`);
   if (target.host.length > MAX_NAT_HOST) return fkoError(103, "fko_set_nat_access_str");
   const address = parseIp(target.host);
-  if (address === undefined && !HOST_NAME.test(target.host)) {
+  if (address === undefined && !isHostName(target.host)) {
     return refuse(`--nat-access: Invalid NAT destination '${printableText(target.host)}' for -N arg; ${natError()}`);
   }
   return { ok: true, value: `${address === undefined ? target.host : formatIp(address)},${port}` };
@@ -201,7 +198,7 @@ export function planSending(
   const { host, port: namedPort } = destinationOf(settings);
   const usualPort = settings.http ? 80 : DEFAULT_SERVER_PORT;
   const port = settings.randPort ? facts.randomPort : settings.serverPort ?? namedPort ?? usualPort;
-  const family = settings.ipv6 ? 6 : settings.ipv4 || settings.serverResolveIpv4 ? 4 : undefined;
+  const family = familyOf(settings);
   const sourcePort = settings.sourcePort || (isRawTransport(transport) ? facts.randomSourcePort : undefined);
   const spoofedSource = settings.spoofSource === undefined ? undefined : parseIp(settings.spoofSource);
   const proxy = settings.httpProxy === undefined ? undefined : parseProxy(settings);

@@ -8,6 +8,7 @@ import { encodeBase64, padBase64 } from "../base64.ts";
 import { type Bytes, latin1Text, utf8Bytes, utf8Text } from "../bytes.ts";
 import { CLIENT_OPTIONS, type ClientOptions, fwTimeout } from "../cli/client-options.ts";
 import type { Parsed, ValueType } from "../cli/options.ts";
+import { isResolvableName } from "../client/destination.ts";
 import { decodeKey, type KeyKind } from "../client/key-text.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
@@ -114,12 +115,12 @@ function readVerbose(value: Uint8Array): Parsed<ClientSettings> {
   return { ok: false, message: "expected Y or a number in [0-4]" };
 }
 
-/** An address, or the word for `-s` or `-R`. */
+/** An address or a host name, or the word for `-s` or `-R`. */
 function readAllowIp(value: Uint8Array): Parsed<ClientSettings> {
   const text = textOf(value);
   if (/^source$/i.test(text)) return { ok: true, value: { allowIp: "0.0.0.0" } };
   if (/^resolve$/i.test(text)) return { ok: true, value: { resolveIpHttps: true } };
-  if (parseIp(text) === undefined) return { ok: false, message: "expected an address, 'source' or 'resolve'" };
+  if (parseIp(text) === undefined && !isResolvableName(text)) return { ok: false, message: "expected an address, a host name, 'source' or 'resolve'" };
   return { ok: true, value: { allowIp: text } };
 }
 
@@ -172,7 +173,7 @@ function buildVariables(): readonly RcVariable[] {
     like("SPA_SERVER_PORT", "serverPort"),
     like("SPA_SOURCE_PORT", "sourcePort"),
     like("FW_TIMEOUT", "fwTimeout", { value: fwTimeout(65536) as ValueType<never> }),
-    { name: "ALLOW_IP", option: "allowIp", describe: "address, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
+    { name: "ALLOW_IP", option: "allowIp", describe: "address, host name, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
     { name: "TIME_OFFSET", option: "timeOffsetPlus", describe: "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset },
     like("ENCRYPTION_MODE", "encryptionMode", { format: (mode: keyof typeof ENCRYPTION_MODES) => (mode === "perl" ? mode : ENCRYPTION_MODES[mode].label) }),
     yes("USE_GPG", "gpgEncryption"),

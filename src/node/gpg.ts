@@ -22,6 +22,10 @@ export interface GpgSettings {
   readonly useAgent?: boolean;
   /** For one run of gpg; 10 seconds when absent, 120 with `useAgent`, which may wait for the user. */
   readonly timeoutMs?: number;
+  /** Whether gpg leaves its gpg.conf unread. */
+  readonly withoutConfig?: boolean;
+  /** Makes gpg say more, and is given each of its lines, printable. */
+  readonly onMessage?: (line: string) => void;
   /** Ends gpg before. */
   readonly signal?: AbortSignal;
 }
@@ -115,10 +119,11 @@ export async function decrypt(options: GpgSettings & { readonly ciphertext: Uint
 /** What of our environment lets gpg-agent find the user's terminal or screen. */
 const AGENT_ENVIRONMENT = ["GPG_TTY", "TERM", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PINENTRY_USER_DATA"];
 
-function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Array): Promise<ChildResult> {
+async function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Array): Promise<ChildResult> {
   const useAgent = settings.useAgent === true;
-  return runChild([
-    settings.exe ?? "gpg", "--batch", "--no-tty", "--utf8-strings", "--disable-dirmngr", "--status-fd", STATUS_FD,
+  const { onMessage } = settings;
+  const result = await runChild([
+    settings.exe ?? "gpg", ...(settings.withoutConfig ? ["--no-options"] : []), ...(onMessage ? ["--verbose"] : []), "--batch", "--no-tty", "--utf8-strings", "--disable-dirmngr", "--status-fd", STATUS_FD,
     ...(useAgent ? [] : ["--pinentry-mode", "loopback", "--passphrase-fd", PASSPHRASE_FD]),
     "--output", "-", ...args,
   ], {
@@ -132,6 +137,8 @@ function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Arra
     maxOutputBytes: 2 * MAX_PLAINTEXT_BYTES,
     signal: settings.signal,
   });
+  if (result.kind === "exited" && onMessage) for (const line of linesOf(result.stderr)) onMessage(printableText(line, 200));
+  return result;
 }
 
 function startFailure(settings: GpgSettings, result: Exclude<ChildResult, { readonly kind: "exited" }>): GpgFailure {
@@ -170,9 +177,13 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
+function linesOf(bytes: Uint8Array): string[] {
+  return textOf(bytes).split("\n").filter((line) => line !== "");
+}
+
 /** The first message that is more than a notice. */
 function firstReason(stderr: Uint8Array): string {
-  const lines = textOf(stderr).split("\n").filter((line) => line !== "");
+  const lines = linesOf(stderr);
   const line = lines.find((candidate) => /failed|error|skipped|fatal|invalid|no valid/i.test(candidate)) ?? lines[0] ?? "";
   return printableText(line, 160);
 }

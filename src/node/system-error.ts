@@ -50,6 +50,8 @@ const SHORT: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory",
   ESRCH: "No such process",
   ECONNREFUSED: "Connection refused",
+  ENETUNREACH: "Network is unreachable",
+  EHOSTUNREACH: "No route to host",
   EPIPE: "Broken pipe",
   EMFILE: "Too many open files",
 };

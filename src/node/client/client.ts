@@ -142,7 +142,8 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
     const layers = rcLayers(rc, given, output);
     // VERBOSE is the one variable that wins over its option, as in the C program.
     const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
-    const settings = mergeSettings(...layers, given, await perlLayer(given, host), verbose === undefined ? {} : { verbose });
+    const said = mergeSettings(...layers, given);
+    const settings = mergeSettings(said, await perlLayer(said, host), verbose === undefined ? {} : { verbose });
     applyOutputOptions(settings, output);
     if (settings.version) {
       output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
@@ -171,16 +172,19 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
 /** A proxy has no variable, so what `-H` implies is not saved either. */
 function optionsToSave(scanned: ScannedArguments<ClientOptions>, given: ClientOptions): ClientOptions {
   const isProtoGiven = scanned.occurrences.some(({ key }) => key === "serverProto" || key === "http");
-  const saved = { ...given };
+  const saved = { ...given, ...(given.perlSpoofSource !== undefined && { spoofSource: given.perlSpoofSource }) };
   if (!isProtoGiven && (given.httpProxy !== undefined || given.perlHttpProxy !== undefined)) delete saved.serverProto;
   return saved;
 }
 
-async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {
-  if (given.perlHttpProxy === undefined && !given.perlSavePacket) return {};
+async function perlLayer(settings: ClientSettings, host: ClientHost): Promise<ClientSettings> {
+  if (!PERL_OPTIONS.some((key) => settings[key] !== undefined)) return {};
   const { perlSettings } = await import("./perl-options.ts");
-  return perlSettings(given, host);
+  return perlSettings(settings, host);
 }
+
+/** What leaves something open that the environment, or another option, says. */
+const PERL_OPTIONS = ["perlHttpProxy", "perlSavePacket", "perlSpoofSource", "spoofProto"] as const;
 
 /** [default], and over it the stanza of `-n`, unless that is about to be written. */
 function rcLayers(rc: RcFile | undefined, given: ClientOptions, output: ClientOutput): readonly ClientSettings[] {

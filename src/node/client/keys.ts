@@ -4,6 +4,7 @@
  * @module
  */
 import { type Bytes, constantTimeEqual, utf8Bytes, wipe } from "../../bytes.ts";
+import { splitHostPort } from "../../client/destination.ts";
 import { checkKeyLength, decodeKey, findKeyInFile, type KeyKind, MAX_KEY_LENGTH } from "../../client/key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
@@ -128,7 +129,8 @@ function decoded(base64: Uint8Array, kind: KeyKind): Bytes {
 function keyFromFile(path: string, settings: ClientSettings, output: ClientOutput): Bytes {
   const destination = settings.destination ?? "";
   const bytes = readSecretFile(path, "config", settings, output);
-  const key = findKeyInFile(bytes, utf8Bytes(destination));
+  // As it was typed, or without its port, which files of older clients never name.
+  const key = findKeyInFile(bytes, utf8Bytes(destination)) ?? findKeyInFile(bytes, utf8Bytes(splitHostPort(destination).host));
   wipe(bytes);
   if (key === undefined) {
     throw new ClientError(`Could not get key for IP: ${printableText(destination)} from: ${printableText(path, 200)}: key for it not found, expected a line 'DESTINATION: KEY'`);

@@ -8,14 +8,14 @@ import { utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
 import type { Parsed } from "../../cli/options.ts";
 import type { Outcome } from "../../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../../client/listing.ts";
-import { isTooLongForC } from "../../client/packet-length.ts";
+import { checkPacketSize, isTooLongForC } from "../../client/packet-length.ts";
 import { randomDigits } from "../../client/random-digits.ts";
 import { buildRequest, planSending, randomPort, type RequestFacts, type SendTarget } from "../../client/request.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport } from "../../client/settings.ts";
 import { FkoError } from "../../fko-error.ts";
 import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../../fko.ts";
 import { HmacKey } from "../../hmac.ts";
-import { formatIp, isUnspecifiedIp, parseIp } from "../../ip.ts";
+import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../../ip.ts";
 import type { ClientHost } from "./host.ts";
 import { type ClientKeys, obtainKeys } from "./keys.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
@@ -73,12 +73,12 @@ async function ownAddress(settings: ClientSettings, host: ClientHost, output: Cl
 /**
  * Finds out what the settings do not hold: our address, our name, what is random.
  *
- * @throws ClientError when the web does not tell our address
+ * @throws ClientError when the web does not tell our address, or nobody that of a name
  */
 export async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
   const allowIp = isAddressResolved(settings)
-    ? canonicalAddress(await ownAddress(settings, host, output), "--resolve-ip-https", output)
-    : canonicalAddress(settings.allowIp, "--allow-ip", output);
+    ? canonicalAddress(parseIp(await ownAddress(settings, host, output)), "--resolve-ip-https", output)
+    : canonicalAddress(await givenAddress(settings, output), "--allow-ip", output);
   if (allowIp === "0.0.0.0" && output.verbosity > 0 && !settings.test) {
     output.warning("[-] WARNING: Should use -a or -R to harden SPA against potential MITM attacks");
   }
@@ -104,8 +104,17 @@ function random32(host: ClientHost): number {
   return new DataView(host.randomBytes(4).buffer).getUint32(0);
 }
 
-function canonicalAddress(text: string | undefined, option: string, output: ClientOutput): string | undefined {
-  const address = text === undefined ? undefined : parseIp(text);
+/** `-a`; a name is looked up. */
+async function givenAddress(settings: ClientSettings, output: ClientOutput): Promise<IpAddress | undefined> {
+  const { allowIp } = settings;
+  if (allowIp === undefined) return undefined;
+  const address = parseIp(allowIp);
+  if (address !== undefined) return address;
+  const { resolveAllowIp } = await import("./allow-ip.ts");
+  return resolveAllowIp(allowIp, settings, output);
+}
+
+function canonicalAddress(address: IpAddress | undefined, option: string, output: ClientOutput): string | undefined {
   if (address?.version === 6) output.warning(`${option}: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
   return address && formatIp(address);
 }
@@ -167,7 +176,9 @@ async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: Cl
   const target = accept(planSending(settings, sendingFacts(host)));
   const { message, notice } = accept(buildRequest(settings, facts));
   if (notice !== undefined) output.notice(notice);
-  const listed = await seal(message, settings, keys, host);
+  const listed = await seal(message, settings, keys, host, output);
+  const problem = checkPacketSize(listed.packet, target.transport, settings);
+  if (problem !== undefined) throw new ClientError(problem);
   if (isTooLongForC(listed)) output.warning(`the packet has ${listed.packet.length} characters, more than the C program's server takes: ask for less`);
   if (settings.test || output.verbosity > 0) output.notice(formatPacketListing(listed));
   if (settings.savePacket !== undefined) await trySavePacket(settings.savePacket, listed.packet, settings, output);
@@ -177,12 +188,12 @@ async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: Cl
   return { listed, target, outcome };
 }
 
-async function seal(message: Message, settings: ClientSettings, keys: ClientKeys, host: ClientHost): Promise<ListedPacket> {
+async function seal(message: Message, settings: ClientSettings, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<ListedPacket> {
   const encodedMessage = encodeMessage(message);
   const mode = encryptionModeOf(settings);
   if (mode === "asymmetric") {
     const { sealWithGpg } = await import("./gpg-packet.ts");
-    return sealWithGpg(message, encodedMessage, settings, keys);
+    return sealWithGpg(message, encodedMessage, settings, keys, output);
   }
   const { encoded, digest, plaintext } = encodedMessage;
   const type = hmacTypeOf(settings);
@@ -241,14 +252,14 @@ const RESOLVE_TIMEOUT_MS = 5000;
 
 /** What the server would make of it. */
 async function showDecoded(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<void> {
-  const decoded = await decodeAgain(listed, settings, keys);
+  const decoded = await decodeAgain(listed, settings, keys, output);
   output.info(`\nDump of the Decoded Data\n${formatPacketListing(decoded)}`);
 }
 
-async function decodeAgain(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
+async function decodeAgain(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<ListedPacket> {
   if (listed.mode === "asymmetric") {
     const { openWithGpg } = await import("./gpg-packet.ts");
-    return openWithGpg(listed, settings, keys);
+    return openWithGpg(listed, settings, keys, output);
   }
   const hmac = listed.hmac && new HmacKey(DIGESTS[listed.hmac.type].hash, keys.hmac!);
   const opened = openPacket(utf8Bytes(listed.packet), { mode: listed.mode, key: keys.cipher, ...(hmac && { hmac }) });
