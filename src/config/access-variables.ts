@@ -290,7 +290,7 @@ export const OBSOLETE_ACCESS_VARIABLES: readonly ObsoleteVariables[] = [
     now: "Port knocking is not heard any more",
     origin: "Perl",
     names: [
-      ...["SHARED_SEQUENCE", "ENCRYPT_SEQUENCE"], "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
+      ...KNOCKING_VARIABLES, "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
     ],
   },
   {

@@ -20,6 +20,9 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/** Where something stands. */
+export type Place = Pick<ConfigProblem, "file" | "line" | "column">;
+
 /** Stands for the file's name in problems of values that came from options. */
 export const COMMAND_LINE = "command line";
 
