@@ -28,6 +28,13 @@ export interface ParsedDaemonConfig {
   readonly dialect: Dialect;
 }
 
+/** A value that its variable does not take. */
+interface RefusedValue {
+  readonly setting: Setting;
+  readonly variable: Variable<unknown>;
+  readonly parsed: ParsedValue<unknown> & { readonly ok: false };
+}
+
 /**
  * Reads the configuration.
  *
@@ -40,7 +47,7 @@ export function parseDaemonConfig(files: readonly ConfigFile[], options: DaemonC
   const problems: ConfigProblem[] = [...settings.problems];
   const texts: Partial<Record<DaemonVariableName, string>> = {};
   const values: Record<string, unknown> = {};
-  const refused: { readonly setting: Setting; readonly variable: Variable<unknown>; readonly parsed: ParsedValue<unknown> & { readonly ok: false } }[] = [];
+  const refused: RefusedValue[] = [];
 
   for (const [name, variable] of Object.entries(daemonVariables()) as [DaemonVariableName, Variable<unknown>][]) {
     const setting = settings.get(name);
@@ -60,50 +67,73 @@ export function parseDaemonConfig(files: readonly ConfigFile[], options: DaemonC
     const again = fallback === undefined ? undefined : variable.kind.parse(fallback, name);
     if (again?.ok) values[name] = again.value;
   }
+  // Only now, when it is known what the variables are used with.
+  problems.push(...refused.map((value) => refusalProblem(value, values)));
 
-  for (const { setting, variable, parsed } of refused) {
-    const { file, line, column } = setting.place;
-    const unused = variable.onlyWith !== undefined && values[variable.onlyWith] !== true;
-    // In an expanded value the offset is not the place in the file.
-    const shift = setting.expanded === true ? 0 : (parsed.offset ?? 0);
-    problems.push({ severity: unused ? "warning" : "error", file, line, column: column === 0 ? 0 : column + shift, message: parsed.message });
-  }
+  // A capture file may be of any age.
   if (texts.PCAP_FILE !== undefined && settings.get("ENABLE_SPA_PACKET_AGING") === undefined) {
     values["ENABLE_SPA_PACKET_AGING"] = false;
     texts.ENABLE_SPA_PACKET_AGING = "N";
   }
   const config = values as unknown as DaemonConfig;
-  problems.push(...contradictions(config, settings));
+  for (const { severity, name, isTrue, message } of CONTRADICTIONS) {
+    if (!isTrue(config)) continue;
+    const place = settings.get(name)?.place ?? { file: settings.mainFile, line: 0, column: 0 };
+    problems.push({ severity, ...place, message: typeof message === "string" ? message : message(config) });
+  }
   return { config, problems, texts, dialect: settings.dialect };
 }
 
-/** What each value allows and all together do not. */
-function contradictions(config: DaemonConfig, settings: Settings): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  const say = (severity: ConfigProblem["severity"], name: DaemonVariableName, message: string): void => {
-    problems.push({ severity, ...(settings.get(name)?.place ?? { file: settings.mainFile, line: 0, column: 0 }), message });
-  };
-  if (config.ENABLE_X_FORWARDED_FOR && config.TRUSTED_PROXIES.length === 0) {
-    say("warning", "ENABLE_X_FORWARDED_FOR", "ENABLE_X_FORWARDED_FOR has no effect without TRUSTED_PROXIES: nobody's header is believed");
-  }
-  if (!config.ENABLE_X_FORWARDED_FOR && config.TRUSTED_PROXIES.length > 0) {
-    say("warning", "TRUSTED_PROXIES", "TRUSTED_PROXIES has no effect without ENABLE_X_FORWARDED_FOR");
-  }
-  if ((config.EXTERNAL_CMD_OPEN === undefined) !== (config.EXTERNAL_CMD_CLOSE === undefined)) {
-    const [set, missing] = config.EXTERNAL_CMD_OPEN === undefined ? (["EXTERNAL_CMD_CLOSE", "EXTERNAL_CMD_OPEN"] as const) : (["EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE"] as const);
-    say("error", set, `Cannot set ${set} without also setting ${missing}`);
-  }
-  if (config.FIREWALL_TYPE === "external_cmd" && config.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_CLOSE === undefined) {
-    say("error", "FIREWALL_TYPE", "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE");
-  }
-  if (config.AUTH_MODE === "SOCKET" && !config.ENABLE_UDP_SERVER && !config.ENABLE_TCP_SERVER && !config.ENABLE_HTTP_SERVER) {
-    say("error", "AUTH_MODE", "AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, ENABLE_TCP_SERVER or ENABLE_HTTP_SERVER");
-  }
-  if (config.IPFW_ACTIVE_SET_NUM === config.IPFW_EXPIRE_SET_NUM) {
-    say("error", "IPFW_EXPIRE_SET_NUM", `IPFW_ACTIVE_SET_NUM and IPFW_EXPIRE_SET_NUM are both ${config.IPFW_EXPIRE_SET_NUM}: expected two different sets`);
-  }
-  if (config.NFT_SET !== undefined && (config.ENABLE_DESTINATION_RULE || config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT || config.ENABLE_IPT_OUTPUT)) {
-    say("error", "NFT_SET", "NFT_SET only opens ports of this host: it goes neither with NAT nor with ENABLE_DESTINATION_RULE or ENABLE_IPT_OUTPUT");
-  }
-  return problems;
+function refusalProblem({ setting: { place, expanded }, variable, parsed }: RefusedValue, values: Readonly<Record<string, unknown>>): ConfigProblem {
+  const isUnused = variable.onlyWith !== undefined && values[variable.onlyWith] !== true;
+  // In an expanded value the offset is not the place in the file.
+  const offset = place.column === 0 || expanded === true ? 0 : (parsed.offset ?? 0);
+  return { severity: isUnused ? "warning" : "error", ...place, column: place.column + offset, message: parsed.message };
 }
+
+/** What each value allows and all together do not. */
+interface Contradiction {
+  readonly severity: "error" | "warning";
+  /** The variable whose line is to blame. */
+  readonly name: DaemonVariableName;
+  isTrue(config: DaemonConfig): boolean;
+  readonly message: string | ((config: DaemonConfig) => string);
+}
+
+const CONTRADICTIONS: readonly Contradiction[] = [
+  {
+    severity: "warning", name: "ENABLE_X_FORWARDED_FOR", isTrue: (c) => c.ENABLE_X_FORWARDED_FOR && c.TRUSTED_PROXIES.length === 0,
+    message: "ENABLE_X_FORWARDED_FOR has no effect without TRUSTED_PROXIES: nobody's header is believed",
+  },
+  {
+    severity: "warning", name: "TRUSTED_PROXIES", isTrue: (c) => !c.ENABLE_X_FORWARDED_FOR && c.TRUSTED_PROXIES.length > 0,
+    message: "TRUSTED_PROXIES has no effect without ENABLE_X_FORWARDED_FOR",
+  },
+  {
+    severity: "error", name: "EXTERNAL_CMD_OPEN", isTrue: (c) => c.EXTERNAL_CMD_OPEN !== undefined && c.EXTERNAL_CMD_CLOSE === undefined,
+    message: "Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE",
+  },
+  {
+    severity: "error", name: "EXTERNAL_CMD_CLOSE", isTrue: (c) => c.EXTERNAL_CMD_CLOSE !== undefined && c.EXTERNAL_CMD_OPEN === undefined,
+    message: "Cannot set EXTERNAL_CMD_CLOSE without also setting EXTERNAL_CMD_OPEN",
+  },
+  {
+    severity: "error", name: "FIREWALL_TYPE",
+    isTrue: (c) => c.FIREWALL_TYPE === "external_cmd" && c.EXTERNAL_CMD_OPEN === undefined && c.EXTERNAL_CMD_CLOSE === undefined,
+    message: "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE",
+  },
+  {
+    severity: "error", name: "AUTH_MODE",
+    isTrue: (c) => c.AUTH_MODE === "SOCKET" && !c.ENABLE_UDP_SERVER && !c.ENABLE_TCP_SERVER && !c.ENABLE_HTTP_SERVER,
+    message: "AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, ENABLE_TCP_SERVER or ENABLE_HTTP_SERVER",
+  },
+  {
+    severity: "error", name: "IPFW_EXPIRE_SET_NUM", isTrue: (c) => c.IPFW_ACTIVE_SET_NUM === c.IPFW_EXPIRE_SET_NUM,
+    message: (c) => `IPFW_ACTIVE_SET_NUM and IPFW_EXPIRE_SET_NUM are both ${c.IPFW_EXPIRE_SET_NUM}: expected two different sets`,
+  },
+  {
+    severity: "error", name: "NFT_SET",
+    isTrue: (c) => c.NFT_SET !== undefined && (c.ENABLE_DESTINATION_RULE || c.ENABLE_IPT_FORWARDING || c.ENABLE_IPT_LOCAL_NAT || c.ENABLE_IPT_OUTPUT),
+    message: "NFT_SET only opens ports of this host: it goes neither with NAT nor with ENABLE_DESTINATION_RULE or ENABLE_IPT_OUTPUT",
+  },
+];
