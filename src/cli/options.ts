@@ -6,7 +6,22 @@
  */
 
 /** A value that was read from text, or one line that says what was expected. */
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+export type Parsed<T> = { readonly ok: true; readonly value: T } | Refusal;
+
+/** One line that says what was expected. */
+export interface Refusal {
+  readonly ok: false;
+  readonly message: string;
+}
+
+/**
+ * Refuses what was read.
+ *
+ * @param message one line
+ */
+export function refuse(message: string): Refusal {
+  return { ok: false, message };
+}
 
 /** What follows an option's name on the command line. */
 export interface ValueType<T> {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ClientSettings } from "./settings.ts";
+
 /** A host, and the port that was named with it. */
 export interface HostPort {
   /** Name or address, IPv6 without brackets. */
@@ -37,6 +39,18 @@ export function splitHostPort(text: string): HostPort {
 export function parsePort(text: string, min: 0 | 1 = 1): number | undefined {
   const port = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return port >= min && port <= 65535 ? port : undefined;
+}
+
+/**
+ * The server, as the user names it.
+ *
+ * @param settings with `-D` or SPA_SERVER
+ * @returns its name, and its port where `-D` names one; with a port that is none all of the text is the name
+ */
+export function destinationOf(settings: ClientSettings): { readonly host: string; readonly port?: number } {
+  const { host, port: text } = splitHostPort(settings.destination ?? "");
+  const port = text === undefined ? undefined : parsePort(text);
+  return text !== undefined && port === undefined ? { host: settings.destination! } : { host, ...(port !== undefined && { port }) };
 }
 
 /** A label of a host name, as the C client takes it. */

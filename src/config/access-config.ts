@@ -13,8 +13,6 @@ import type { Dialect } from "./entries.ts";
 import type { PortList } from "./port-list.ts";
 import type { ConfigProblem } from "./variable.ts";
 
-export { parseAccessConfig, wipeStanzas } from "./_access-parser.ts";
-
 /** A user of this host. */
 export interface UserAccount {
   readonly name: string;

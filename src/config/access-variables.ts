@@ -12,9 +12,8 @@ import { parseIp } from "../ip.ts";
 import { accept, addresses, choice, command, integer, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
 import type { AccessHost, AccessStanza, GroupAccount, UserAccount } from "./access-config.ts";
 import type { AddressList } from "./address-list.ts";
-import type { ObsoleteVariables } from "./daemon-variables.ts";
 import { parsePortList, type PortList } from "./port-list.ts";
-import type { ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
+import type { ObsoleteVariables, ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
 
 /** The members of a stanza that are variables. */
 export type AccessVariables = Omit<AccessStanza, "number" | "file" | "line" | "given" | "texts" | "ENABLE_GPG">;
@@ -291,7 +290,7 @@ export const OBSOLETE_ACCESS_VARIABLES: readonly ObsoleteVariables[] = [
     now: "Port knocking is not heard any more",
     origin: "Perl",
     names: [
-      ...["SHARED_SEQUENCE", "ENCRYPT_SEQUENCE"], "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
+      ...KNOCKING_VARIABLES, "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
     ],
   },
   {

@@ -47,7 +47,7 @@ export interface RawValue {
 }
 
 /** fwknopd 2.6 reads as many bytes of a line and takes the rest for the next one. */
-export const C_LINE_LIMIT = 1023;
+const C_LINE_LIMIT = 1023;
 
 const [TAB, LF, CR, SPACE, HASH, SEMICOLON] = [0x09, 0x0a, 0x0d, 0x20, 0x23, 0x3b] as const;
 
@@ -86,6 +86,17 @@ function readEntry(line: Uint8Array): Omit<Entry, "file" | "line"> | undefined {
   while (isBlank(line[at])) at++;
   const rest = line.subarray(at);
   return { name, nameColumn: nameStart + 1, rest, restColumn: at + 1, ended: rest.includes(SEMICOLON), length: line.length };
+}
+
+/**
+ * Tells of a line that fwknopd 2.6 would read otherwise because of its length.
+ *
+ * @param entry the line
+ * @returns a warning, or undefined
+ */
+export function lengthWarning({ length }: Entry): string | undefined {
+  if (length <= C_LINE_LIMIT) return undefined;
+  return `This line has ${length} bytes; it is read whole, where fwknopd 2.6 would take what follows ${C_LINE_LIMIT} bytes for another line`;
 }
 
 /** How a value is cut out of its line. */

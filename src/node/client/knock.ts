@@ -10,7 +10,8 @@ import type { Outcome } from "../../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../../client/listing.ts";
 import { checkPacketSize, isTooLongForC } from "../../client/packet-length.ts";
 import { randomDigits } from "../../client/random-digits.ts";
-import { buildRequest, planSending, randomPort, type RequestFacts, type SendTarget } from "../../client/request.ts";
+import { buildRequest, type ClientRequest, messageOf, randomPort, type RequestFacts } from "../../client/request.ts";
+import { planSending, type SendFacts, type SendTarget } from "../../client/send-target.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport } from "../../client/settings.ts";
 import { FkoError } from "../../fko-error.ts";
 import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../../fko.ts";
@@ -32,17 +33,16 @@ import { packageVersion } from "../version.ts";
  * @throws ClientError, FkoError, FileError or PromptError with what kept the packet from being made or sent
  */
 export async function knock(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<number> {
-  const facts = await factsOf(settings, host, output);
   // Before any key is asked for: nobody should type one for a request that cannot be made.
-  accept(buildRequest(settings, facts));
-  accept(planSending(settings, sendingFacts(host))).http?.proxy?.password?.fill(0);
+  const request = accept(buildRequest(settings, await factsOf(settings, host, output)));
+  const target = accept(planSending(settings, sendFacts(host)));
   if (settings.gpgEncryption) {
     const { checkGpg } = await import("./gpg-packet.ts");
     checkGpg(settings);
   }
   const keys = await obtainKeys(settings, host, output);
   try {
-    const { listed, target, outcome } = await knockUntilOpen(settings, facts, keys, host, output);
+    const { listed, outcome } = await knockUntilOpen({ settings, request, target, keys, host, output });
     if (settings.json) {
       const { formatJsonReport } = await import("../../client/json-report.ts");
       output.result(formatJsonReport(listed, target, outcome));
@@ -51,7 +51,7 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
     if (settings.test && (output.verbosity > 0 || listed.mode === "asymmetric")) await showDecoded(listed, settings, keys, output);
     if (outcome.verify !== undefined && outcome.verify.state !== "open") return 1;
   } finally {
-    wipe(keys.cipher, ...(keys.hmac ? [keys.hmac] : []));
+    wipe(...[keys.cipher, keys.hmac, target.http?.proxy?.password].filter((secret) => secret !== undefined));
   }
   if (settings.then === undefined || settings.test) return 0;
   const { runThen } = await import("./run-then.ts");
@@ -71,7 +71,7 @@ async function ownAddress(settings: ClientSettings, host: ClientHost, output: Cl
 }
 
 /**
- * Finds out what the settings do not hold: our address, our name, what is random.
+ * Finds out what the settings do not hold: our address, our name, a port that is random.
  *
  * @throws ClientError when the web does not tell our address, or nobody that of a name
  */
@@ -84,19 +84,14 @@ export async function factsOf(settings: ClientSettings, host: ClientHost, output
   }
   const serverAuth = settings.serverAuth === undefined ? undefined : await authText(settings.serverAuth);
   return {
-    ...freshFacts(host),
     username: settings.spoofUser || await loginName(host),
     allowIp,
+    natRandomPort: randomPort(random32(host)),
     ...(serverAuth !== undefined && { serverAuth }),
   };
 }
 
-/** What differs from packet to packet. */
-function freshFacts(host: ClientHost): Pick<RequestFacts, "random" | "now" | "natRandomPort"> {
-  return { random: randomDigits(host.randomBytes), now: Math.floor(host.now() / 1000), natRandomPort: randomPort(random32(host)) };
-}
-
-function sendingFacts(host: ClientHost): Parameters<typeof planSending>[1] {
+function sendFacts(host: ClientHost): SendFacts {
   return { randomPort: randomPort(random32(host)), randomSourcePort: randomPort(random32(host)), version: packageVersion() };
 }
 
@@ -142,9 +137,19 @@ async function authText(given: Uint8Array): Promise<string> {
 
 // --- The packet ------------------------------------------------------------------------------------------------------
 
+/** All that a knock needs. */
+interface KnockContext {
+  readonly settings: ClientSettings;
+  readonly request: ClientRequest;
+  readonly target: SendTarget;
+  readonly keys: ClientKeys;
+  readonly host: ClientHost;
+  readonly output: ClientOutput;
+}
+
+/** A knock that was made. */
 interface Knocked {
   readonly listed: ListedPacket;
-  readonly target: SendTarget;
   readonly outcome: Outcome;
 }
 
@@ -153,13 +158,14 @@ const PROBE_PAUSE_MS = 300;
 const PROBES_A_KNOCK = 4;
 const PROBE_TIMEOUT_MS = 1000;
 
-async function knockUntilOpen(settings: ClientSettings, facts: RequestFacts, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<Knocked> {
+async function knockUntilOpen(context: KnockContext): Promise<Knocked> {
+  const { settings, output } = context;
+  const { host: server, family } = context.target;
+  const port = settings.verify === undefined ? undefined : parsePortSpec(settings.verify);
   for (let knocks = 1; ; knocks++) {
-    const knocked = await knockOnce(settings, { ...facts, ...freshFacts(host) }, keys, host, output);
-    const port = settings.verify === undefined ? undefined : parsePortSpec(settings.verify);
+    const knocked = await knockOnce(context);
     if (port === undefined || settings.test) return knocked;
     const { probePort } = await import("./probe-port.ts");
-    const { host: server, family } = knocked.target;
     const probe = await probePort({
       host: server, ...port, ...(family !== undefined && { family }), retries: PROBES_A_KNOCK - 1, pauseMs: PROBE_PAUSE_MS, timeoutMs: PROBE_TIMEOUT_MS,
     });
@@ -172,11 +178,11 @@ async function knockUntilOpen(settings: ClientSettings, facts: RequestFacts, key
   }
 }
 
-async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<Knocked> {
-  const target = accept(planSending(settings, sendingFacts(host)));
-  const { message, notice } = accept(buildRequest(settings, facts));
-  if (notice !== undefined) output.notice(notice);
-  const listed = await seal(message, settings, keys, host, output);
+async function knockOnce(context: KnockContext): Promise<Knocked> {
+  const { settings, request, target, host, output } = context;
+  if (request.notice !== undefined) output.notice(request.notice);
+  const message = messageOf(request, randomDigits(host.randomBytes), Math.floor(host.now() / 1000));
+  const listed = await seal(message, context);
   const problem = checkPacketSize(listed.packet, target.transport, settings);
   if (problem !== undefined) throw new ClientError(problem);
   if (isTooLongForC(listed)) output.warning(`the packet has ${listed.packet.length} characters, more than the C program's server takes: ask for less`);
@@ -184,11 +190,10 @@ async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: Cl
   if (settings.savePacket !== undefined) await trySavePacket(settings.savePacket, listed.packet, settings, output);
   output.info(formatSendListing(target));
   const outcome = settings.test ? await pretendToSend(target, listed, output) : await send(target, listed, output);
-  target.http?.proxy?.password?.fill(0);
-  return { listed, target, outcome };
+  return { listed, outcome };
 }
 
-async function seal(message: Message, settings: ClientSettings, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<ListedPacket> {
+async function seal(message: Message, { settings, keys, host, output }: KnockContext): Promise<ListedPacket> {
   const encodedMessage = encodeMessage(message);
   const mode = encryptionModeOf(settings);
   if (mode === "asymmetric") {

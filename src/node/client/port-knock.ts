@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { wipe } from "../../bytes.ts";
 import { encryptedKnocks, formatKnock, parseKnock, type PortKnock, sharedKnocks } from "../../client/port-knocks.ts";
-import { destinationOf } from "../../client/request.ts";
+import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import { formatIp, parseIp } from "../../ip.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Bytes, constantTimeEqual, utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
-import { destinationOf } from "../../client/request.ts";
+import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { criticalLines, rcTemplate, saveStanza } from "../../config/fwknoprc-edit.ts";
 import { isSameStanza } from "../../config/fwknoprc.ts";
