@@ -12,6 +12,7 @@ import { FakeIptables } from "./support/fake-iptables.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { nftSettings } from "./support/nft-host.ts";
+import { runResult } from "./support/run-result.ts";
 
 const NOW = 1_700_000_000;
 const { input, forward, dnat } = DEFAULT_CHAINS;
@@ -331,7 +332,7 @@ test("Firewall.open() keeps one bad grant from spoiling the others of its batch"
   const run = setup.fake.run;
   const picky = bench({
     run: (argv, options) => String(options.input ?? "").includes("-s 10.0.0.13 ")
-      ? Promise.resolve({ argv, ok: false, status: 1, signal: undefined, timedOut: false, truncated: false, startError: undefined, stdout: "", stderr: "iptables-restore: line 2 failed: Invalid argument.\n", durationMs: 1 })
+      ? Promise.resolve(runResult(argv, { status: 1, stderr: "iptables-restore: line 2 failed: Invalid argument.\n" }))
       : run(argv, options),
   }, setup.fake, setup.clock);
   const results = await Promise.all(Array.from({ length: 20 }, (_, at) => picky.firewall.open(grant(`10.0.0.${at + 1}`, 30))));
