@@ -10,6 +10,7 @@ import { concatBytes, latin1Text, utf8Bytes, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
 import type { RcLine } from "../config/fwknoprc.ts";
 import type { PortSpec } from "../firewall/grant.ts";
+import { PROTOCOL_NUMBERS } from "../firewall/protocols.ts";
 import { printableText } from "../foreign-text.ts";
 import type { IpAddress } from "../ip.ts";
 import { deriveKeyAndIv, fitPerlKey } from "../kdf.ts";
@@ -33,7 +34,6 @@ export interface EncryptedKnocks {
   readonly isRotated: boolean;
 }
 
-const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], number>> = { tcp: 6, udp: 17 };
 /** With a longer name there would be a second block, and servers hear 32 knocks only. */
 const MAX_USERNAME_BYTES = 7;
 
