@@ -7,7 +7,8 @@ import { createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../src/fi
 import { createNftables } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallOptions, sweepSeconds } from "../src/node/firewall/firewall.ts";
+import { sweepSeconds } from "../src/node/daemon/firewall-options.ts";
+import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeIptables } from "./support/fake-iptables.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
@@ -396,6 +397,19 @@ test("Firewall.stop() leaves rules and chains when it is told to, and the next s
   assert.equal(openRules(first.fake).length, 1);
   await second.firewall.stop();
   assert.deepEqual(first.fake.listing(), []);
+});
+
+test("Firewall.reload() takes grants of both families along, each by the program of its own", async () => {
+  const setup = bench();
+  await setup.firewall.start();
+  await Promise.all([setup.firewall.open(grant("10.0.0.1", 60)), setup.firewall.open(grant("2001:db8::1", 60))]);
+  setup.fake.calls.length = 0;
+  await setup.firewall.reload({ ...setup.options, backend: bench({ chains: { input: { ...input, chain: "OTHER" } } }).options.backend });
+  assert.deepEqual([openRules(setup.fake).length, openRules(setup.fake, 6).length], [1, 1]);
+  const adding = setup.fake.calls.filter(({ input: lines }) => lines.includes("_exp_"));
+  assert.deepEqual(adding.map(({ argv }) => argv[0]).filter((program, at, all) => all.indexOf(program) === at), ["/sbin/iptables-restore", "/sbin/ip6tables-restore"]);
+  for (const { argv, input: lines } of adding) assert.equal(lines.includes("2001:db8::1"), argv[0]!.endsWith("ip6tables-restore"));
+  await setup.firewall.stop();
 });
 
 test("Firewall.reload() keeps grants where the ground stays, and takes them along where it changes", async () => {
