@@ -133,15 +133,17 @@ class Iptables implements FirewallBackend {
     const questions = scope === "ours"
       ? this.#chains.map(({ table, chain }) => ["-t", table, "-L", chain, "--line-numbers", "-n"])
       : this.#tables.map((table) => ["-t", table, "-v", "-n", "-L", "--line-numbers"]);
+    // As the C program prints them: a blank line before each chain, but none before a table.
+    const gap = scope === "ours" ? "\n" : "";
     let stdout = "";
     let stderr = "";
     for (const family of [4, 6] as const) {
       let listed = "";
       for (const words of questions) {
         const run = yield* ask(this.#question(family, words, "fw_dump_rules"));
-        if (succeeded(run)) listed += `\n${run.result.stdout}`;
+        if (succeeded(run)) listed += gap + run.result.stdout;
         else if (family === 4) {
-          listed += "\n";
+          listed += gap;
           stderr += complaintOf(run);
         }
       }
