@@ -53,7 +53,7 @@ const GPG_TIMEOUT_MS = 10_000;
 const RESOLVE_TIMEOUT_MS = 5000;
 /** How often it is told what was kept out of the log, milliseconds. */
 const SUPPRESSED_INTERVAL_MS = 60_000;
-/** How long commands of packets may go on at the end before the firewall is put back, milliseconds. */
+/** How long what packets set off may go on at the end, before it is ended and the firewall put back, and then to say so, milliseconds. */
 const SETTLE_MS = 1500;
 
 /** Variables that are obeyed at the next start only. */
@@ -167,11 +167,13 @@ class Daemon {
     const end = this.#stopReason === undefined ? await this.#listen(pipeline, onRunning) : { kind: "done" as const };
     clearInterval(telling);
     if (this.#stopReason === undefined) await pipeline.decided();
-    await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    const settle = () => Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    await settle();
     this.#gpgEnd.abort();
     await pipeline.decided();
     this.#tellEnd(end);
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
+    await settle();
     this.#claims.keep([]);
     await store?.close();
     await this.#mailer.stop();

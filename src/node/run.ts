@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** After that it is killed with everything it started. */
   readonly timeoutMs: number;
+  /** Ends it before: it and what it started are asked by TERM, and killed when they are still there after {@link GRACE_MS}. */
+  readonly signal?: AbortSignal;
   /** Added to PATH (sbin included) and LC_ALL=C, which is all of the environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** `/` when absent. */
@@ -51,6 +53,9 @@ export interface RunResult {
 /** Where programs are looked for, whatever the environment says. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** How long a program that was asked to end may take, milliseconds. */
+const GRACE_MS = 1000;
+
 /** How long the output may still come after everything was killed: a process that left the group may hold the pipe. */
 const DRAIN_MS = 500;
 
@@ -74,6 +79,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
       if (settled) return;
       settled = true;
       clearTimeout(limit);
+      options.signal?.removeEventListener("abort", end);
       const truncated = stdout.truncated || stderr.truncated;
       resolve({
         argv, status, signal, timedOut, truncated,
@@ -84,6 +90,23 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     };
 
     let started: ChildProcess;
+    const kill = (): void => {
+      if (settled) return;
+      signalGroup(started, "SIGKILL");
+      limit = setTimeout(() => {
+        for (const stream of started.stdio) stream?.destroy();
+        settle(undefined, "SIGKILL");
+      }, DRAIN_MS);
+    };
+    const end = (): void => {
+      clearTimeout(limit);
+      signalGroup(started, "SIGTERM");
+      limit = setTimeout(kill, GRACE_MS);
+    };
+    if (options.signal?.aborted) {
+      settle(undefined, "SIGTERM");
+      return;
+    }
     try {
       started = spawn(argv[0], argv.slice(1), {
         detached: true, // its own process group, so that its children can be killed too
@@ -106,17 +129,14 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     started.stdin?.on("error", () => {}); // EPIPE when it leaves early: its exit status tells
     started.stdin?.end(options.input);
     started.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
-    const kill = (): void => {
+    const timeOut = (): void => {
       if (settled) return;
       timedOut = true;
-      signalGroup(started, "SIGKILL");
-      limit = setTimeout(() => {
-        for (const stream of started.stdio) stream?.destroy();
-        settle(undefined, "SIGKILL");
-      }, DRAIN_MS);
+      kill();
     };
     // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
-    limit = setTimeout(() => setImmediate(kill), Math.min(options.timeoutMs, 0x7fffffff));
+    limit = setTimeout(() => setImmediate(timeOut), Math.min(options.timeoutMs, 0x7fffffff));
+    options.signal?.addEventListener("abort", end);
   });
 }
 
