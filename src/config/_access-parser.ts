@@ -8,7 +8,7 @@ import { printableText } from "../foreign-text.ts";
 import { checkStanza, type Draft } from "./_access-stanza.ts";
 import { shown } from "./_kinds.ts";
 import type { AccessConfigContext, AccessHost, AccessRoot, AccessStanza, ParsedAccessConfig } from "./access-config.ts";
-import { accessVariables, type AccessVariables, KNOCKING_VARIABLES, OBSOLETE_ACCESS_VARIABLES, UNKEPT_ACCESS_VARIABLES } from "./access-variables.ts";
+import { accessVariables, type AccessVariables, KNOCKING_VARIABLES, OBSOLETE_ACCESS_VARIABLES } from "./access-variables.ts";
 import { C_LINE_LIMIT, cutValue, type Dialect, type Entry, type RawValue, readEntries, valueText } from "./entries.ts";
 import { type ConfigProblem, hasErrors, indexVariables, type NamedVariable, nearestName, type VariableTable } from "./variable.ts";
 
@@ -198,12 +198,8 @@ class Reader {
   #setVariable(name: string, entry: Entry, dialect: Dialect, current: Draft | undefined, say: Say): Draft | undefined {
     const named = this.#index.get(name);
     const value = named && this.#valueOf(entry, named, dialect);
-    const unkept = Object.hasOwn(UNKEPT_ACCESS_VARIABLES, name) ? UNKEPT_ACCESS_VARIABLES[name] : undefined;
     if (named === undefined) {
-      if (unkept !== undefined) {
-        if (current !== undefined) current.broken = true;
-        say("error", unkept);
-      } else if (cutValue(entry) !== undefined) say("warning", unknownText("parameter", name, this.#index.keys()));
+      if (cutValue(entry) !== undefined) say("warning", unknownText("parameter", name, this.#index.keys()));
       else say("error", `Invalid access file entry: ${this.#aloneText(name)}`);
       return undefined;
     }
@@ -289,7 +285,7 @@ class Reader {
   #originOf(name: string): string | undefined {
     const variable = this.#index.get(name)?.variable;
     const obsolete = OBSOLETE_ACCESS_VARIABLES.find(({ names }) => names.includes(name));
-    return variable?.synonyms?.[name]?.origin ?? variable?.origin ?? obsolete?.origin ?? (Object.hasOwn(UNKEPT_ACCESS_VARIABLES, name) ? "Perl" : undefined);
+    return variable?.synonyms?.[name]?.origin ?? variable?.origin ?? obsolete?.origin;
   }
 }
 

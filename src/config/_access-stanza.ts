@@ -106,6 +106,9 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   yield* grantFindings(draft, stanza, context);
   if (enablesGpg(stanza)) yield* gpgFindings(draft, stanza, host);
   const { source: S, dialect, values } = draft;
+  if (draft.given.has("SHADOW_FILE") && stanza.REQUIRE_AUTH_METHOD === undefined) {
+    yield ["warning", "SHADOW_FILE", "SHADOW_FILE is for REQUIRE_AUTH_METHOD crypt, which is not set: no password is asked for"];
+  }
   if (stanza.REQUIRE_SOURCE_ADDRESS === false) {
     yield ["info", undefined, `REQUIRE_SOURCE_ADDRESS not enabled for access stanza source: '${S}'`];
   }

@@ -13,8 +13,10 @@ import { type DaemonConfig, type DaemonTexts, type ParsedDaemonConfig, parseDaem
 import type { ConfigFile } from "../config/entries.ts";
 import { printableText } from "../foreign-text.ts";
 import type { ConfigProblem } from "../config/variable.ts";
+import { hasCrypt, NO_CRYPT } from "./crypt.ts";
 import { FileError, kindOfPath, readOwnFile } from "./files.ts";
 import { findProgram } from "./find-program.ts";
+import { shadowProblem } from "./server-auth.ts";
 import { reasonOf } from "./system-error.ts";
 import { lookUpGroup, lookUpUser } from "./users.ts";
 
@@ -160,17 +162,23 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
   const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };
   const parsed = parseAccessConfig(root, host, { config, dialect, now });
   wipe(...read); // they hold keys; the stanzas have their own copies
-  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(config, parsed.stanzas)] };
+  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingMeans(config, parsed.stanzas, options, folder)] };
 }
 
-/** Programs that packets would be the first to miss. */
-function missingPrograms({ SUDO_EXE }: DaemonConfig, stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
+/** Programs and files that packets would be the first to miss. */
+function missingMeans({ SUDO_EXE }: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, folder: string): readonly ConfigProblem[] {
   const withoutGpg = stanzas.filter(({ ENABLE_GPG, GPG_EXE }) => ENABLE_GPG && findProgram(GPG_EXE) === undefined);
   const withoutSudo = stanzas.filter(({ ENABLE_CMD_SUDO_EXEC }) => ENABLE_CMD_SUDO_EXEC && findProgram(SUDO_EXE) === undefined);
+  const withPassword = stanzas.filter(({ REQUIRE_AUTH_METHOD }) => REQUIRE_AUTH_METHOD !== undefined);
+  const lacksCrypt = withPassword.length > 0 && !hasCrypt();
   const warn = ({ number, file, line }: AccessStanza, message: string): ConfigProblem => ({ severity: "warning", file, line, column: 1, message: `(stanza #${number}) ${message}` });
   return [
     ...withoutGpg.map((stanza) => warn(stanza, `GnuPG is missing: there is no program ${stanza.GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`)),
     ...withoutSudo.map((stanza) => warn(stanza, `sudo is missing: there is no program ${SUDO_EXE} (SUDO_EXE), so no command can be run`)),
+    ...withPassword.flatMap((stanza) => {
+      const problem = lacksCrypt ? NO_CRYPT : shadowProblem(resolve(folder, stanza.SHADOW_FILE), options.insecurePermissions ?? false);
+      return problem === undefined ? [] : [warn(stanza, `REQUIRE_AUTH_METHOD lets nobody in: ${problem}`)];
+    }),
   ];
 }
 

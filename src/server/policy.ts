@@ -14,6 +14,7 @@ import type { PortSpec, SourceNat } from "../firewall/grant.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
 import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
+import { ask, type Deciding } from "./decision-request.ts";
 import type { LogLevel } from "./log-record.ts";
 import { refusal } from "./trail.ts";
 import type { Granted, NatWish, RefusalReason, Refused, Verdict } from "./verdict.ts";
@@ -39,9 +40,10 @@ type Refusing = { readonly reason: RefusalReason; readonly text: string; readonl
  * @param message what the packet said
  * @param datagram how it came
  * @param context configuration and clock
+ * @yields a request to check a password, where the stanza requires one
  * @returns a refusal, a grant, or a command to run
  */
-export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Verdict {
+export function* applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Deciding<Verdict> {
   const { config, now, testMode } = context;
   const who = `[${formatIp(datagram.source)}] (stanza #${stanza.number})`;
   const refused = ({ level = "warning", ...rest }: Refusing): Refused => refusal(datagram, now, { stanza: stanza.number, message }, { level, ...rest });
@@ -76,6 +78,9 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
       text: `${who} Username in SPA data (${message.username}) does not match required username: ${stanza.REQUIRE_USERNAME.join(",")}`,
     });
   }
+
+  const unauthenticated = yield* authenticate(stanza, message);
+  if (unauthenticated !== undefined) return refused({ reason: "auth", text: `${who} ${unauthenticated}` });
 
   const { nat: natKind } = MESSAGE_TYPES[message.type];
   const natEnabled = {
@@ -159,6 +164,15 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
 const CLOSING_SECONDS = 1;
 
 const formatPort = (spec: PortSpec): string => `${spec.protocol}/${spec.port}`;
+
+/** Has the password checked that a stanza requires; gives what is wrong with it. What stands in its place is never shown. */
+function* authenticate({ REQUIRE_AUTH_METHOD: required, SHADOW_FILE: shadowFile }: AccessStanza, { username: user, serverAuth = "" }: Message): Deciding<string | undefined> {
+  if (required === undefined) return undefined;
+  if (serverAuth === "") return `The packet bears no password, but REQUIRE_AUTH_METHOD ${required} wants one (fwknop --server-auth)`;
+  if (!serverAuth.startsWith(`${required},`)) return `The packet is authenticated in another way than REQUIRE_AUTH_METHOD ${required}`;
+  const answer = yield* ask({ kind: "password", shadowFile, user, password: serverAuth.slice(required.length + 1) });
+  return answer.ok ? undefined : `Server authentication failed (REQUIRE_AUTH_METHOD ${required}): ${answer.reason}`;
+}
 
 /** Each requested port must be allowed, none restricted; C counts matches, so that duplicates grant what is not listed. */
 function portsAllowed(stanza: AccessStanza, ports: readonly PortSpec[]): boolean {
