@@ -7,12 +7,12 @@
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { utf8Bytes, wipe } from "../bytes.ts";
-import type { ServerOptions } from "../cli/server-options.ts";
+import { describeObsoleteOptions, type ServerOptions } from "../cli/server-options.ts";
 import { type AccessHost, type AccessStanza, parseAccessConfig } from "../config/access-config.ts";
 import { type DaemonConfig, type DaemonTexts, type ParsedDaemonConfig, parseDaemonConfig } from "../config/daemon-config.ts";
 import type { ConfigFile } from "../config/entries.ts";
 import { printableText } from "../foreign-text.ts";
-import type { ConfigProblem } from "../config/variable.ts";
+import { COMMAND_LINE, type ConfigProblem } from "../config/variable.ts";
 import { hasCrypt, NO_CRYPT } from "./crypt.ts";
 import { FileError, kindOfPath, readOwnFile } from "./files.ts";
 import { findProgram } from "./find-program.ts";
@@ -118,7 +118,8 @@ export function loadDaemonConfig(options: ServerOptions, folder: string): Loaded
   const parsed = parseDaemonConfig(files, { commandLine: { CONFIG_FILE: mainFile, ...textsOf(options) }, defaults: hostDefaults() });
   const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder) };
   const refused = refusePath(options, folder);
-  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...reader.problems, ...parsed.problems] };
+  const obsolete = describeObsoleteOptions(options).map((message): ConfigProblem => ({ severity: "warning", file: COMMAND_LINE, line: 0, column: 0, message }));
+  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...obsolete, ...reader.problems, ...parsed.problems] };
 }
 
 function wholePaths(config: DaemonConfig, folder: string): Partial<DaemonConfig> {
