@@ -573,7 +573,27 @@ describe("parseAccessConfig(), files of fwknop 1.x", () => {
     const other = perl("OPEN_PORTS: tcp/22;\nREQUIRE_AUTH_METHOD: kerberos;\n");
     assert.match(told(other).join(), /^error a:4:22: REQUIRE_AUTH_METHOD value 'kerberos' is not crypt/);
     assert.deepEqual(other.stanzas, []);
-    assert.match(told(perl("OPEN_PORTS: tcp/22;\nSHADOW_FILE: /etc/other;\n")).join(), /^warning a:4:\d+: SHADOW_FILE .* no password is asked for/);
+  });
+
+  it("names what has no effect for lack of another setting, and stanzas by which nothing can be granted", () => {
+    const rows: readonly (readonly [lines: string, missing: RegExp | undefined, config?: string])[] = [
+      ["SHADOW_FILE: /etc/other;", /^warning a:4:14: SHADOW_FILE has no effect without REQUIRE_AUTH_METHOD crypt$/],
+      ["CMD_REGEX: ^a;", /^warning a:4:12: CMD_REGEX has no effect without ENABLE_CMD_EXEC$/],
+      ["CMD_REGEX: ^a;\nENABLE_CMD_EXEC;", undefined],
+      ["ENABLE_OUTPUT_ACCESS;", /^warning a:4:1: ENABLE_OUTPUT_ACCESS has no effect without ENABLE_IPT_OUTPUT in fwknopd\.conf$/],
+      ["ENABLE_OUTPUT_ACCESS;", undefined, "ENABLE_IPT_OUTPUT Y;\n"],
+      ["ENABLE_OUTPUT_ACCESS: N;", undefined],
+      ["GPG_REMOTE_ID: ANY;", /^warning a:4:16: GPG_REMOTE_ID has no effect without GPG_DECRYPT_PW or GPG_ALLOW_NO_PW$/],
+      ["GPG_DECRYPT_ID: 0123456789ABCDEF;", /^warning a:4:17: GPG_DECRYPT_ID has no effect without GPG_DECRYPT_PW/],
+      ["ENABLE_FORWARD_ACCESS;", /^warning a:4:1: ENABLE_FORWARD_ACCESS takes requests for NAT only, .*: nothing is granted$/],
+      ["ENABLE_FORWARD_ACCESS;", undefined, "ENABLE_IPT_LOCAL_NAT Y;\n"],
+      ["DISABLE_FW_ACCESS;", /^warning a:4:1: DISABLE_FW_ACCESS takes commands only, which need ENABLE_CMD_EXEC: nothing is granted$/],
+    ];
+    for (const [lines, message, config] of rows) {
+      const parsed = parse(`SOURCE: ANY;\nKEY: b;\nOPEN_PORTS: tcp/22;\n${lines}\n`, config === undefined ? {} : { config });
+      if (message === undefined) assert.deepEqual(told(parsed), [], lines);
+      else assert.match(told(parsed).join("\n"), message);
+    }
   });
 
   it("names what is obsolete once for each reason, with what does it now", () => {
@@ -623,7 +643,7 @@ describe("parseAccessConfig(), whole files", () => {
   it("reads the file of 1.9", () => {
     const parsed = load("perl", ["fwknop.conf"]);
     assert.equal(hasErrors(parsed.problems), false, told(parsed).join("\n"));
-    assert.deepEqual(told(parsed).map((line) => /^warning access\.conf:\d+:\d+: (\w+)/.exec(line)?.[1]), ["OPEN_PORTS", "GPG_REMOTE_ID", "Without", "Without", "Without", "FW_ACCESS_TIMEOUT", "This"]);
+    assert.deepEqual(told(parsed).map((line) => /^warning access\.conf:\d+:\d+: (\w+)/.exec(line)?.[1]), ["OPEN_PORTS", "GPG_REMOTE_ID", "Without", "Without", "Without", "ENABLE_OUTPUT_ACCESS", "FW_ACCESS_TIMEOUT", "This"]);
     assert.deepEqual(parsed.stanzas.map(({ KEY, GPG_DECRYPT_PW }) => textOf(KEY ?? GPG_DECRYPT_PW)), [
       "semi;colons; and blanks ", "short", "commands and nothing else", "inside and outside", "external commands", "words; of the server",
     ]);

@@ -285,6 +285,10 @@ function contradictions(config: DaemonConfig, settings: Settings): ConfigProblem
   if (config.FIREWALL_TYPE === "external_cmd" && config.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_CLOSE === undefined) {
     say("error", "FIREWALL_TYPE", "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE");
   }
+  if (config.FIREWALL_TYPE !== "external_cmd") {
+    const idle = (["EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "ENABLE_EXTERNAL_CMDS"] as const).filter((name) => config[name] !== undefined && config[name] !== false);
+    if (idle.length > 0) say("warning", idle[0]!, `${idle.join(", ")}: without effect unless FIREWALL_TYPE is external_cmd; a stanza may have commands of its own`);
+  }
   if (config.AUTH_MODE === "SOCKET" && !config.ENABLE_UDP_SERVER && !config.ENABLE_TCP_SERVER && !config.ENABLE_HTTP_SERVER) {
     say("error", "AUTH_MODE", "AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, ENABLE_TCP_SERVER or ENABLE_HTTP_SERVER");
   }
