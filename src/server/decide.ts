@@ -79,16 +79,16 @@ export function* decide(datagram: Datagram, context: DecisionContext): Deciding<
     }
 
     const attempt = yield* openPacket(packet, stanza, datagram, context.replay);
+    if (attempt.kind === "refused") {
+      trail.refuseFor(attempt.reason, attempt.level, attempt.text, { stanza: stanza.number });
+      continue;
+    }
     const refuseRepetition = (original: ReplayEntry): Decision => {
       const level = isHeardTwice(datagram, original, context.now, isFromHttp) ? "debug" : "warning";
       trail.refuseFor("replay", level, replayText(datagram, original), { stanza: stanza.number });
       return trail.end([]);
     };
     if (attempt.kind === "replay") return refuseRepetition(attempt.entry);
-    if (attempt.kind === "refused") {
-      trail.refuseFor(attempt.reason, attempt.level, attempt.text, { stanza: stanza.number });
-      continue;
-    }
 
     if (remember.length === 0 && !context.testMode) remember = attempt.digests.map((sum) => replayEntry(sum, datagram, context.now));
     const { message } = attempt.opened;
