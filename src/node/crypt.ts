@@ -47,7 +47,7 @@ function argvs(): readonly [string, ...string[]][] {
  * @returns whether one of the programs works
  */
 export function hasCrypt(): boolean {
-  return argvs().some(([program, ...args]) => spawnSync(program, args, { input: "$6$salt$\n", timeout: PROBE_TIMEOUT_MS, env: { LC_ALL: "C" } }).status === 0);
+  return argvs().some(([program, ...args]) => spawnSync(program, args, { input: "$6$salt$\n", timeout: PROBE_TIMEOUT_MS, env: { PATH: process.env["PATH"], HOME: process.env["HOME"], LC_ALL: "C" } }).status === 0);
 }
 
 /** A hash, or why there is none. */

@@ -4,7 +4,7 @@ import { chmodSync } from "node:fs";
 import { test } from "node:test";
 import { crypt } from "../../src/node/crypt.ts";
 import { CLIENT, openLab } from "../support/lab.ts";
-import { DAEMON_PEERS, knock, PLAIN_STANZA, sendPayloads, startDaemon, writeDaemonFiles, daemonArgv } from "../support/peers.ts";
+import { daemonArgv, DAEMON_PEERS, knock, PLAIN_STANZA, sendPayloads, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 import { makePacket } from "../support/spa.ts";
 
 const PASSWORD = "correct horse, battery";
@@ -19,7 +19,9 @@ test("fwknopd opens for the password that the user has on its host, and tells of
   };
   const lines = [...Object.entries(hashes), ["locked", `!${hashes["sha512"]}`], ["system", "*"], ["none", ""]];
   const shadow = lab.write("shadow", lines.map(([name, hash]) => `${name}:${hash}:19000:0:99999:7:::\n`).join(""));
-  const fwknopd = await startDaemon(lab, "ours", { stanzas: [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/22", REQUIRE_AUTH_METHOD: "crypt", SHADOW_FILE: shadow, FW_ACCESS_TIMEOUT: 30 }], args: ["-v"] });
+  const required = { OPEN_PORTS: "tcp/22", REQUIRE_AUTH_METHOD: "crypt", SHADOW_FILE: shadow, FW_ACCESS_TIMEOUT: 30 };
+  const perl = { SOURCE: "ANY", KEY: "a key of the past", ENCRYPTION_MODE: "perl" };
+  const fwknopd = await startDaemon(lab, "ours", { stanzas: [{ ...PLAIN_STANZA, ...required }, { ...perl, ...required }], args: ["-v"] });
   const ask = async (user: string, password: string | undefined, said: RegExp, times = 1): Promise<void> => {
     const told = await knock(lab, "ours", { args: ["-U", user, ...(password === undefined ? [] : ["--server-auth", `crypt,${password}`])] });
     assert.equal(told, "");
@@ -39,6 +41,10 @@ test("fwknopd opens for the password that the user has on its host, and tells of
   await fwknopd.waitFor(/The packet is authenticated in another way than REQUIRE_AUTH_METHOD crypt \(user sha512,/);
   assert.equal(fwknopd.count(/REQUIRE_AUTH_METHOD crypt.*\(user|no such user|is locked|has no password/), Object.keys(hashes).length + 6, "one line for each");
   assert(!fwknopd.log.includes(PASSWORD) && !fwknopd.log.includes("ticket"), "no password is told");
+
+  const perlKeys = { version: "1.9.12", mode: "perl", keyBase64: Buffer.from(perl.KEY).toString("base64"), hmacKeyBase64: null } as const;
+  await sendPayloads(lab, [makePacket({ ...perlKeys, username: "md5", message: "10.77.0.9,tcp/22", serverAuth: `crypt,${PASSWORD}` })]);
+  await fwknopd.waitFor(/\(stanza #2\) Granted tcp\/22 for 10\.77\.0\.9 .*user md5/);
 
   const repeated = makePacket({ username: "sha512", message: `${CLIENT.v4},tcp/22`, serverAuth: `crypt,${PASSWORD}` });
   await sendPayloads(lab, [repeated, repeated]);
