@@ -160,7 +160,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   locale: { long: "locale", short: "l", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
   runDir: { long: "run-dir", short: "r", value: /* @__PURE__ */ custom("FOLDER", absolutePath, { completes: "folder" }), group: "running", doc: "Folder of pid file and replay cache (FWKNOP_RUN_DIR)." },
   pidFile: { long: "pid-file", short: "p", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The pid file (FWKNOP_PID_FILE)." },
-  digestFile: { long: "digest-file", short: "d", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE)." },
+  digestFile: { long: "digest-file", short: "d", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE). In fwknop 1.9 the letter stood for --debug, which is -f here." },
   rotateDigestCache: { long: "rotate-digest-cache", value: flag, group: "running", doc: "Put the replay cache aside and start an empty one." },
   gpgHomeDir: { long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "running", doc: "Folder of the GnuPG key rings (GPG_HOME_DIR)." },
   gpgExe: { long: "gpg-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The gpg program (GPG_EXE)." },

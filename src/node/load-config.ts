@@ -5,7 +5,7 @@
  */
 
 import { readdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { utf8Bytes, wipe } from "../bytes.ts";
 import { describeObsoleteOptions, type ServerOptions } from "../cli/server-options.ts";
 import { type AccessHost, type AccessStanza, parseAccessConfig } from "../config/access-config.ts";
@@ -116,10 +116,23 @@ export function loadDaemonConfig(options: ServerOptions, folder: string): Loaded
   add(mainFile);
   (options.overrideConfig ?? parseDaemonConfig(files).config.OVERRIDE_CONFIG).forEach(add);
   const parsed = parseDaemonConfig(files, { commandLine: { CONFIG_FILE: mainFile, ...textsOf(options) }, defaults: hostDefaults() });
-  const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder) };
+  const searched = parsed.dialect === "perl" ? searchPrograms(parsed.config) : [];
+  const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder), ...Object.fromEntries(searched.map(({ name, found }) => [name, found])) };
   const refused = refusePath(options, folder);
   const obsolete = describeObsoleteOptions(options).map((message): ConfigProblem => ({ severity: "warning", file: COMMAND_LINE, line: 0, column: 0, message }));
-  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...obsolete, ...reader.problems, ...parsed.problems] };
+  const elsewhere = searched.map(({ name, path, found }): ConfigProblem => ({ severity: "info", file: mainFile, line: 0, column: 0, message: `There is no program ${printableText(path, 200)} (${name}); ${found} is used` }));
+  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...obsolete, ...reader.problems, ...parsed.problems, ...elsewhere] };
+}
+
+/** Programs that fwknop 1.9 looked for in the usual folders when they were not where its file says. */
+const SEARCHED_PROGRAMS = ["FIREWALL_EXE", "ipfwCmd", "GPG_EXE", "sendmailCmd", "mailCmd"] as const satisfies readonly (keyof DaemonConfig)[];
+
+function searchPrograms(config: DaemonConfig): readonly { readonly name: (typeof SEARCHED_PROGRAMS)[number]; readonly path: string; readonly found: string }[] {
+  return SEARCHED_PROGRAMS.flatMap((name) => {
+    const path = config[name];
+    const found = findProgram(path) === undefined ? findProgram(basename(path)) : undefined;
+    return found === undefined ? [] : [{ name, path, found }];
+  });
 }
 
 function wholePaths(config: DaemonConfig, folder: string): Partial<DaemonConfig> {
