@@ -14,8 +14,8 @@ import { createIpset } from "../src/firewall/ipset.ts";
 import { createIptables, DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { createNftables } from "../src/firewall/nftables.ts";
 import { ipFromBytes } from "../src/ip.ts";
-import { Firewall, type FirewallLog } from "../src/node/firewall.ts";
-import { NamespaceHost } from "../src/node/namespaces.ts";
+import { Firewall, type FirewallLog } from "../src/node/firewall/firewall.ts";
+import { NamespaceHost } from "../src/node/tool/namespaces.ts";
 import { run } from "../src/node/run.ts";
 
 const GRANTS = 1000;

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { utf8Bytes } from "../src/bytes.ts";
 import { encodeMessage, sealMessage } from "../src/fko.ts";
 import { HmacKey } from "../src/hmac.ts";
-import { CaptureFeed, createFrameCounts } from "../src/node/capture-feed.ts";
+import { CaptureFeed, createFrameCounts } from "../src/node/hearing/capture-feed.ts";
 import { Pipeline } from "../src/server/pipeline.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import { sha256 } from "../src/sha.ts";

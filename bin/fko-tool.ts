@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { startTool } from "../src/node/fko-tool.ts";
+import { startTool } from "../src/node/tool/fko-tool.ts";
 
 startTool();

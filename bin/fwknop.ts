@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { startClient } from "../src/node/client.ts";
+import { startClient } from "../src/node/client/client.ts";
 
 startClient();

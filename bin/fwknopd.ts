@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { startServer } from "../src/node/fwknopd.ts";
+import { startServer } from "../src/node/daemon/fwknopd.ts";
 
 startServer();

@@ -7,7 +7,7 @@ import { createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../src/fi
 import { createNftables } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallOptions, sweepSeconds } from "../src/node/firewall.ts";
+import { Firewall, type FirewallOptions, sweepSeconds } from "../src/node/firewall/firewall.ts";
 import { FakeIptables } from "./support/fake-iptables.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";

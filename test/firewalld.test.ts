@@ -6,7 +6,7 @@ import { createFirewalld } from "../src/firewall/firewalld.ts";
 import type { Grant, NatTarget } from "../src/firewall/grant.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall } from "../src/node/firewall.ts";
+import { Firewall } from "../src/node/firewall/firewall.ts";
 import type { RunResult } from "../src/node/run.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 

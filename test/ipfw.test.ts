@@ -4,7 +4,7 @@ import type { Grant } from "../src/firewall/grant.ts";
 import { createIpfw, type IpfwLayout } from "../src/firewall/ipfw.ts";
 import { createPrint } from "../src/firewall/print.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallOptions } from "../src/node/firewall.ts";
+import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeIpfw, type FakeRule } from "./support/fake-ipfw.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";

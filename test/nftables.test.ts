@@ -5,7 +5,7 @@ import type { Grant, NatTarget } from "../src/firewall/grant.ts";
 import { createNftables, type NftablesSettings } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallLog, type FirewallOptions } from "../src/node/firewall.ts";
+import { Firewall, type FirewallLog, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeNft } from "./support/fake-nft.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";

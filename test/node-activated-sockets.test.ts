@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { takeActivatedSockets } from "../src/node/activated-sockets.ts";
+import { takeActivatedSockets } from "../src/node/hearing/activated-sockets.ts";
 
 test("takeActivatedSockets() gives the descriptors and names, and clears the environment", () => {
   const env: Record<string, string | undefined> = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "spa:web", PATH: "/bin" };

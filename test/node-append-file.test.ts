@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { AppendError, AppendFile, type AppendCalls } from "../src/node/append-file.ts";
+import { AppendError, AppendFile, type AppendCalls } from "../src/node/daemon/append-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-append-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, latin1Text, utf8Bytes } from "../src/bytes.ts";
-import { CaptureFeed, type CaptureFeedOptions, createFrameCounts } from "../src/node/capture-feed.ts";
+import { CaptureFeed, type CaptureFeedOptions, createFrameCounts } from "../src/node/hearing/capture-feed.ts";
 import type { PacketRefusal } from "../src/packet.ts";
 import type { LogRecord } from "../src/server/log-record.ts";
 import { ethernet, ipv4, ipv6, pcapFile, PcapngWriter, tcp, udp } from "./support/frames.ts";

@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Capture, type CaptureEvent, type CaptureOptions } from "../src/node/capture.ts";
-import { identifyProcess } from "../src/node/process-identity.ts";
+import { Capture, type CaptureEvent, type CaptureOptions } from "../src/node/hearing/capture.ts";
+import { identifyProcess } from "../src/node/daemon/process-identity.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-capture-"));
 // Whoever runs tcpdump must be able to reach it.

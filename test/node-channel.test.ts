@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Channel } from "../src/node/channel.ts";
+import { Channel } from "../src/node/hearing/channel.ts";
 
 test("Channel hands values over in order, also to a consumer that waits", async () => {
   const channel = new Channel<number>();

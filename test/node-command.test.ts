@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { runCommand, wrapCommand } from "../src/node/command.ts";
-import { identifyProcess } from "../src/node/process-identity.ts";
+import { runCommand, wrapCommand } from "../src/node/daemon/command.ts";
+import { identifyProcess } from "../src/node/daemon/process-identity.ts";
 import { findGroup, findUser } from "../src/node/users.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";
 

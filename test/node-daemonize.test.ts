@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { killDaemon } from "../src/node/daemon-control.ts";
-import { daemonStatus } from "../src/node/pid-file.ts";
-import { identifyProcess } from "../src/node/process-identity.ts";
+import { killDaemon } from "../src/node/daemon/control.ts";
+import { daemonStatus } from "../src/node/daemon/pid-file.ts";
+import { identifyProcess } from "../src/node/daemon/process-identity.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-daemon-"));
 const pidFiles: string[] = [];

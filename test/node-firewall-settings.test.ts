@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { parseDaemonConfig } from "../src/config/daemon-config.ts";
 import { firewallTypeOf } from "../src/config/firewall-type.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
-import { firewallOptions } from "../src/node/daemon-firewall.ts";
-import { makeOtherFirewall } from "../src/node/firewall-settings.ts";
-import { performPlan } from "../src/node/perform-plan.ts";
+import { firewallOptions } from "../src/node/daemon/firewall-options.ts";
+import { makeOtherFirewall } from "../src/node/firewall/firewall-settings.ts";
+import { performPlan } from "../src/node/firewall/perform-plan.ts";
 import { run } from "../src/node/run.ts";
 
 /** The ground that a configuration leads to: which firewall, which program, which places. */

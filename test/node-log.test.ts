@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { after, test } from "node:test";
-import { BoundedWriter } from "../src/node/bounded-writer.ts";
+import { BoundedWriter } from "../src/node/daemon/bounded-writer.ts";
 import { findProgram } from "../src/node/find-program.ts";
-import { Log, renderRecord } from "../src/node/log.ts";
-import { FACILITIES, isJournalStream, loggerArgv, openJournal, openLogger, openStderr, type LogSink } from "../src/node/syslog.ts";
+import { Log, renderRecord } from "../src/node/daemon/log.ts";
+import { FACILITIES, isJournalStream, loggerArgv, openJournal, openLogger, openStderr, type LogSink } from "../src/node/daemon/syslog.ts";
 import { lossRecord, type LogLevel } from "../src/server/log-record.ts";
 import { requirePeers } from "./support/require-peer.ts";
 

@@ -5,8 +5,8 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { probePort, startTcpService } from "../src/node/host-tcp.ts";
-import { joinHosts, NAMESPACE_PROGRAMS, NamespaceError, NamespaceHost } from "../src/node/namespaces.ts";
+import { probePort, startTcpService } from "../src/node/tool/host-tcp.ts";
+import { joinHosts, NAMESPACE_PROGRAMS, NamespaceError, NamespaceHost } from "../src/node/tool/namespaces.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";
 
 const PEERS = Object.keys(NAMESPACE_PROGRAMS);
@@ -63,7 +63,7 @@ test("NamespaceHost.close() ends what runs there, also what went into the backgr
 test("NamespaceHost goes with its owner, also when that is killed", async (t) => {
   if (!requireRoot(t) || !requirePeers(t, ...PEERS, "setpriv")) return;
   const script = `
-    import { NamespaceHost } from ${JSON.stringify(fileURLToPath(new URL("../src/node/namespaces.ts", import.meta.url)))};
+    import { NamespaceHost } from ${JSON.stringify(fileURLToPath(new URL("../src/node/tool/namespaces.ts", import.meta.url)))};
     const host = await NamespaceHost.open("orphan");
     const child = host.start(["sleep", "1000"]);
     console.log(host.pid, child.pid);

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { formatIp } from "../src/ip.ts";
-import { type OwnAddressFailure, type OwnAddressOptions, type OwnAddressResult, resolveOwnAddress } from "../src/node/own-address.ts";
+import { type OwnAddressFailure, type OwnAddressOptions, type OwnAddressResult, resolveOwnAddress } from "../src/node/client/own-address.ts";
 import { requirePeer } from "./support/require-peer.ts";
 
 /** Starts a resolver on loopback and returns its URL. */
@@ -152,7 +152,7 @@ test("resolveOwnAddress() checks the certificate over HTTPS, whatever the enviro
     server.close();
   });
   const url = `https://127.0.0.1:${(server.address() as { port: number }).port}/`;
-  const module = new URL("../src/node/own-address.ts", import.meta.url).href;
+  const module = new URL("../src/node/client/own-address.ts", import.meta.url).href;
   const script = `import(${JSON.stringify(module)}).then(async ({ resolveOwnAddress }) => console.log((await resolveOwnAddress({ urls: [${JSON.stringify(url)}] })).message))`;
   const ask = async (env: Readonly<Record<string, string>>): Promise<string> => {
     const child = spawn(process.execPath, [...process.execArgv, "-e", script], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Message, Verified } from "../src/fko.ts";
-import { PacketCommands } from "../src/node/packet-commands.ts";
+import { PacketCommands } from "../src/node/daemon/packet-commands.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { config, ip, message, NOW, stanza } from "./support/stanza.ts";
 

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { PcapFileSource } from "../src/node/pcap-file-source.ts";
+import { PcapFileSource } from "../src/node/hearing/pcap-file-source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-pcap-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

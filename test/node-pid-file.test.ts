@@ -5,10 +5,10 @@ import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { killDaemon, reportStatus, restartDaemon } from "../src/node/daemon-control.ts";
+import { killDaemon, reportStatus, restartDaemon } from "../src/node/daemon/control.ts";
 import { findProgram } from "../src/node/find-program.ts";
-import { daemonStatus, lockPidFile, type PidFileLock } from "../src/node/pid-file.ts";
-import { identifyByPs, identifyProcess } from "../src/node/process-identity.ts";
+import { daemonStatus, lockPidFile, type PidFileLock } from "../src/node/daemon/pid-file.ts";
+import { identifyByPs, identifyProcess } from "../src/node/daemon/process-identity.ts";
 import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-pid-"));

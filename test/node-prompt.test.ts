@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { runOnTerminal } from "./support/pty.ts";
 import { requirePeer } from "./support/require-peer.ts";
 
-const MODULE = new URL("../src/node/prompt.ts", import.meta.url).href;
+const MODULE = new URL("../src/node/client/prompt.ts", import.meta.url).href;
 
 /** Asks as often as told and prints what was typed in hexadecimal, or why nothing was. */
 function asking(times = 1): string[] {

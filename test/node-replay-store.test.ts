@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import type { AppendCalls } from "../src/node/append-file.ts";
-import { ReplayStore } from "../src/node/replay-store.ts";
+import type { AppendCalls } from "../src/node/daemon/append-file.ts";
+import { ReplayStore } from "../src/node/daemon/replay-store.ts";
 import { parseReplayFile, REPLAY_HEADER, type ReplayEntry } from "../src/server/replay.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-replay-"));

@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { test, type TestContext } from "node:test";
 import { formatIp, parseIp } from "../src/ip.ts";
-import { type SendFailure, type SendPlan, sendPacket, type SendResult, type SendSuccess } from "../src/node/send.ts";
+import { type SendFailure, type SendPlan, sendPacket, type SendResult, type SendSuccess } from "../src/node/client/send.ts";
 import { utf8Bytes } from "../src/bytes.ts";
 
 const packet = "9EZ+k9DyCZVtK4Lk/oclyy1cVbztK5a7";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
-import { crypt, hasCrypt, NO_CRYPT } from "../src/node/crypt.ts";
-import { checkPassword, shadowProblem } from "../src/node/server-auth.ts";
+import { crypt, hasCrypt, NO_CRYPT } from "../src/node/daemon/crypt.ts";
+import { checkPassword, shadowProblem } from "../src/node/daemon/server-auth.ts";
 import { requirePeers } from "./support/require-peer.ts";
 
 const TIMEOUT_MS = 20_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { handleSignals } from "../src/node/signals.ts";
+import { handleSignals } from "../src/node/daemon/signals.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
-import { openTcpSource, type TcpSourceOptions } from "../src/node/tcp-source.ts";
-import type { DatagramSource } from "../src/node/udp-source.ts";
+import { openTcpSource, type TcpSourceOptions } from "../src/node/hearing/tcp-source.ts";
+import type { DatagramSource } from "../src/node/hearing/udp-source.ts";
 import type { Datagram } from "../src/packet.ts";
 
 const opened: DatagramSource[] = [];

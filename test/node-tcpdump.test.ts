@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareInterface, readInterface, type InterfaceState } from "../src/node/interface-state.ts";
-import { explainEnd, launchers, parseCounters, tcpdumpArgv, type TcpdumpOptions } from "../src/node/tcpdump.ts";
+import { compareInterface, readInterface, type InterfaceState } from "../src/node/hearing/interface-state.ts";
+import { explainEnd, launchers, parseCounters, tcpdumpArgv, type TcpdumpOptions } from "../src/node/hearing/tcpdump.ts";
 
 const options: TcpdumpOptions = { interfaceName: "eth0", filter: "udp port 62201", snapLength: 1500, promiscuous: false, anyDirection: false };
 const user = { uid: 102, gid: 105 };

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
-import { openUdpSource, type DatagramSource, type UdpSourceOptions } from "../src/node/udp-source.ts";
+import { openUdpSource, type DatagramSource, type UdpSourceOptions } from "../src/node/hearing/udp-source.ts";
 import type { Datagram } from "../src/packet.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";
 

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { probePort } from "../src/node/verify.ts";
+import { probePort } from "../src/node/client/probe-port.ts";
 
 const host = "127.0.0.1";
 

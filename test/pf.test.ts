@@ -6,7 +6,7 @@ import type { Grant } from "../src/firewall/grant.ts";
 import { createPf } from "../src/firewall/pf.ts";
 import { createPrint } from "../src/firewall/print.ts";
 import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallOptions } from "../src/node/firewall.ts";
+import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakePfctl } from "./support/fake-pfctl.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { serveWeb, type WebServer } from "../src/node/web-server.ts";
+import { serveWeb, type WebServer } from "../src/node/tool/web-server.ts";
 import { ensureBuilt } from "./support/dist.ts";
 
 describe("serveWeb()", () => {

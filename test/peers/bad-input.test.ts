@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { concatBytes, utf8Bytes } from "../../src/bytes.ts";
 import { pcapHeader } from "../../src/pcap-writer.ts";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { generator } from "../support/gen.ts";
 import { GATEWAY, INNER, type Lab, openLab } from "../support/lab.ts";
 import { daemonArgv, PLAIN_STANZA, sendPayloads, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";

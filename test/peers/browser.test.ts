@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { utf8Bytes } from "../../src/bytes.ts";
 import { DIGESTS, type DigestType, type EncryptionMode, openPacket } from "../../src/fko.ts";
 import { HmacKey } from "../../src/hmac.ts";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { Browser, BROWSER_PEERS } from "../support/browser.ts";
 import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RunResult } from "../../src/node/run.ts";
-import { GREETING } from "../../src/node/host-tcp.ts";
+import { GREETING } from "../../src/node/tool/host-tcp.ts";
 import { run } from "../../src/node/run.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";

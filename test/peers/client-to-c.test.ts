@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { CLIENT, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { CLIENT_PEERS, knock, PLAIN_STANZA, type Settings, startDaemon } from "../support/peers.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import type { NamespaceHost } from "../../src/node/namespaces.ts";
+import type { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import { type Lab, openLab, SERVER } from "../support/lab.ts";
 import { DAEMON_PEERS, daemonArgv, knock, PLAIN_STANZA, sendPayloads, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 

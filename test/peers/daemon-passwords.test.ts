@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { test } from "node:test";
-import { crypt } from "../../src/node/crypt.ts";
+import { crypt } from "../../src/node/daemon/crypt.ts";
 import { CLIENT, openLab } from "../support/lab.ts";
 import { daemonArgv, DAEMON_PEERS, knock, PLAIN_STANZA, sendPayloads, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 import { makePacket } from "../support/spa.ts";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { encodeMessage, type Message } from "../../src/fko.ts";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { ROOT } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { daemonArgv, DAEMON_PEERS, sendPayloads } from "../support/peers.ts";

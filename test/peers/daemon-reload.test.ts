@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
 import { DAEMON_PEERS, PLAIN_STANZA, sendPayloads, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 import { makePacket } from "../support/spa.ts";

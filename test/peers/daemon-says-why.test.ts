@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pcapHeader } from "../../src/pcap-writer.ts";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
 import { daemonArgv, PLAIN_STANZA, type Settings, writeDaemonFiles } from "../support/peers.ts";
 import { capturedUdp, makePacket, type PacketFields } from "../support/spa.ts";

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { describe, test } from "node:test";
 import type { RunResult } from "../../src/node/run.ts";
 import { run } from "../../src/node/run.ts";
-import { hasSyslog } from "../../src/node/syslog.ts";
+import { hasSyslog } from "../../src/node/daemon/syslog.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { FAULTS } from "../support/fake-iptables.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";

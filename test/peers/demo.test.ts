@@ -5,8 +5,8 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { NAMESPACE_PROGRAMS } from "../../src/node/namespaces.ts";
-import { WatchedChild } from "../../src/node/watched-child.ts";
+import { NAMESPACE_PROGRAMS } from "../../src/node/tool/namespaces.ts";
+import { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { requirePeers, requireRoot } from "../support/require-peer.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readTable } from "../../src/firewall/_nftables-listing.ts";
-import { NamespaceHost } from "../../src/node/namespaces.ts";
+import { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import { run } from "../../src/node/run.ts";
 import { FakeNft } from "../support/fake-nft.ts";
 import { generator } from "../support/gen.ts";

@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createIptables, DEFAULT_CHAINS } from "../../src/firewall/iptables.ts";
 import { type IpAddress, parseIp } from "../../src/ip.ts";
-import { Firewall } from "../../src/node/firewall.ts";
+import { Firewall } from "../../src/node/firewall/firewall.ts";
 import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createIpset } from "../../src/firewall/ipset.ts";
 import { createIptables, DEFAULT_CHAINS } from "../../src/firewall/iptables.ts";
 import { parseIp } from "../../src/ip.ts";
-import { Firewall, type FirewallOptions } from "../../src/node/firewall.ts";
+import { Firewall, type FirewallOptions } from "../../src/node/firewall/firewall.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 
 const ip = (text: string) => parseIp(text)!;

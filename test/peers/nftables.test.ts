@@ -8,7 +8,7 @@ import { forgetConnections } from "../../src/firewall/connections.ts";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createNftables, createNftSet, type NftablesMode } from "../../src/firewall/nftables.ts";
 import { type IpAddress, parseIp } from "../../src/ip.ts";
-import { Firewall, FirewallError } from "../../src/node/firewall.ts";
+import { Firewall, FirewallError } from "../../src/node/firewall/firewall.ts";
 import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { DROPPING, loadRules, nftSettings, OPEN, ruleset, startNftables } from "../support/nft-host.ts";

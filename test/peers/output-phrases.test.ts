@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { pcapHeader } from "../../src/pcap-writer.ts";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { run } from "../../src/node/run.ts";
 import { shipped } from "../support/dist.ts";
 import { type Lab, openLab } from "../support/lab.ts";

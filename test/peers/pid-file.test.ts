@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { killDaemon, reportStatus, restartDaemon } from "../../src/node/daemon-control.ts";
-import { daemonStatus, lockPidFile } from "../../src/node/pid-file.ts";
+import { killDaemon, reportStatus, restartDaemon } from "../../src/node/daemon/control.ts";
+import { daemonStatus, lockPidFile } from "../../src/node/daemon/pid-file.ts";
 import { run } from "../../src/node/run.ts";
 import { openLab } from "../support/lab.ts";
 import { startDaemon, writeDaemonFiles } from "../support/peers.ts";

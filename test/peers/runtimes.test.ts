@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { utf8Bytes } from "../../src/bytes.ts";
 import { openPacket } from "../../src/fko.ts";
 import { HmacKey } from "../../src/hmac.ts";
-import { WatchedChild } from "../../src/node/watched-child.ts";
+import { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { sha256 } from "../../src/sha.ts";
 import { ensureBuilt, ROOT } from "../support/dist.ts";
 import { HMAC_KEY_BASE64, KEY_BASE64 } from "../support/peers.ts";

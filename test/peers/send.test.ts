@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { build } from "esbuild";
 import { buildSpaRequest } from "../../src/http-request.ts";
-import type { ProbeOptions, ProbeResult } from "../../src/node/verify.ts";
-import type { SendPlan, SendResult } from "../../src/node/send.ts";
+import type { ProbeOptions, ProbeResult } from "../../src/node/client/probe-port.ts";
+import type { SendPlan, SendResult } from "../../src/node/client/send.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 
 /** 161 characters, an odd number, as most packets have. */

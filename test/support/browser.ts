@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NamespaceHost } from "../../src/node/namespaces.ts";
+import type { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import type { Lab } from "./lab.ts";
 
 /** Programs that {@link openLab} must find for a browser. */

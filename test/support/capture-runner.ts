@@ -3,7 +3,7 @@
  * lines on stdin: `counters`, `close`.
  */
 import { createInterface } from "node:readline";
-import { Capture, type CaptureOptions } from "../../src/node/capture.ts";
+import { Capture, type CaptureOptions } from "../../src/node/hearing/capture.ts";
 
 const capture = new Capture(JSON.parse(process.argv[2]!) as CaptureOptions);
 const commands = createInterface({ input: process.stdin });

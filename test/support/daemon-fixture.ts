@@ -4,9 +4,9 @@
  */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { inheritReadiness, startDaemon } from "../../src/node/daemonize.ts";
-import { adoptPidFile, lockPidFile } from "../../src/node/pid-file.ts";
-import { handleSignals } from "../../src/node/signals.ts";
+import { inheritReadiness, startDaemon } from "../../src/node/daemon/daemonize.ts";
+import { adoptPidFile, lockPidFile } from "../../src/node/daemon/pid-file.ts";
+import { handleSignals } from "../../src/node/daemon/signals.ts";
 
 const [what, pidFile, report] = process.argv.slice(2) as [string, string, string];
 const readiness = inheritReadiness();

@@ -9,9 +9,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type PortState, probePort, startTcpService } from "../../src/node/host-tcp.ts";
-import { joinHosts, NAMESPACE_PROGRAMS, NamespaceHost } from "../../src/node/namespaces.ts";
-import { WatchedChild } from "../../src/node/watched-child.ts";
+import { type PortState, probePort, startTcpService } from "../../src/node/tool/host-tcp.ts";
+import { joinHosts, NAMESPACE_PROGRAMS, NamespaceHost } from "../../src/node/tool/namespaces.ts";
+import { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { requirePeers, requireRoot } from "./require-peer.ts";
 
 /** The server's and the client's addresses, in the order of the families. */

@@ -5,8 +5,8 @@
  */
 import type { TestContext } from "node:test";
 import { createNftables, type NftablesSettings } from "../../src/firewall/nftables.ts";
-import { Firewall, type FirewallLog, type FirewallOptions } from "../../src/node/firewall.ts";
-import type { NamespaceHost } from "../../src/node/namespaces.ts";
+import { Firewall, type FirewallLog, type FirewallOptions } from "../../src/node/firewall/firewall.ts";
+import type { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import type { ManualClock } from "./manual-clock.ts";
 
 /** An administrator's rules: everything is dropped but answers and what IPv6 cannot live without (RFC 4890 §4.4). */

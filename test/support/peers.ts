@@ -4,7 +4,7 @@
  * @module
  */
 import { mkdirSync } from "node:fs";
-import type { WatchedChild } from "../../src/node/watched-child.ts";
+import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { ensureBuilt, shipped } from "./dist.ts";
 import { CLIENT, type Lab, SERVER } from "./lab.ts";
 

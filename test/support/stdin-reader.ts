@@ -1,5 +1,5 @@
 /** Reads standard input through `openStdin` and says what came; leaves on SIGTERM, also while nothing comes. */
-import { openStdin, StdinError } from "../../src/node/stdin-source.ts";
+import { openStdin, StdinError } from "../../src/node/hearing/stdin-source.ts";
 
 try {
   const source = openStdin();

@@ -1,0 +1,201 @@
+/**
+ * The client program: from a command line to a packet that was sent.
+ *
+ * @module
+ */
+import { wipe } from "../../bytes.ts";
+import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-options.ts";
+import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
+import type { Parsed } from "../../cli/options.ts";
+import { FKO_EXISTS } from "../../cli/vocabularies.ts";
+import { checkSettings } from "../../client/checks.ts";
+import { splitHostPort } from "../../client/destination.ts";
+import { findCommandForHost, formatCommandLine, parseCommandLine } from "../../client/last-command.ts";
+import { type ClientSettings, isPortKnocking, mergeSettings } from "../../client/settings.ts";
+import { FkoError } from "../../fko-error.ts";
+import { printableText } from "../../foreign-text.ts";
+import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
+import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf } from "./home-files.ts";
+import { type ClientHost, systemHost } from "./host.ts";
+import { ClientError, ClientOutput } from "./output.ts";
+import { FileError } from "../files.ts";
+import { knock } from "./knock.ts";
+import { packageVersion } from "../version.ts";
+
+/** Exit status after Ctrl-C at a prompt, as a shell reports it. */
+const INTERRUPTED_STATUS = 130;
+const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
+
+/** Runs the client program on this process. */
+export function startClient(): void {
+  const argv = process.argv.slice(2);
+  process.title = "fwknop"; // overwrites the arguments, which may hold keys, in the list of processes
+  void runClient(argv).then((status) => {
+    process.exit(status); // all was written and closed: without what node does for those who leave something behind
+  });
+}
+
+/**
+ * Runs the client program.
+ *
+ * @param argv the words after the program's name
+ * @param host the system
+ * @returns the exit status
+ */
+export async function runClient(argv: readonly string[], host: ClientHost = systemHost()): Promise<number> {
+  const output = new ClientOutput(host);
+  try {
+    return await run(argv, host, output);
+  } catch (error) {
+    return await tellFailure(error, output);
+  }
+}
+
+/** One line about what ended the run; anything that nobody foresaw goes on as it is. */
+async function tellFailure(error: unknown, output: ClientOutput): Promise<number> {
+  if (error instanceof FkoError) {
+    const { adviceOnFkoError } = await import("../../client/fko-advice.ts");
+    const advice = adviceOnFkoError(error.code);
+    output.error(`fwknop: ${error.message}${advice === undefined ? "" : `: ${advice}`}`); // begins as the C program's
+    return 1;
+  }
+  if (error instanceof ClientError) {
+    output.error(`fwknop: error: ${error.message}`);
+    if (error.hint !== undefined) output.error(`hint: ${error.hint}`);
+    return error.exitStatus;
+  }
+  if (error instanceof FileError || (error instanceof Error && error.name === "PromptError")) {
+    output.error(`fwknop: error: ${error.message}`);
+    return "code" in error && error.code === "INTERRUPTED" ? INTERRUPTED_STATUS : 1;
+  }
+  throw error;
+}
+
+/** Takes a value out of what a pure function answered. */
+function accept<T>(parsed: Parsed<T>, hint?: string): T {
+  if (!parsed.ok) throw new ClientError(parsed.message, hint === undefined ? {} : { hint });
+  return parsed.value;
+}
+
+const HELP_HINT = "'fwknop --help' lists the options";
+
+async function run(argv: readonly string[], host: ClientHost, output: ClientOutput): Promise<number> {
+  const scanned = accept(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
+  if (scanned.occurrences.some(({ key }) => key === "help")) {
+    const { renderUsage } = await import("../../cli/usage.ts");
+    output.result(renderUsage(CLIENT, packageVersion()));
+    return 0;
+  }
+  const given = accept(applyOccurrences(CLIENT_OPTIONS, scanned.occurrences, {}), HELP_HINT);
+  if (given.completion !== undefined) {
+    const { renderCompletion } = await import("../../cli/completion.ts");
+    output.result(renderCompletion(CLIENT, given.completion));
+    return 0;
+  }
+  if (given.testFkoExists) {
+    output.result(FKO_EXISTS);
+    return 0;
+  }
+  applyOutputOptions(given, output);
+  const kept = keptCommandLine(given, host, output);
+  if (kept === undefined) return runScanned(scanned, given, host, output);
+  const line = kept.text;
+  if (!given.lastCmd && given.lastHost === undefined) {
+    output.result(`Last fwknop client command line: ${line}`);
+    return 0;
+  }
+  // What is said now wins over what was said then: keys, for instance, have to be.
+  const both = { occurrences: [...kept.scanned.occurrences, ...scanned.occurrences], operands: kept.scanned.operands };
+  output.info(`Executing: ${line}`);
+  return runScanned(both, { ...accept(applyOccurrences(CLIENT_OPTIONS, both.occurrences, {}), HELP_HINT), noSaveArgs: true }, host, output);
+}
+
+function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void {
+  output.verbosity = settings.quiet ? -1 : settings.verbose ?? 0;
+  output.isStdoutTaken = settings.json === true || settings.then !== undefined;
+}
+
+/** The command line that is to be shown or run again; undefined when none is asked for. */
+function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
+  const wantedHost = given.lastHost ?? given.showHostCmd;
+  if (!given.lastCmd && !given.showLast && wantedHost === undefined) return undefined;
+  const files = argumentFiles(given, host);
+  const path = wantedHost === undefined ? files.last : files.hosts;
+  if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
+  const file = readCommandLines({ path, ...(wantedHost !== undefined && files.preferred !== undefined && { preferred: files.preferred }) }, given, output);
+  const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
+  if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
+  const scanned = parseCommandLine(line);
+  if (!scanned.ok) throw new ClientError(`Error parsing the command line kept in ${path}: ${scanned.message}`);
+  // One that the C program kept may hold keys.
+  return { text: formatCommandLine(scanned.value).text, scanned: scanned.value };
+}
+
+async function runScanned(scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<number> {
+  applyOutputOptions(given, output);
+  const rcPath = rcPathOf(given, host);
+  const rc = rcPath === undefined ? undefined : await openRcFile(rcPath, given, output);
+  try {
+    if (given.stanzaList && rc !== undefined) {
+      output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
+      return 0;
+    }
+    const layers = rcLayers(rc, given, output);
+    // VERBOSE is the one variable that wins over its option, as in the C program.
+    const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
+    const settings = mergeSettings(...layers, given, await perlLayer(given, host), verbose === undefined ? {} : { verbose });
+    applyOutputOptions(settings, output);
+    if (settings.version) {
+      output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
+      return 0;
+    }
+    const problem = checkSettings(settings);
+    if (problem !== undefined) throw new ClientError(problem);
+    if (settings.keyGen || settings.keyGenFile !== undefined) {
+      const { makeKeys } = await import("./key-gen.ts");
+      makeKeys(settings, optionsToSave(scanned, given), rc, host, output);
+      return 0;
+    }
+    if (settings.saveRcStanza && rc !== undefined) {
+      const { saveRcStanza } = await import("./rc-edit.ts");
+      saveRcStanza(rc, optionsToSave(scanned, given), host, output);
+    }
+    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
+    if (!isPortKnocking(settings)) return await knock(settings, host, output);
+    const { knockAtPorts } = await import("./port-knock.ts");
+    return await knockAtPorts(settings, rc, host, output);
+  } finally {
+    if (rc !== undefined) wipe(rc.bytes);
+  }
+}
+
+/** A proxy has no variable, so what `-H` implies is not saved either. */
+function optionsToSave(scanned: ScannedArguments<ClientOptions>, given: ClientOptions): ClientOptions {
+  const isProtoGiven = scanned.occurrences.some(({ key }) => key === "serverProto" || key === "http");
+  const saved = { ...given };
+  if (!isProtoGiven && (given.httpProxy !== undefined || given.perlHttpProxy !== undefined)) delete saved.serverProto;
+  return saved;
+}
+
+async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {
+  if (given.perlHttpProxy === undefined && !given.perlSavePacket) return {};
+  const { perlSettings } = await import("./perl-options.ts");
+  return perlSettings(given, host);
+}
+
+/** [default], and over it the stanza of `-n`, unless that is about to be written. */
+function rcLayers(rc: RcFile | undefined, given: ClientOptions, output: ClientOutput): readonly ClientSettings[] {
+  if (rc === undefined) return [];
+  const names = ["default", ...(given.namedConfig !== undefined && !given.saveRcStanza ? [given.namedConfig] : [])];
+  return names.map((name) => {
+    output.debug(`process_rc_section() : Parsing section '${name}' ...`);
+    const stanza = readStanza(rc.lines, name, rc.path);
+    if (!stanza.isFound && name === given.namedConfig) {
+      throw new ClientError(`Named configuration stanza: [${printableText(name)}] was not found.`, { hint: `'fwknop --stanza-list' lists the stanzas of ${rc.path}` });
+    }
+    const [first, ...others] = stanza.problems;
+    if (first === undefined) return stanza.settings;
+    for (const problem of [first, ...others].slice(0, -1)) output.error(`fwknop: error: ${problem}`);
+    throw new ClientError(stanza.problems.at(-1)!);
+  });
+}

@@ -1,0 +1,32 @@
+/**
+ * What options of the Perl program leave open.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { ClientOptions } from "../../cli/client-options.ts";
+import type { ClientSettings } from "../../client/settings.ts";
+import { homeFolder } from "./home-files.ts";
+import type { ClientHost } from "./host.ts";
+import { ClientError } from "./output.ts";
+
+/**
+ * Finds the proxy of `--HTTP-proxy` and the file of `--Save-packet`.
+ *
+ * @param given the options
+ * @param host the environment
+ * @returns settings that go over those given
+ * @throws ClientError when there is neither proxy nor home folder
+ */
+export function perlSettings(given: ClientOptions, host: ClientHost): ClientSettings {
+  const settings: ClientSettings = {};
+  if (given.perlHttpProxy !== undefined && given.httpProxy === undefined) {
+    const proxy = given.perlHttpProxy || host.env["http_proxy"];
+    if (!proxy) throw new ClientError("--HTTP-proxy: expected a proxy behind it, or in the environment's http_proxy");
+    settings.httpProxy = proxy;
+  }
+  if (given.perlSavePacket && given.savePacket === undefined) {
+    settings.savePacket = join(homeFolder(given, host, "folder of the saved packet"), `fwknop_save_packet.${process.pid}`);
+  }
+  return settings;
+}

@@ -1,0 +1,88 @@
+/**
+ * What the client program writes into `.fwknoprc`.
+ *
+ * @module
+ */
+import { type Bytes, constantTimeEqual, utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
+import { destinationOf } from "../../client/request.ts";
+import type { ClientSettings } from "../../client/settings.ts";
+import { criticalLines, rcTemplate, saveStanza } from "../../config/fwknoprc-edit.ts";
+import { isSameStanza } from "../../config/fwknoprc.ts";
+import { assignmentsOf } from "../../config/fwknoprc-variables.ts";
+import { printableText } from "../../foreign-text.ts";
+import { MAX_FILE_BYTES, type RcFile } from "./home-files.ts";
+import type { ClientHost } from "./host.ts";
+import { ClientError, type ClientOutput } from "./output.ts";
+import { FileError, readOwnFile, writeFileAtomically } from "../files.ts";
+import { reasonOf } from "../system-error.ts";
+
+/**
+ * Makes the rc file of a user who has none. Not being able to is no reason not to knock.
+ *
+ * @param path where
+ * @param output for what is done
+ * @returns its content
+ */
+export function createRcFile(path: string, output: ClientOutput): Bytes {
+  const template = utf8Bytes(rcTemplate());
+  try {
+    writeFileAtomically(path, template, 0o600);
+    output.notice(`[*] Creating initial rc file: ${path}.`);
+  } catch (error) {
+    output.warning(`Unable to create initial rc file: ${printableText(path, 200)}: ${reasonOf(error instanceof FileError ? error.cause ?? error : error)}`);
+  }
+  return template;
+}
+
+/**
+ * Saves what was given on the command line as a stanza.
+ *
+ * @param rc the file
+ * @param given options, and keys that were made
+ * @param host for questions
+ * @param output for what is done
+ * @param mustGo variables that make saving useless when the user wants to keep them
+ * @throws ClientError or FileError when it cannot be saved; the file is as it was then
+ */
+export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost, output: ClientOutput, mustGo: readonly string[] = []): void {
+  const { host: server, port } = destinationOf(given);
+  const stanza = given.namedConfig ?? server;
+  if (stanza === "") throw new ClientError("Must use --destination unless --test mode is used: --save-rc-stanza names the stanza after it, or by -n");
+  if (/[\]\r\n\0]/.test(stanza)) throw new ClientError(`--named-config: expected a name without ']' and line ends, got '${printableText(stanza)}'`);
+  const assignments = assignmentsOf({ ...given, ...(server !== "" && { destination: server }), ...(given.serverPort === undefined && port !== undefined && { serverPort: port }) });
+  if (!assignments.ok) throw new ClientError(assignments.message);
+  const kept = given.forceStanza ? [] : askToKeep(rc, stanza, host, output);
+  const [obstacle] = kept.filter(({ variable }) => mustGo.includes(variable));
+  if (obstacle !== undefined) throw new ClientError(`Stanza was not saved: ${obstacle.variable} stays in ${rc.path}, line ${obstacle.number}`);
+  output.debug(rc.lines.some((line) => isSameStanza(line.stanza, stanza)) ? `update_rc() : Updating ${stanza} stanza` : `update_rc() : Inserting new ${stanza} stanza`);
+  for (const { variable, value } of assignments.value) {
+    output.debug(`add_single_var_to_rc() : Updating param ${variable.name} to ${variable.secret ? "(hidden)" : printableText(utf8Text(value) ?? value)}`);
+  }
+  const content = saveStanza(rc.bytes, { stanza, assignments: assignments.value, keptLines: new Set(kept.map(({ number }) => number)) });
+  try {
+    requireUnchanged(rc);
+    writeFileAtomically(rc.path, content, 0o600);
+  } finally {
+    wipe(content, ...assignments.value.map(({ value }) => value));
+  }
+}
+
+/** Somebody may have taken their time to answer, and have edited the file meanwhile. */
+function requireUnchanged(rc: RcFile): void {
+  const { bytes } = readOwnFile(rc.path, { maxBytes: MAX_FILE_BYTES, kind: "rc" });
+  const isSame = constantTimeEqual(bytes, rc.bytes);
+  wipe(bytes);
+  if (!isSame) throw new ClientError(`Stanza was not saved: ${rc.path} has been changed by somebody else meanwhile`, { hint: "run the same command again" });
+}
+
+/** Asks for each line with a key; the end of the input means no to all that are left. */
+function askToKeep(rc: RcFile, stanza: string, host: ClientHost, output: ClientOutput): readonly { readonly number: number; readonly variable: string }[] {
+  let isInputOver = false;
+  return criticalLines(rc.lines, stanza).filter(({ variable, stanza: name }) => {
+    if (isInputOver) return true;
+    output.ask(`Variable '${variable}' found in stanza '${name}'. Overwrite [N/y] ? `);
+    const answer = host.readLine(0);
+    isInputOver = answer === undefined;
+    return answer?.[0] !== 0x79;
+  });
+}

@@ -1,0 +1,46 @@
+/**
+ * What of this host would stand in the way of a start, found without starting anything: for `--check`.
+ *
+ * @module
+ */
+
+import type { ServerOptions } from "../../cli/server-options.ts";
+import type { AccessStanza } from "../../config/access-config.ts";
+import type { DaemonConfig } from "../../config/daemon-config.ts";
+import type { ConfigProblem } from "../../config/variable.ts";
+import { printableText } from "../../foreign-text.ts";
+import { needsFirewall } from "./firewall-options.ts";
+import { findProgram } from "../find-program.ts";
+import { splitProgram } from "../firewall/firewall-choice.ts";
+import { readInterface } from "../hearing/interface-state.ts";
+import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
+
+/**
+ * Looks for the programs and interfaces that a daemon with this configuration needs.
+ *
+ * @param config fwknopd.conf
+ * @param stanzas access.conf
+ * @param options the command line
+ * @returns a warning for each that is missing: the files may be meant for another host
+ */
+export function checkHost(config: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions): readonly ConfigProblem[] {
+  const interfaces = waysOfHearing(config, options, []).flatMap(({ captures }) => captures ?? []);
+  const programs = [
+    ...(needsFirewall(config, stanzas, options) ? firewallPrograms(config) : []),
+    ...(interfaces.length > 0 ? ([["tcpdump", "which hears for the daemon"]] as const) : []),
+  ];
+  const missing = programs.filter(([program]) => findProgram(program) === undefined).map(([program, what]) => `There is no program ${printableText(program, 200)}, ${what}`);
+  // "any" is no device, and only Linux shows its devices as files.
+  const absent = interfaces.filter((name) => process.platform === "linux" && name !== "any" && readInterface(name) === undefined);
+  return [...missing, ...absent.map((name) => `There is no interface ${printableText(name)} (PCAP_INTF)`)].map((message) => ({
+    severity: "warning", file: config.CONFIG_FILE, line: 0, column: 0, message,
+  }));
+}
+
+/** Each with the words that name its setting. Those of other systems than Linux are found out at the start. */
+function firewallPrograms({ FIREWALL_TYPE, FIREWALL_EXE, NFT_EXE, IPT_USE_IPSET, IPSET_EXE }: DaemonConfig): readonly (readonly [program: string, what: string])[] {
+  const named = (variable: string, text: string) => [splitProgram(text)[0], `which ${variable} names`] as const;
+  if (FIREWALL_TYPE === "nftables") return [named("NFT_EXE", NFT_EXE)];
+  if (FIREWALL_TYPE !== "iptables") return [];
+  return [named("FIREWALL_EXE", FIREWALL_EXE), ...(IPT_USE_IPSET ? [named("IPSET_EXE", IPSET_EXE)] : [])];
+}

@@ -1,0 +1,213 @@
+/**
+ * Where the daemon hears packets: each way is a listener that gives datagrams to one handler until it ends or is closed.
+ *
+ * @module
+ */
+
+import { Capture, type CaptureOptions } from "./capture.ts";
+import { CaptureFeed, type CaptureFeedOptions } from "./capture-feed.ts";
+import { PcapFileSource } from "./pcap-file-source.ts";
+import { openStdin } from "./stdin-source.ts";
+import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
+import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
+import { reasonOf } from "../system-error.ts";
+import { type DatagramSource, openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
+
+/** How listening ended. `failed` makes the daemon's exit status 1. */
+export type ListenerEnd = { readonly kind: "done" } | { readonly kind: "failed"; readonly text: string };
+
+/** One way of hearing. */
+export interface Listener {
+  /**
+   * Hears until the end.
+   *
+   * @param onReady is called when nothing that is sent from now on will be missed
+   * @returns how it ended; never rejects for what comes from outside
+   */
+  run(onReady: () => void): Promise<ListenerEnd>;
+  /** Ends {@link run}. */
+  close(): Promise<void> | void;
+}
+
+/** What every listener is given. */
+export type ListenerOptions = CaptureFeedOptions;
+
+const DONE: ListenerEnd = { kind: "done" };
+
+/** What is said of a capture stream that ended or broke. */
+function endOfStream(feed: CaptureFeed, name: string): ListenerEnd {
+  if (feed.isFull) return DONE;
+  const end = feed.end();
+  if (end.kind === "complete") return DONE;
+  return { kind: "failed", text: `Cannot read on from ${name}: the capture is ${end.kind} at byte ${end.offset}: ${end.reason}` };
+}
+
+/**
+ * Hears what `tcpdump … -w -` writes into our standard input.
+ *
+ * @param options handler, counts, limit, log
+ * @throws {StdinError} when standard input is a terminal or nothing that can be read
+ */
+export function listenToStdin(options: ListenerOptions): Listener {
+  const source = openStdin();
+  return {
+    async run(onReady) {
+      const feed = new CaptureFeed(options);
+      onReady();
+      try {
+        for await (const chunk of source) {
+          await feed.feed(chunk);
+          if (feed.isFull || feed.broken !== undefined) break;
+        }
+      } catch (error) {
+        return { kind: "failed", text: `Cannot read standard input: ${error instanceof Error ? error.message : String(error)}` };
+      }
+      return endOfStream(feed, "standard input");
+    },
+    close: () => source.close(),
+  };
+}
+
+/**
+ * Reads a capture file, to its end or as it grows.
+ *
+ * @param path the file
+ * @param follow pass over what is there and go on at its end
+ * @param options handler, counts, limit, log
+ * @throws {FileError} when it cannot be read
+ */
+export function listenToFile(path: string, follow: boolean, options: ListenerOptions): Listener {
+  const source = new PcapFileSource(path, { follow });
+  return {
+    async run(onReady) {
+      options.log({ level: "info", message: `Reading pcap file: ${path}` });
+      if (!follow) onReady();
+      let isOld = follow;
+      let feed = new CaptureFeed(options);
+      try {
+        for await (const event of source) {
+          if (event.kind === "start") feed = new CaptureFeed(options);
+          else if (event.kind === "end") {
+            if (isOld) onReady();
+            isOld = false;
+          } else if (isOld) feed.skip(event.bytes);
+          else await feed.feed(event.bytes);
+          if (feed.isFull || feed.broken !== undefined) break;
+        }
+      } catch (error) {
+        return { kind: "failed", text: `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}` };
+      }
+      return endOfStream(feed, path);
+    },
+    close: () => source.close(),
+  };
+}
+
+/**
+ * Captures on an interface by a tcpdump of our own, which is started again whenever it ends.
+ *
+ * @param capture interface, filter and watches
+ * @param exitWhenDown end when the interface goes down (EXIT_AT_INTF_DOWN)
+ * @param options handler, counts, limit, log
+ */
+export function listenToInterface(capture: CaptureOptions, exitWhenDown: boolean, options: ListenerOptions): Listener {
+  const source = new Capture(capture);
+  const { log } = options;
+  return {
+    async run(onReady) {
+      let feed: CaptureFeed | undefined;
+      for await (const event of source) {
+        switch (event.kind) {
+          case "start":
+            log({ level: "info", message: `Sniffing interface: ${capture.interfaceName}` });
+            log({ level: "info", message: `PCAP filter is: '${capture.filter}'` });
+            feed = new CaptureFeed(options);
+            onReady();
+            break;
+          case "chunk":
+            await feed?.feed(event.bytes);
+            if (feed?.isFull) {
+              await source.close();
+              return DONE;
+            }
+            break;
+          case "end":
+            if (event.restartInMs === undefined) return { kind: "failed", text: startFailure(event.reason.kind, event.reason.text) };
+            log({ level: "error", message: `Error from pcap_dispatch: ${event.reason.text}; tcpdump is started again in ${event.restartInMs} ms` });
+            break;
+          case "down":
+            if (exitWhenDown) {
+              await source.close();
+              return { kind: "failed", text: `Fatal error from pcap_dispatch: ${event.text}` };
+            }
+            log({ level: "error", message: `Error from pcap_dispatch: ${event.text}` });
+            break;
+          case "up":
+          case "replaced":
+            log({ level: "warning", message: event.text });
+        }
+      }
+      return DONE;
+    },
+    close: () => source.close(),
+  };
+}
+
+/** The phrases of a capture that could not be opened. */
+function startFailure(kind: string, text: string): string {
+  return kind === "bad-filter" ? `[*] Error compiling pcap filter: ${text}` : `[*] pcap_open_live() error: ${text}`;
+}
+
+function listenToSocket(name: string, port: number, open: () => Promise<DatagramSource>, options: ListenerOptions): Listener {
+  let source: DatagramSource | undefined;
+  return {
+    async run(onReady) {
+      try {
+        source = await open();
+      } catch (error) {
+        return { kind: "failed", text: `run_${name}_server: bind() failed: ${reasonOf(error)}, port ${port}. Fatal run_${name}_server() error` };
+      }
+      options.log({ level: "info", message: `Kicking off ${name.toUpperCase()} server to listen on port ${port}.` });
+      onReady();
+      for await (const datagram of source) {
+        options.counts.frames++;
+        const pause = options.handle(datagram);
+        if (pause !== undefined) await pause;
+        if (options.packetLimit > 0 && options.counts.frames >= options.packetLimit) break;
+      }
+      await source.close();
+      return DONE;
+    },
+    close: () => source?.close(),
+  };
+}
+
+/**
+ * Hears datagrams of a UDP socket.
+ *
+ * @param udp where to bind
+ * @param options handler, counts, limit, log
+ */
+export function listenToUdp(udp: UdpSourceOptions, options: ListenerOptions): Listener {
+  return listenToSocket("udp", udp.port, () => openUdpSource(udp), options);
+}
+
+/**
+ * Hears what clients send over TCP connections.
+ *
+ * @param tcp where to bind
+ * @param options handler, counts, limit, log
+ */
+export function listenToTcp(tcp: TcpSourceOptions, options: ListenerOptions): Listener {
+  return listenToSocket("tcp", tcp.port, () => openTcpSource(tcp), options);
+}
+
+/**
+ * Hears what browsers and others send as web requests, and answers each alike.
+ *
+ * @param http where to bind and whom to believe
+ * @param options handler, counts, limit, log
+ */
+export function listenToHttp(http: HttpSourceOptions, options: ListenerOptions): Listener {
+  return listenToSocket("http", http.port, () => openHttpSource(http), options);
+}

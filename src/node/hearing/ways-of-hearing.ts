@@ -1,0 +1,106 @@
+/**
+ * Where packets are heard, as the options and the configuration say.
+ *
+ * @module
+ */
+
+import { readFileSync, readlinkSync } from "node:fs";
+import type { ServerOptions } from "../../cli/server-options.ts";
+import type { DaemonConfig } from "../../config/daemon-config.ts";
+import type { ActivatedSocket } from "./activated-sockets.ts";
+import type { CaptureOptions } from "./capture.ts";
+import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToStdin, listenToTcp, listenToUdp, type ListenerOptions } from "./listener.ts";
+import type { WayOfHearing } from "./listening.ts";
+
+/**
+ * Lists the ways.
+ *
+ * @param config fwknopd.conf
+ * @param options the command line
+ * @param sockets what the service manager handed over; heard in the place of interfaces and ports
+ * @returns at least one
+ */
+export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sockets: readonly ActivatedSocket[]): readonly WayOfHearing[] {
+  if (options.stdin) return [{ key: "stdin", open: listenToStdin }];
+  const { PCAP_FILE: file, PCAP_PKT_FILE: growing } = config;
+  if (file !== undefined) return [{ key: `file ${file}`, open: (listener) => listenToFile(file, false, listener) }];
+  if (config.AUTH_MODE === "FILE_PCAP") return [{ key: `growing file ${growing}`, open: (listener) => listenToFile(growing, true, listener) }];
+  if (sockets.length > 0) return sockets.map((socket) => activatedWay(socket, config.MAX_SNIFF_BYTES));
+  const servers = serverWays(config);
+  const replaceCapture = config.ENABLE_UDP_SERVER || config.AUTH_MODE === "SOCKET";
+  return replaceCapture ? servers : [...config.PCAP_INTF.map((name) => captureWay(config, name)), ...servers];
+}
+
+/** A way whose settings are all that it depends on. */
+function wayBy<Settings>(kind: string, settings: Settings, open: (settings: Settings, listener: ListenerOptions) => Listener, more: Pick<WayOfHearing, "holds" | "captures">): WayOfHearing {
+  return { key: `${kind} ${JSON.stringify(settings)}`, open: (listener) => open(settings, listener), ...more };
+}
+
+function captureWay(config: DaemonConfig, interfaceName: string): WayOfHearing {
+  const capture: CaptureOptions = {
+    interfaceName,
+    filter: config.PCAP_FILTER,
+    snapLength: config.MAX_SNIFF_BYTES,
+    promiscuous: config.ENABLE_PCAP_PROMISC,
+    anyDirection: config.ENABLE_PCAP_ANY_DIRECTION,
+    cooked: config.ENABLE_COOKED_INTF,
+    watchIntervalMs: config.ENABLE_INTF_CHECKS ? 1000 * config.INTF_CHECKS_INTERVAL : 0,
+    checkExists: config.ENABLE_INTF_EXISTS_CHECK,
+    checkRunning: config.ENABLE_INTF_RUNNING_CHECK,
+    checkBytes: config.ENABLE_INTF_BYTES_CHECK,
+  };
+  const settings = { capture, exitWhenDown: config.EXIT_AT_INTF_DOWN };
+  return wayBy("interface", settings, (given, listener) => listenToInterface(given.capture, given.exitWhenDown, listener), { captures: interfaceName });
+}
+
+function serverWays(config: DaemonConfig): readonly WayOfHearing[] {
+  const { UDPSERV_PORT, TCPSERV_PORT, HTTP_SERVER_PORT, HTTP_SERVER_ADDRESS: address, HTTP_SERVER_STATUS: status, MAX_SNIFF_BYTES: maxPayload } = config;
+  const ways: WayOfHearing[] = [];
+  if (config.ENABLE_UDP_SERVER) ways.push(wayBy("udp", { port: UDPSERV_PORT, maxPayload, destination: "exact" as const }, listenToUdp, { holds: `udp ${UDPSERV_PORT}` }));
+  if (config.ENABLE_TCP_SERVER) ways.push(wayBy("tcp", { port: TCPSERV_PORT, maxPayload }, listenToTcp, { holds: `tcp ${TCPSERV_PORT}` }));
+  if (config.ENABLE_HTTP_SERVER) {
+    const trustedProxies = config.ENABLE_X_FORWARDED_FOR ? config.TRUSTED_PROXIES : [];
+    const settings = { port: HTTP_SERVER_PORT, status, trustedProxies, ...(address !== undefined && { address }) };
+    ways.push(wayBy("http", settings, (given, listener) => listenToHttp({ ...given, log: listener.log }, listener), { holds: `tcp ${HTTP_SERVER_PORT}` }));
+  }
+  return ways;
+}
+
+// --- Sockets of the service manager ------------------------------------------------------------------------------------
+
+/** The kernel's lists of sockets (proc(5)), in which the tenth column is the inode and the second the local address and port. */
+const SOCKET_LISTS = { udp: ["/proc/net/udp", "/proc/net/udp6"], tcp: ["/proc/net/tcp", "/proc/net/tcp6"] } as const;
+
+/** What kind of socket a descriptor is, and its port. */
+function identifySocket(descriptor: number): { readonly kind: "udp" | "tcp"; readonly port: number } | undefined {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
+    for (const kind of ["udp", "tcp"] as const) {
+      for (const path of SOCKET_LISTS[kind]) {
+        const row = readList(path).map((line) => line.trim().split(/\s+/)).find((columns) => columns[9] === inode);
+        if (row !== undefined) return { kind, port: Number.parseInt(row[1]!.split(":")[1]!, 16) };
+      }
+    }
+  } catch { /* no such descriptor, or no /proc */ }
+  return undefined;
+}
+
+function readList(path: string): readonly string[] {
+  try {
+    return readFileSync(path, "latin1").split("\n");
+  } catch {
+    return []; // a kernel without IPv6
+  }
+}
+
+function activatedWay({ descriptor, name }: ActivatedSocket, maxPayload: number): WayOfHearing {
+  return {
+    key: `descriptor ${descriptor}`,
+    open(listener) {
+      const socket = identifySocket(descriptor);
+      if (socket === undefined) throw new TypeError(`Descriptor ${descriptor} (${name || "without a name"}) of the service manager is neither a UDP nor a TCP socket`);
+      const { kind, port } = socket;
+      return kind === "udp" ? listenToUdp({ port, descriptor, maxPayload, destination: "any" }, listener) : listenToTcp({ port, descriptor, maxPayload }, listener);
+    },
+  };
+}
