@@ -12,9 +12,9 @@ import { buildWeb } from "./build-web.mjs";
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 /** What the client's file is asked for, and where that comes from. */
-const client = { start: ["startClient", "src/node/client.ts"], runClient: ["runClient", "src/node/client.ts"], systemHost: ["systemHost", "src/node/client-host.ts"] };
-const server = { start: ["startServer", "src/node/fwknopd.ts"] };
-const tool = { start: ["startTool", "src/node/fko-tool.ts"] };
+const client = { start: ["startClient", "src/node/client/client.ts"], runClient: ["runClient", "src/node/client/client.ts"], systemHost: ["systemHost", "src/node/client/host.ts"] };
+const server = { start: ["startServer", "src/node/daemon/fwknopd.ts"] };
+const tool = { start: ["startTool", "src/node/tool/fko-tool.ts"] };
 
 /**
  * The files of dist/ in the order in which they take ownership of modules. What others take from the client comes by way

@@ -718,7 +718,9 @@ describe("fwknop: what comes after", () => {
   test("fwknop -V, -h and --completion print and end", async (t) => {
     const { run } = bench(t);
     assert.match((await run("--test-FKO-exists")).stdout, /^\[\+\] FKO messages are understood.*\n$/);
-    assert.match((await run("-V", "--no-rc-file")).stdout, /^fwknop client \d+\.\d+\.\d+, FKO protocol version 3\.0\.0\n$/);
+    for (const more of [[], ["--no-rc-file"]]) {
+      assert.match((await run("-V", ...more)).stdout, /^fwknop client \d+\.\d+\.\d+, FKO protocol version 3\.0\.0\n$/, "and no rc file is made");
+    }
     assert.match((await run("--help", "-p", "x")).stdout, /^fwknop \d.*\n\nUsage: fwknop /);
     assert.match((await run("--completion", "bash")).stdout, /complete -F _fwknop fwknop\n$/);
     assertRefused(await run("-V", "--no-rc-file", "-p", "65536"), /-p: Value 65536 out of range/);

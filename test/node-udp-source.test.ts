@@ -111,8 +111,8 @@ const ACTIVATE = "import os,socket,sys\ns=socket.socket(socket.AF_INET,socket.SO
 test("openUdpSource() takes a socket that was opened for us", async (t) => {
   if (!requirePeers(t, "python3")) return;
   const script = `
-    import { takeActivatedSockets } from "./src/node/activated-sockets.ts";
-    import { openUdpSource } from "./src/node/udp-source.ts";
+    import { takeActivatedSockets } from "./src/node/hearing/activated-sockets.ts";
+    import { openUdpSource } from "./src/node/hearing/udp-source.ts";
     const [{ descriptor }] = takeActivatedSockets(process.env, process.pid);
     const source = await openUdpSource({ port: 0, descriptor, maxPayload: 100, destination: "any" });
     console.log("ready " + source.bound[0]);
@@ -138,7 +138,7 @@ test("openUdpSource() follows addresses that come and go", (t) => {
   if (!(requireRoot(t) && requirePeers(t, "unshare", "ip"))) return;
   const script = `
     import { execFileSync } from "node:child_process";
-    import { openUdpSource } from "./src/node/udp-source.ts";
+    import { openUdpSource } from "./src/node/hearing/udp-source.ts";
     const ip = (...words) => execFileSync("ip", words);
     const until = async (holds) => { while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5)); };
     ip("link", "set", "lo", "up");

@@ -27,7 +27,7 @@ async function bundle(lab: Lab, name: string, contents: string): Promise<string>
 /** Sends packets from the client. */
 async function send(lab: Lab, plans: readonly Plan[], before: readonly string[] = []): Promise<SendResult[]> {
   const program = await bundle(lab, "send.mjs", `
-    import { sendPacket } from "./src/node/send.ts";
+    import { sendPacket } from "./src/node/client/send.ts";
     import { parseIp } from "./src/ip.ts";
     for (const { spoof, ...plan } of JSON.parse(process.argv[2])) {
       console.log(JSON.stringify(await sendPacket({ packet: "${PACKET}", host: "${SERVER.v4}", port: ${PORT}, ...plan, ...(spoof ? { spoofedSource: parseIp(spoof) } : {}) })));
@@ -148,7 +148,7 @@ test("probePort() sees through a real firewall what a user would", async (t) => 
   if (lab === undefined) return;
   await lab.serve(lab.server, 22);
   const program = await bundle(lab, "probe.mjs", `
-    import { probePort } from "./src/node/verify.ts";
+    import { probePort } from "./src/node/client/probe-port.ts";
     console.log(JSON.stringify(await probePort(JSON.parse(process.argv[2]))));`);
   const probe = async (options: Partial<ProbeOptions>): Promise<ProbeResult> => {
     const { stdout } = await lab.client.run([process.execPath, program, JSON.stringify({ host: SERVER.v4, protocol: "tcp", port: 22, timeoutMs: 300, ...options })], { timeoutMs: 60_000 });

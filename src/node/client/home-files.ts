@@ -80,6 +80,8 @@ export async function openRcFile(path: string, options: ClientOptions, output: C
       bytes = readStream(path, output); // /dev/null, or the pipe of a shell's <(...)
     } else if (error.code === "ENOENT" && options.stanzaList) {
       throw new ClientError(`Unable to open rc file: ${printableText(path, 200)}: No such file or directory`, { cause: error });
+    } else if (error.code === "ENOENT" && options.version) {
+      bytes = new Uint8Array(0); // who only asks for the version wants no file
     } else if (error.code === "ENOENT") {
       const { createRcFile } = await import("./rc-edit.ts");
       bytes = createRcFile(path, output);

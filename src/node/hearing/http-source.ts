@@ -7,16 +7,16 @@
  * @module
  */
 
-import { createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { unwrapSpaRequest } from "../../http-request.ts";
-import { containsIp, formatIp, type IpAddress, type IpNetwork, ipKey, parseIp } from "../../ip.ts";
+import { containsIp, formatIp, type IpAddress, type IpNetwork, ipKey } from "../../ip.ts";
 import type { Datagram } from "../../packet.ts";
 import { findClient, parseProxyHeader } from "../../proxied-source.ts";
 import { MIN_PAYLOAD } from "../../server/decide.ts";
 import { LogLimit } from "../../server/log-limit.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { Channel } from "./channel.ts";
-import { codeOf } from "../system-error.ts";
+import { type TcpConnection, TcpListener } from "./tcp-listener.ts";
 import type { DatagramSource, SourceDrops } from "./udp-source.ts";
 
 /** Where to listen and whom to believe. */
@@ -88,7 +88,7 @@ class HttpSource implements DatagramSource {
   readonly drops: SourceDrops = { oversized: 0, overflowed: 0 };
   readonly #options: HttpSourceOptions;
   readonly #answer: string;
-  readonly #server: Server;
+  readonly #listener: TcpListener;
   /** In the order of their arrival. */
   readonly #connections = new Set<Socket>();
   readonly #perSource = new Map<string, number>();
@@ -98,46 +98,25 @@ class HttpSource implements DatagramSource {
   constructor(options: HttpSourceOptions) {
     this.#options = options;
     this.#answer = httpAnswer(options.status);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#listener = new TcpListener({ onConnection: (connection) => this.#accept(connection), onOverflow: () => this.drops.overflowed++ });
   }
 
   get bound(): readonly string[] {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") return [];
-    return [address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`];
+    return this.#listener.bound;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Datagram> {
     return this.#channel;
   }
 
-  async open(): Promise<void> {
-    const { port, address } = this.#options;
-    if (address !== undefined) return this.#listen(port, address);
-    try {
-      await this.#listen(port, "::");
-    } catch (error) {
-      if (codeOf(error) !== "EAFNOSUPPORT" && codeOf(error) !== "EADDRNOTAVAIL") throw error;
-      await this.#listen(port, "0.0.0.0");
-    }
+  open(): Promise<void> {
+    return this.#listener.open(this.#options);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     void this.#channel.return();
     for (const socket of this.#connections) socket.destroy();
-    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #listen(port: number, host: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ port, host }, () => {
-        this.#server.off("error", reject);
-        // EMFILE at accept: the connection is lost, the server is not.
-        this.#server.on("error", () => this.drops.overflowed++);
-        resolve();
-      });
-    });
+    return this.#listener.close();
   }
 
   /** Strangers can bring a proxy to say odd things, but not to fill the log. */
@@ -149,14 +128,8 @@ class HttpSource implements DatagramSource {
   readonly #isTrusted = (ip: IpAddress): boolean => this.#options.trustedProxies.some((network) => containsIp(network, ip));
 
   /** Keeps the door passable for one knock among thousands of connections that only want to stand in it. */
-  #accept(socket: Socket): void {
-    socket.on("error", () => {}); // "close" follows
-    const peer = addressOf(socket.remoteAddress);
-    const destination = addressOf(socket.localAddress);
-    if (peer === undefined || destination === undefined) {
-      socket.destroy(); // gone before it was accepted
-      return;
-    }
+  #accept(connection: TcpConnection): void {
+    const { socket, source: peer } = connection;
     const key = ipKey(peer).slice(0, 8);
     const count = this.#perSource.get(key) ?? 0;
     if (count >= (this.#options.maxPerSource ?? MAX_PER_SOURCE) && !this.#isTrusted(peer)) {
@@ -178,11 +151,10 @@ class HttpSource implements DatagramSource {
       if (left > 0) this.#perSource.set(key, left);
       else this.#perSource.delete(key);
     });
-    this.#serve(socket, peer, destination);
+    this.#serve(connection);
   }
 
-  #serve(socket: Socket, peer: IpAddress, destination: IpAddress): void {
-    const { remotePort: sourcePort = 0, localPort: destinationPort = 0 } = socket;
+  #serve({ socket, source: peer, ...ends }: TcpConnection): void {
     const mayProxy = this.#isTrusted(peer);
     let head = new Uint8Array(0);
     let over = false;
@@ -210,8 +182,7 @@ class HttpSource implements DatagramSource {
       } else if (this.#channel.size >= MAX_WAITING) {
         this.drops.overflowed++;
       } else {
-        const { packet: payload } = request;
-        this.#channel.put({ payload, source: client.source, destination, protocol: TCP, sourcePort, destinationPort, timestamp: Date.now() / 1000, isFromHttp: true });
+        this.#channel.put({ payload: request.packet, source: client.source, protocol: TCP, ...ends, timestamp: Date.now() / 1000, isFromHttp: true });
       }
     };
     let timer = setTimeout(finish, this.#options.deadlineMs ?? DEADLINE_MS);
@@ -253,8 +224,4 @@ function endsHead(head: Uint8Array, start: number): boolean {
     if (head[at + 1] === LF || (head[at + 1] === 0x0d && head[at + 2] === LF)) return true;
   }
   return false;
-}
-
-function addressOf(text: string | undefined): IpAddress | undefined {
-  return text === undefined ? undefined : parseIp(text.replace(/%.*$/, ""));
 }

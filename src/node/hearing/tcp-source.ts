@@ -4,21 +4,14 @@
  * @module
  */
 
-import { createServer, type Server, type Socket } from "node:net";
-import { parseIp, type IpAddress } from "../../ip.ts";
+import type { Socket } from "node:net";
 import type { Datagram } from "../../packet.ts";
 import { Channel } from "./channel.ts";
-import { codeOf } from "../system-error.ts";
+import { type TcpConnection, type TcpEndpoint, TcpListener } from "./tcp-listener.ts";
 import type { DatagramSource, SourceDrops } from "./udp-source.ts";
 
 /** Where to listen and how patient to be. */
-export interface TcpSourceOptions {
-  /** TCPSERV_PORT. Not used with a `descriptor`. */
-  readonly port: number;
-  /** A socket of systemd's. */
-  readonly descriptor?: number;
-  /** The address to bind; undefined for every address of both families. */
-  readonly address?: string;
+export interface TcpSourceOptions extends TcpEndpoint {
   /** Longest payload that is read, bytes; a longer one is counted and dropped. */
   readonly maxPayload: number;
   /** From accept to close, milliseconds: absolute, so that no drip of bytes prolongs it. */
@@ -53,66 +46,34 @@ export async function openTcpSource(options: TcpSourceOptions): Promise<Datagram
 class TcpSource implements DatagramSource {
   readonly drops: SourceDrops = { oversized: 0, overflowed: 0 };
   readonly #options: TcpSourceOptions;
-  readonly #server: Server;
+  readonly #listener: TcpListener;
   readonly #connections = new Set<Socket>();
   readonly #channel: Channel<Datagram> = new Channel();
 
   constructor(options: TcpSourceOptions) {
     this.#options = options;
-    // Half-open: a client that has shut its side has said all, and that is the end we wait for.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#serve(socket));
-    this.#server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
-    this.#server.on("drop", () => this.drops.overflowed++);
+    this.#listener = new TcpListener({ onConnection: (connection) => this.#serve(connection), onOverflow: () => this.drops.overflowed++ }, options.maxConnections ?? MAX_CONNECTIONS);
   }
 
   get bound(): readonly string[] {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") return [];
-    return [address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`];
+    return this.#listener.bound;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Datagram> {
     return this.#channel;
   }
 
-  async open(): Promise<void> {
-    const { port, descriptor, address } = this.#options;
-    if (descriptor !== undefined) return this.#listen({ fd: descriptor });
-    if (address !== undefined) return this.#listen({ port, host: address });
-    try {
-      await this.#listen({ port, host: "::" });
-    } catch (error) {
-      if (codeOf(error) !== "EAFNOSUPPORT" && codeOf(error) !== "EADDRNOTAVAIL") throw error;
-      await this.#listen({ port, host: "0.0.0.0" });
-    }
+  open(): Promise<void> {
+    return this.#listener.open(this.#options);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     void this.#channel.return();
     for (const socket of this.#connections) socket.destroy();
-    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+    return this.#listener.close();
   }
 
-  #listen(where: { fd: number } | { port: number; host: string }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(where, () => {
-        this.#server.off("error", reject);
-        // EMFILE at accept: the connection is lost, the server is not.
-        this.#server.on("error", () => this.drops.overflowed++);
-        resolve();
-      });
-    });
-  }
-
-  #serve(socket: Socket): void {
-    const source = addressOf(socket.remoteAddress);
-    const destination = addressOf(socket.localAddress);
-    const { remotePort: sourcePort = 0, localPort: destinationPort = 0 } = socket;
-    if (source === undefined || destination === undefined) {
-      socket.destroy(); // gone before it was accepted
-      return;
-    }
+  #serve({ socket, ...ends }: TcpConnection): void {
     this.#connections.add(socket);
     const { maxPayload } = this.#options;
     let received = new Uint8Array(0);
@@ -129,7 +90,7 @@ class TcpSource implements DatagramSource {
       if (received.length === 0) return;
       if (received.length > maxPayload) this.drops.oversized++;
       else if (this.#channel.size >= MAX_WAITING) this.drops.overflowed++;
-      else this.#channel.put({ payload: received, source, destination, protocol: TCP, sourcePort, destinationPort, timestamp: Date.now() / 1000 });
+      else this.#channel.put({ payload: received, protocol: TCP, ...ends, timestamp: Date.now() / 1000 });
     };
     const deadline = setTimeout(finish, this.#options.deadlineMs ?? DEADLINE_MS);
     socket.on("data", (chunk: Uint8Array) => {
@@ -150,8 +111,4 @@ class TcpSource implements DatagramSource {
 function endsHttpRequest(received: Uint8Array): boolean {
   const start = received.length - HTTP_END.length;
   return start >= 0 && HTTP_END.every((byte, at) => received[start + at] === byte);
-}
-
-function addressOf(text: string | undefined): IpAddress | undefined {
-  return text === undefined ? undefined : parseIp(text.replace(/%.*$/, ""));
 }
