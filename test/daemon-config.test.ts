@@ -252,10 +252,14 @@ describe("parseDaemonConfig()", () => {
   });
 
   it("wants both external commands or none", () => {
-    assert.deepEqual(told(parse("EXTERNAL_CMD_OPEN /a $SRC;")), ["error f:1:19: Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE"]);
+    assert.deepEqual(told(parse("FIREWALL_TYPE external_cmd;\nEXTERNAL_CMD_OPEN /a $SRC;")), ["error f:2:19: Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE"]);
     assert.match(told(parse("FIREWALL_TYPE external_cmd;")).join(), /^error f:1:15: FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN/);
     const { config, problems } = parse("FIREWALL_TYPE external_cmd;\nEXTERNAL_CMD_OPEN /a $SRC $PORT;\nEXTERNAL_CMD_CLOSE /b $SRC;");
     assert.deepEqual([problems, config.EXTERNAL_CMD_OPEN, config.EXTERNAL_CMD_CLOSE], [[], "/a $SRC $PORT", "/b $SRC"]);
+    assert.deepEqual(told(parse("ENABLE_EXTERNAL_CMDS Y;\nEXTERNAL_CMD_OPEN /a;\nEXTERNAL_CMD_CLOSE /b;")), [
+      ...["2:19: EXTERNAL_CMD_OPEN", "3:20: EXTERNAL_CMD_CLOSE", "1:22: ENABLE_EXTERNAL_CMDS"].map((name) => `warning f:${name} has no effect unless FIREWALL_TYPE is external_cmd; a stanza may have commands of its own`),
+    ]);
+    assert.deepEqual(told(parse("ENABLE_EXTERNAL_CMDS N;\nEXTERNAL_CMD_OPEN __NONE__;\nEXTERNAL_CMD_CLOSE __NONE__;")), []);
   });
 });
 
