@@ -6,8 +6,9 @@ import type { DaemonConfig, DaemonVariableName } from "../src/config/daemon-conf
 import { type DaemonConfigOptions, type ParsedDaemonConfig, parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "../src/config/daemon-variables.ts";
 import { formatProblem, hasErrors, type Variable } from "../src/config/variable.ts";
-import { formatIp, formatIpNetwork } from "../src/ip.ts";
+import { formatIp } from "../src/ip.ts";
 import { generator } from "./support/gen.ts";
+import { networkText } from "./support/network-text.ts";
 
 const parse = (text: string, options?: DaemonConfigOptions, ...overrides: readonly string[]): ParsedDaemonConfig =>
   parseDaemonConfig([text, ...overrides].map((part, at) => ({ path: at === 0 ? "f" : `o${at}`, bytes: utf8Bytes(part) })), options);
@@ -242,7 +243,7 @@ describe("parseDaemonConfig()", () => {
   it("wants to be told whose X-Forwarded-For is true", () => {
     assert.match(told(parse("ENABLE_X_FORWARDED_FOR Y;")).join(), /^warning f:1:24: ENABLE_X_FORWARDED_FOR has no effect without TRUSTED_PROXIES/);
     const { config, problems } = parse("ENABLE_X_FORWARDED_FOR Y;\nTRUSTED_PROXIES 10.0.0.1, 2001:db8::/32;");
-    assert.deepEqual([problems, config.TRUSTED_PROXIES.map(formatIpNetwork)], [[], ["10.0.0.1", "2001:db8::/32"]]);
+    assert.deepEqual([problems, config.TRUSTED_PROXIES.map(networkText)], [[], ["10.0.0.1", "2001:db8::/32"]]);
     assert.match(told(parse("TRUSTED_PROXIES 10.0.0.1;")).join(), /^warning f:1:17: TRUSTED_PROXIES has no effect/);
   });
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { utf8Bytes } from "../bytes.ts";
 import type { OptionTable, Program } from "../cli/options.ts";
 import { flag } from "../cli/values.ts";
 import { formatPacketListing } from "../client/listing.ts";
@@ -39,7 +40,7 @@ export const DECODE: Program<DecodeOptions> = {
  * @returns the message, or the refusal
  */
 export function decodePacket(packet: string, keys: ReadyKeys): Opened | Refusal {
-  return openPacket(new TextEncoder().encode(packet.trim()), keys);
+  return openPacket(utf8Bytes(packet.trim()), keys);
 }
 
 /** A packet's fields as `--json` shows them; what is absent is null. */

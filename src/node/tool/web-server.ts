@@ -45,6 +45,7 @@ export function webFolder(): string {
  *
  * @param port on 127.0.0.1; 0 for any that is free
  * @param folder where the page was built to
+ * @returns the server, once it listens
  * @throws {Error} the system's, when a file is missing or the port is taken
  */
 export async function serveWeb(port: number, folder: string = webFolder()): Promise<WebServer> {
