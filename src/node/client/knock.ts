@@ -5,7 +5,6 @@
  */
 import { parsePortSpec } from "../../access-message.ts";
 import { utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
-import type { Parsed } from "../../cli/options.ts";
 import type { Outcome } from "../../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../../client/listing.ts";
 import { checkPacketSize, isTooLongForC } from "../../client/packet-length.ts";
@@ -19,7 +18,7 @@ import { HmacKey } from "../../hmac.ts";
 import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../../ip.ts";
 import type { ClientHost } from "./host.ts";
 import { type ClientKeys, obtainKeys } from "./keys.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
+import { ClientError, type ClientOutput, unwrap } from "./output.ts";
 import { reasonOf } from "../system-error.ts";
 import { packageVersion } from "../version.ts";
 
@@ -30,12 +29,12 @@ import { packageVersion } from "../version.ts";
  * @param host the system
  * @param output where to talk
  * @returns the exit status
- * @throws ClientError, FkoError, FileError or PromptError with what kept the packet from being made or sent
+ * @throws ClientError, FkoError or FileError with what kept the packet from being made or sent
  */
 export async function knock(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<number> {
   // Before any key is asked for: nobody should type one for a request that cannot be made.
-  const request = accept(buildRequest(settings, await factsOf(settings, host, output)));
-  const target = accept(planSending(settings, sendFacts(host)));
+  const request = unwrap(buildRequest(settings, await factsOf(settings, host, output)));
+  const target = unwrap(planSending(settings, sendFacts(host)));
   if (settings.gpgEncryption) {
     const { checkGpg } = await import("./gpg-packet.ts");
     checkGpg(settings);
@@ -56,11 +55,6 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   if (settings.then === undefined || settings.test) return 0;
   const { runThen } = await import("./run-then.ts");
   return runThen(settings.then);
-}
-
-function accept<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new ClientError(parsed.message);
-  return parsed.value;
 }
 
 // --- What the settings do not hold -----------------------------------------------------------------------------------
