@@ -111,6 +111,35 @@ export function decodeBase64(text: string | Uint8Array): Bytes | undefined {
   return joined < 0 ? undefined : bytes;
 }
 
+/**
+ * Clears the bits of the last character that {@link decodeBase64} drops, so that texts which decode alike become equal.
+ *
+ * @param text characters of the alphabet, without `=`
+ * @param cutInFront how many characters were cut off before the text
+ * @returns the text itself when there are no such bits, else a fresh array
+ */
+export function clearSpareBits(text: Uint8Array, cutInFront: number): Uint8Array {
+  const { characters, values } = (tables ??= buildTables());
+  const spareBits = [0, 6, 4, 2][(cutInFront + text.length) % 4]!;
+  if (spareBits === 0) return text;
+  const cleared = Uint8Array.from(text);
+  const last = cleared.length - 1;
+  cleared[last] = characters[(values[cleared[last]!]! >> spareBits) << spareBits]!;
+  return cleared;
+}
+
+/**
+ * Tells whether bytes are base64 text.
+ *
+ * @param bytes any bytes
+ * @returns whether all are characters of the alphabet, which `=` is not
+ */
+export function isBase64Text(bytes: Uint8Array): boolean {
+  const { values } = (tables ??= buildTables());
+  for (let at = 0; at < bytes.length; at++) if (values[bytes[at]!] === FOREIGN) return false;
+  return true;
+}
+
 /** Characters in front of the first `=` or NUL. */
 function lengthBeforeEnd(characters: Uint8Array): number {
   const padding = characters.indexOf(PADDING);

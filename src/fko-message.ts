@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type AccessRequest, type CommandRequest, type Malformed, parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
+import { parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
 import { decodeBase64, encodeBase64, encodeBase64Bytes, padBase64 } from "./base64.ts";
 import { constantTimeEqual, latin1Text, utf8Bytes, utf8Text } from "./bytes.ts";
 import { FkoError, describeFkoError } from "./fko-error.ts";
@@ -136,106 +136,114 @@ const MIN_FIELDS = 7;
 const MAX_FIELDS = 12;
 /** Digits of the random value. */
 export const RANDOM_DIGITS = 16;
+const RANDOM = /^\d{16}$/;
 const MAX_TIMEOUT_SECONDS = 65536;
 
 /** A field's value, or the libfko number that says why there is none. */
 type Parsed<T> = { readonly value: T } | { readonly code: number };
 
-/** How one field is written and read. */
-interface FieldRow<T> {
-  readonly maxLength: number;
-  /** Error numbers: field empty, longer than `maxLength`. */
+/** Error numbers of a field that is empty, and of one that is too long. */
+interface LengthCodes {
   readonly missing: number;
   readonly tooLong: number;
+}
+
+/** How one field is written and read. */
+interface FieldRow<T> extends LengthCodes {
+  /** Characters on the wire. */
+  readonly maxLength: number;
   parse(raw: string): Parsed<T>;
-  format(value: T): string;
+  /** @param isPerl whether the Perl programs' dialect is written */
+  format(value: T, isPerl: boolean): string;
 }
 
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** A text that travels as base64: printable UTF-8. */
-function base64Field(codes: { missing: number; tooLong: number; undecodable: number; invalid: number }, maxLength: number): FieldRow<string> {
+function base64Field({ undecodable, invalid, ...codes }: LengthCodes & { undecodable: number; invalid: number }, maxLength: number): FieldRow<string> {
   return {
+    ...codes,
     maxLength,
-    missing: codes.missing,
-    tooLong: codes.tooLong,
     parse(raw) {
       const bytes = decodeBase64(raw);
-      if (bytes === undefined) return { code: codes.undecodable };
+      if (bytes === undefined) return { code: undecodable };
       const text = utf8Text(bytes);
-      return text === undefined || text === "" || CONTROL_CHARACTERS.test(text) ? { code: codes.invalid } : { value: text };
+      return text === undefined || text === "" || CONTROL_CHARACTERS.test(text) ? { code: invalid } : { value: text };
     },
-    format: (text) => encodeBase64(utf8Bytes(text)),
+    format(text, isPerl) {
+      const base64 = encodeBase64(utf8Bytes(text));
+      return isPerl ? padBase64(base64) : base64;
+    },
   };
 }
 
 /** A decimal number that is only digits; C takes leading digits of anything, which lets `x` pass as 0. */
-function numberField(codes: { missing: number; tooLong: number; invalid: number }, maxLength: number, pattern: RegExp): FieldRow<number> {
+function numberField<T extends number>({ invalid, ...codes }: LengthCodes & { invalid: number }, maxLength: number, pattern: RegExp): FieldRow<T> {
   return {
+    ...codes,
     maxLength,
-    missing: codes.missing,
-    tooLong: codes.tooLong,
-    parse: (raw) => (pattern.test(raw) ? { value: Number(raw) } : { code: codes.invalid }),
+    parse: (raw) => (pattern.test(raw) ? { value: Number(raw) as T } : { code: invalid }),
     format: String,
   };
 }
 
 /** A text that travels as it is. */
-function plainField(codes: { missing: number; tooLong: number; invalid: number }, maxLength: number, pattern: RegExp): FieldRow<string> {
+function plainField({ invalid, ...codes }: LengthCodes & { invalid: number }, maxLength: number, pattern: RegExp): FieldRow<string> {
   return {
+    ...codes,
     maxLength,
-    missing: codes.missing,
-    tooLong: codes.tooLong,
-    parse: (raw) => (pattern.test(raw) ? { value: raw } : { code: codes.invalid }),
+    parse: (raw) => (pattern.test(raw) ? { value: raw } : { code: invalid }),
     format: (text) => text,
   };
 }
 
-/** The fields that every message has, in wire order. */
-const HEAD = {
-  random: /* @__PURE__ */ plainField({ missing: 12, tooLong: 12, invalid: 12 }, RANDOM_DIGITS, /^\d{16}$/),
+/** A field of which not every value is taken; others have the error number `invalid`. */
+function only<T>(row: FieldRow<T>, isTaken: (value: T) => boolean, invalid: number): FieldRow<T> {
+  return {
+    ...row,
+    parse(raw) {
+      const parsed = row.parse(raw);
+      return "code" in parsed || isTaken(parsed.value) ? parsed : { code: invalid };
+    },
+  };
+}
+
+/** The fields that every message begins with. */
+type Head = Pick<Message, "random" | "username" | "timestamp" | "version" | "type">;
+
+/** Their rows, in wire order. */
+const HEAD: { readonly [Name in keyof Head]: FieldRow<Head[Name]> } = {
+  random: /* @__PURE__ */ plainField({ missing: 12, tooLong: 12, invalid: 12 }, RANDOM_DIGITS, RANDOM),
   username: /* @__PURE__ */ base64Field({ missing: 13, tooLong: 14, undecodable: 15, invalid: 16 }, 64),
   timestamp: /* @__PURE__ */ numberField({ missing: 17, tooLong: 18, invalid: 19 }, 12, /^\d+$/),
   version: /* @__PURE__ */ plainField({ missing: 20, tooLong: 21, invalid: 20 }, 8, /^[\u0020-\u007e]+$/),
-  type: /* @__PURE__ */ numberField({ missing: 22, tooLong: 23, invalid: 24 }, 2, /^0?[0-6]$/) as FieldRow<MessageType>,
-  message: /* @__PURE__ */ base64Field({ missing: 25, tooLong: 26, undecodable: 27, invalid: 28 }, 256),
-} as const;
+  type: /* @__PURE__ */ numberField({ missing: 22, tooLong: 23, invalid: 24 }, 2, /^0?[0-6]$/),
+};
 
-/** The fields that follow, by type. */
-const TAIL = {
-  natAccess: /* @__PURE__ */ base64Field({ missing: 30, tooLong: 31, undecodable: 32, invalid: 33 }, 256),
-  serverAuth: /* @__PURE__ */ base64Field({ missing: 34, tooLong: 36, undecodable: 35, invalid: 35 }, 256),
-  serverAuthBeforeTimeout: /* @__PURE__ */ base64Field({ missing: 34, tooLong: 37, undecodable: 38, invalid: 38 }, 256),
-  clientTimeout: /* @__PURE__ */ numberField({ missing: 39, tooLong: 40, invalid: 41 }, 256, /^\d+$/),
-} as const;
-
-/** Signals a refused field out of the walk below; never leaves {@link decodeMessage}. */
-class FieldRefused {
-  readonly code: number;
-  constructor(code: number) {
-    this.code = code;
-  }
-}
-
-function readField<T>(row: FieldRow<T>, raw: string | undefined): T {
-  if (raw === undefined || raw === "") throw new FieldRefused(row.missing);
-  if (raw.length > row.maxLength) throw new FieldRefused(row.tooLong);
-  const parsed = row.parse(raw);
-  if ("code" in parsed) throw new FieldRefused(parsed.code);
-  return parsed.value;
-}
-
-/** Reads what the text asks for: a command or ports. */
-function readRequest(type: MessageType, message: string): AccessRequest | CommandRequest | Malformed {
-  return type === 0 ? parseCommandMessage(message) : parseAccessMessage(message);
-}
+// The fields that follow. The Perl programs look at no text before they send it: theirs are read by the wider rows.
+const MESSAGE = /* @__PURE__ */ base64Field({ missing: 25, tooLong: 26, undecodable: 27, invalid: 28 }, 256);
+const COMMAND_MESSAGE = /* @__PURE__ */ only(MESSAGE, (text) => parseCommandMessage(text).ok, 28);
+const ACCESS_MESSAGE = /* @__PURE__ */ only(MESSAGE, (text) => parseAccessMessage(text).ok, 29);
+const PERL_NAT_ACCESS = /* @__PURE__ */ base64Field({ missing: 30, tooLong: 31, undecodable: 32, invalid: 33 }, 256);
+const NAT_ACCESS = /* @__PURE__ */ only(PERL_NAT_ACCESS, (text) => parseNatAccess(text).ok, 33);
+const SERVER_AUTH = /* @__PURE__ */ base64Field({ missing: 34, tooLong: 36, undecodable: 35, invalid: 35 }, 256);
+const SERVER_AUTH_BEFORE_TIMEOUT = /* @__PURE__ */ base64Field({ missing: 34, tooLong: 37, undecodable: 38, invalid: 38 }, 256);
+const CLIENT_TIMEOUT = /* @__PURE__ */ only(
+  /* @__PURE__ */ numberField({ missing: 39, tooLong: 40, invalid: 41 }, 256, /^\d+$/),
+  (seconds) => seconds <= MAX_TIMEOUT_SECONDS,
+  42,
+);
+/** A field that the message does not have. */
+const ABSENT = { value: undefined } as const;
 
 /** Characters that a user name may not hold. */
-const FORBIDDEN_IN_USERNAME = /["/\\[\]:;|=,+*?<>]|[^\u0020-\u007e]/;
+export const FORBIDDEN_IN_USERNAME: RegExp = /["/\\[\]:;|=,+*?<>]|[^\u0020-\u007e]/;
 
 /**
  * Whether a message was made by the Perl programs, which pad their base64 and name their own version. They look at
  * neither names nor texts before they send: `none/0` for no ports at all is a message of theirs, which policy refuses.
+ *
+ * @param version the message's field
  */
 export function isPerlVersion(version: string): boolean {
   return version.startsWith("1.");
@@ -262,47 +270,58 @@ export interface EncodedMessage {
  * @throws FkoError when a field is outside what a receiver takes
  */
 export function encodeMessage(message: Message): EncodedMessage {
+  const { digestType } = message;
+  const encoded = encodeFields(message);
+  const sum = encodeBase64(digest(DIGESTS[digestType].hash, utf8Bytes(encoded)));
+  return { encoded, digest: sum, digestType, plaintext: `${encoded}:${sum}` };
+}
+
+/**
+ * Writes a message's fields without their digest, for callers that have a hash of their own.
+ *
+ * @param message as for {@link encodeMessage}
+ * @returns all fields but the digest
+ * @throws FkoError when a field is outside what a receiver takes
+ */
+export function encodeFields(message: Message): string {
   checkFields(message);
-  const row = MESSAGE_TYPES[message.type];
-  const padded = isPerlVersion(message.version);
-  const base64 = (text: string) => (padded ? padBase64(HEAD.message.format(text)) : HEAD.message.format(text));
+  const { nat, timeout } = MESSAGE_TYPES[message.type];
+  const isPerl = isPerlVersion(message.version);
   const fields = [
-    message.random,
-    base64(message.username),
-    HEAD.timestamp.format(message.timestamp),
-    message.version,
-    HEAD.type.format(message.type),
-    base64(message.message),
+    HEAD.random.format(message.random, isPerl),
+    HEAD.username.format(message.username, isPerl),
+    HEAD.timestamp.format(message.timestamp, isPerl),
+    HEAD.version.format(message.version, isPerl),
+    HEAD.type.format(message.type, isPerl),
+    MESSAGE.format(message.message, isPerl),
   ];
-  if (row.nat !== "none") fields.push(base64(message.natAccess ?? ""));
-  if (message.serverAuth !== undefined) fields.push(base64(message.serverAuth));
-  if (row.timeout) fields.push(TAIL.clientTimeout.format(message.clientTimeout ?? 0));
+  if (nat !== "none") fields.push(NAT_ACCESS.format(message.natAccess ?? "", isPerl));
+  if (message.serverAuth !== undefined) fields.push(SERVER_AUTH.format(message.serverAuth, isPerl));
+  if (timeout) fields.push(CLIENT_TIMEOUT.format(message.clientTimeout ?? 0, isPerl));
   const encoded = fields.join(":");
-  const sum = encodeBase64(digest(DIGESTS[message.digestType].hash, utf8Bytes(encoded)));
-  const plaintext = `${encoded}:${sum}`;
-  if (plaintext.length > MAX_PLAINTEXT) throw new FkoError(43, "fko_encode_spa_data");
-  return { encoded, digest: sum, digestType: message.digestType, plaintext };
+  if (encoded.length + 1 + DIGESTS[message.digestType].wireLength > MAX_PLAINTEXT) throw new FkoError(43, "fko_encode_spa_data");
+  return encoded;
 }
 
 /** Refuses fields that no receiver would take, with the number and the function name that libfko gives. */
 function checkFields(message: Message): void {
   const { type, username, natAccess, serverAuth, clientTimeout = 0 } = message;
-  const perl = isPerlVersion(message.version);
-  const forbidden = perl ? -1 : username.search(FORBIDDEN_IN_USERNAME);
-  const request = readRequest(type, message.message);
+  const isPerl = isPerlVersion(message.version);
+  const forbidden = isPerl ? -1 : username.search(FORBIDDEN_IN_USERNAME);
+  const request = type === 0 ? parseCommandMessage(message.message) : parseAccessMessage(message.message);
   const needsNat = MESSAGE_TYPES[type].nat !== "none";
   const checks: readonly (readonly [holds: boolean, code: number, operation: string])[] = [
-    [/^\d{16}$/.test(message.random), 86, "fko_set_rand_value"],
+    [RANDOM.test(message.random), 86, "fko_set_rand_value"],
     [username !== "", 89, "fko_set_username"],
     [forbidden < 0, forbidden === 0 ? 90 : 91, "fko_set_username"],
     [Number.isInteger(message.timestamp) && /^\d{1,12}$/.test(String(message.timestamp)), 88, "fko_set_timestamp"],
     [message.message !== "", 80, "fko_set_spa_message"],
     [utf8Bytes(message.message).length < 256, 94, "fko_set_spa_message"],
-    [perl || request.ok, request.ok || type === 0 ? 101 : request.code, "fko_set_spa_message"],
+    [isPerl || request.ok, request.ok || type === 0 ? 101 : request.code, "fko_set_spa_message"],
     [!CONTROL_CHARACTERS.test(message.message), type === 0 ? 101 : 102, "fko_set_spa_message"],
     [!needsNat || Boolean(natAccess), 85, "fko_set_spa_nat_access"],
     [utf8Bytes(natAccess ?? "").length < 128, 94, "fko_set_spa_nat_access"],
-    [perl || !needsNat || parseNatAccess(natAccess ?? "").ok, 103, "fko_set_spa_nat_access"],
+    [isPerl || !needsNat || parseNatAccess(natAccess ?? "").ok, 103, "fko_set_spa_nat_access"],
     [serverAuth !== "", 87, "fko_set_spa_server_auth"],
     [utf8Bytes(serverAuth ?? "").length < 64, 94, "fko_set_spa_server_auth"],
     [clientTimeout >= 0, 5, "fko_set_spa_client_timeout"],
@@ -337,13 +356,9 @@ export function decodeMessage(plaintext: Uint8Array): Decoded | Refusal {
   const encodedLength = text.length - sum.length - 1;
   const digestType = findDigestType(plaintext.subarray(0, encodedLength), sum);
   if (typeof digestType === "number") return refuse("digest", digestType);
-  try {
-    const message = readFields(fields, digestType);
-    return { ok: true, message, encoded: text.slice(0, encodedLength), digest: sum };
-  } catch (refused) {
-    if (refused instanceof FieldRefused) return refuse("message", refused.code);
-    throw refused;
-  }
+  const message = readFields(fields, digestType);
+  if ("code" in message) return refuse("message", message.code);
+  return { ok: true, message: message.value, encoded: text.slice(0, encodedLength), digest: sum };
 }
 
 /** The algorithm whose digest this is, or the libfko number of the refusal. */
@@ -358,40 +373,51 @@ function findDigestType(encoded: Uint8Array, sum: string): DigestType | number {
   return code;
 }
 
-function readFields(fields: readonly string[], digestType: DigestType): Message {
-  const [random, username, timestamp, version, type] = fields;
-  const head = {
-    random: readField(HEAD.random, random),
-    username: readField(HEAD.username, username),
-    timestamp: readField(HEAD.timestamp, timestamp),
-    version: readField(HEAD.version, version),
-    type: readField(HEAD.type, type),
-  };
-  const perl = isPerlVersion(head.version);
-  const check = (holds: boolean, code: number): void => {
-    if (!perl && !holds) throw new FieldRefused(code);
-  };
-  check(!FORBIDDEN_IN_USERNAME.test(head.username), 16);
-  const row = MESSAGE_TYPES[head.type];
-  const tail = fields.slice(5);
-  const mostFields = 2 + (row.nat === "none" ? 0 : 1) + (row.timeout ? 1 : 0);
-  if (tail.length > mostFields) throw new FieldRefused(10);
-  const message = readField(HEAD.message, tail.shift());
-  check(readRequest(head.type, message).ok, head.type === 0 ? 28 : 29);
-  const natAccess = row.nat === "none" ? undefined : readField(TAIL.natAccess, tail.shift());
-  check(natAccess === undefined || parseNatAccess(natAccess).ok, 33);
-  const timeout = row.timeout ? tail.pop() : undefined;
-  const clientTimeout = row.timeout ? readField(TAIL.clientTimeout, timeout) : undefined;
-  if (clientTimeout !== undefined && clientTimeout > MAX_TIMEOUT_SECONDS) throw new FieldRefused(42);
-  const auth = tail.shift();
-  const authRow = row.timeout ? TAIL.serverAuthBeforeTimeout : TAIL.serverAuth;
-  const serverAuth = auth === undefined || auth === "" ? undefined : readField(authRow, auth);
+/** Reads the fields one after the other; the first that is refused is the answer. */
+function readFields(fields: readonly string[], digestType: DigestType): Parsed<Message> {
+  const head = readHead(fields);
+  if ("code" in head) return head;
+  const { username, version, type } = head.value;
+  const isPerl = isPerlVersion(version);
+  if (!isPerl && FORBIDDEN_IN_USERNAME.test(username)) return { code: 16 };
+
+  const { nat, timeout } = MESSAGE_TYPES[type];
+  const rest = fields.slice(Object.keys(HEAD).length);
+  const mostFields = 2 + (nat === "none" ? 0 : 1) + (timeout ? 1 : 0);
+  if (rest.length > mostFields) return { code: 10 };
+  const message = readField(isPerl ? MESSAGE : type === 0 ? COMMAND_MESSAGE : ACCESS_MESSAGE, rest.shift());
+  if ("code" in message) return message;
+  const natAccess = nat === "none" ? ABSENT : readField(isPerl ? PERL_NAT_ACCESS : NAT_ACCESS, rest.shift());
+  if ("code" in natAccess) return natAccess;
+  // The timeout is the last field; what stands before it, if anything does, is the server authentication.
+  const clientTimeout = timeout ? readField(CLIENT_TIMEOUT, rest.pop()) : ABSENT;
+  if ("code" in clientTimeout) return clientTimeout;
+  const auth = rest.shift() ?? "";
+  const serverAuth = auth === "" ? ABSENT : readField(timeout ? SERVER_AUTH_BEFORE_TIMEOUT : SERVER_AUTH, auth);
+  if ("code" in serverAuth) return serverAuth;
   return {
-    ...head,
-    message,
-    ...(natAccess !== undefined && { natAccess }),
-    ...(serverAuth !== undefined && { serverAuth }),
-    ...(clientTimeout !== undefined && { clientTimeout }),
-    digestType,
+    value: {
+      ...head.value,
+      message: message.value,
+      ...(natAccess.value !== undefined && { natAccess: natAccess.value }),
+      ...(serverAuth.value !== undefined && { serverAuth: serverAuth.value }),
+      ...(clientTimeout.value !== undefined && { clientTimeout: clientTimeout.value }),
+      digestType,
+    },
   };
+}
+
+function readHead(fields: readonly string[]): Parsed<Head> {
+  const values: Record<string, unknown> = {};
+  for (const [at, [name, row]] of Object.entries<FieldRow<unknown>>(HEAD).entries()) {
+    const parsed = readField(row, fields[at]);
+    if ("code" in parsed) return parsed;
+    values[name] = parsed.value;
+  }
+  return { value: values as unknown as Head }; // each by the row of its name
+}
+
+function readField<T>(row: FieldRow<T>, raw: string | undefined): Parsed<T> {
+  if (raw === undefined || raw === "") return { code: row.missing };
+  return raw.length > row.maxLength ? { code: row.tooLong } : row.parse(raw);
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decodeBase64, encodeBase64, encodeBase64Bytes, padBase64 } from "./base64.ts";
+import { decodeBase64, encodeBase64, encodeBase64Bytes, isBase64Text, padBase64 } from "./base64.ts";
 import { type Bytes, concatBytes, constantTimeEqual, utf8Bytes, wipe } from "./bytes.ts";
 import { FkoError } from "./fko-error.ts";
 import { decodeMessage, type Message, RANDOM_DIGITS, type Refusal, refuse } from "./fko-message.ts";
@@ -55,6 +55,8 @@ export const SALTED_PREFIX = "U2FsdGVkX1";
 /** Base64 of an OpenPGP session key packet with a two-byte length: not sent either. */
 export const OPENPGP_PREFIX = "hQ";
 
+/** What `openssl enc` begins its output with, before the salt. */
+export const SALTED_MAGIC = "Salted__";
 const SALT_LENGTH = 8;
 const BLOCK_LENGTH = 16;
 /** Shortest and longest packet text, in characters. */
@@ -113,7 +115,7 @@ export function encryptSalted(plaintext: Uint8Array, options: Pick<SealOptions, 
   const padded = padPkcs7(plaintext);
   const ciphertext = encryptRijndael(padded, { mode: row.cipher, key, iv });
   wipe(passphrase, key, iv, padded);
-  return concatBytes(utf8Bytes("Salted__"), options.salt, ciphertext);
+  return concatBytes(utf8Bytes(SALTED_MAGIC), options.salt, ciphertext);
 }
 
 /**
@@ -148,14 +150,10 @@ export function normalisePacket(payload: Uint8Array): { readonly ok: true; reado
   let end = payload.length;
   while (end > 0 && payload[end - 1] === 0x3d) end--;
   if (payload.length - end > 2) return refuse("text", 97);
-  for (let at = 0; at < end; at++) if (!isBase64Byte(payload[at]!)) return refuse("text", 47);
+  if (!isBase64Text(payload.subarray(0, end))) return refuse("text", 47);
   const start = startsWithText(payload, SALTED_PREFIX) ? SALTED_PREFIX.length : 0;
   const packet = payload.subarray(start, end);
   return packet.length < MIN_PACKET || packet.length > MAX_PACKET ? refuse("text", 97) : { ok: true, packet };
-}
-
-function isBase64Byte(byte: number): boolean {
-  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x2f && byte <= 0x39) || byte === 0x2b;
 }
 
 function startsWithText(bytes: Uint8Array, text: string): boolean {
@@ -223,9 +221,9 @@ export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
   const blob = decodeBase64(concatBytes(utf8Bytes(SALTED_PREFIX), body));
   if (blob === undefined) return refuse("decryption", 52);
   if (blob.length % BLOCK_LENGTH !== 0 || blob.length < 2 * BLOCK_LENGTH) return refuse("decryption", 53);
-  if (!startsWithText(blob, "Salted__")) return refuse("decryption", 107);
+  if (!startsWithText(blob, SALTED_MAGIC)) return refuse("decryption", 107);
   const passphrase = row.fitKey(keys.key);
-  const { key, iv } = deriveKeyAndIv(passphrase, blob.subarray(8, BLOCK_LENGTH));
+  const { key, iv } = deriveKeyAndIv(passphrase, blob.subarray(SALTED_MAGIC.length, BLOCK_LENGTH));
   const padded = decryptRijndael(blob.subarray(BLOCK_LENGTH), { mode: row.cipher, key, iv });
   wipe(passphrase, key, iv);
   const plaintext = unpadPkcs7(padded);

@@ -66,7 +66,7 @@ export function buildSpaRequest(options: SpaRequestOptions): Bytes {
   }
   if (proxy !== undefined) requireToken("proxy", proxy.host);
 
-  const path = `/${packet.replaceAll("+", "-").replaceAll("/", "_")}`;
+  const path = requestPath(packet);
   const target = proxy === undefined ? path : `http://${inBrackets(server)}${path}`;
   const head = [
     `GET ${target} HTTP/1.1`,
@@ -77,6 +77,16 @@ export function buildSpaRequest(options: SpaRequestOptions): Bytes {
     "",
   ].join("\r\n");
   return concatBytes(utf8Bytes(head), proxyAuthorization(proxy), utf8Bytes("\r\n"));
+}
+
+/**
+ * Writes a packet as the path of a URL.
+ *
+ * @param packet base64 text
+ * @returns a slash and the packet, with `-` and `_` for the two characters that mean something in a URL
+ */
+export function requestPath(packet: string): string {
+  return `/${packet.replaceAll("+", "-").replaceAll("/", "_")}`;
 }
 
 function requireToken(what: string, text: string): void {
@@ -110,7 +120,7 @@ function proxyAuthorization(proxy: HttpProxy | undefined): Bytes {
  *   so that the payload may be a packet itself
  */
 export function unwrapSpaRequest(payload: Uint8Array): UnwrappedRequest | RequestRefusal | undefined {
-  if (!startsWithGet(payload)) return undefined;
+  if (!startsRequest(payload)) return undefined;
   const lines = latin1Text(payload).split("\n");
   const words = withoutCr(lines[0]!).split(/[ \t]+/);
   if (words.length > 2 && words.at(-1) === "") words.pop();
@@ -148,8 +158,13 @@ export function unwrapSpaRequest(payload: Uint8Array): UnwrappedRequest | Reques
   };
 }
 
-/** `GET` and a blank, in any case. */
-function startsWithGet(payload: Uint8Array): boolean {
+/**
+ * Tells whether a payload begins a request that could carry a packet.
+ *
+ * @param payload what a packet carried
+ * @returns whether it begins with `GET` and a blank, in any case
+ */
+export function startsRequest(payload: Uint8Array): boolean {
   return (payload[0]! | 0x20) === 0x67 && (payload[1]! | 0x20) === 0x65 && (payload[2]! | 0x20) === 0x74 && payload[3] === 0x20;
 }
 

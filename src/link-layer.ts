@@ -11,7 +11,7 @@ import { type FrameCursor, readUint16 } from "./_frame.ts";
 /** Why no IP packet was found. */
 export type LinkRefusal = "unknown-link" | "not-ip" | "snapped" | "malformed-link";
 
-/** How the bytes behind the header are told apart. */
+/** What follows the header, and what tells its protocol. */
 type Payload =
   /** An EtherType lies at `typeOffset`. */
   | "ethertype"
@@ -160,6 +160,7 @@ function readVersion(cursor: FrameCursor): 4 | 6 | LinkRefusal {
   return version === 4 || version === 6 ? version : "not-ip";
 }
 
+/** Why bytes are missing that a header should have: they never were in the frame, or the capture cut them off. */
 function missing(cursor: FrameCursor, neededEnd: number): "snapped" | "malformed-link" {
   return neededEnd > cursor.wireEnd ? "malformed-link" : "snapped";
 }

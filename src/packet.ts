@@ -235,6 +235,7 @@ function parseTransport(layout: PacketLayout, protocol: number, at: number, pack
       const length = readUint16(buffer, at + 4);
       segmentEnd = at + length;
       if (length < 8 || segmentEnd > packetEnd) return "malformed-transport";
+      readPorts(layout, at);
       break;
     }
     case PROTOCOL_TCP:
@@ -243,6 +244,7 @@ function parseTransport(layout: PacketLayout, protocol: number, at: number, pack
       headerLength = (buffer[at + 12]! >> 4) * 4;
       if (headerLength < 20 || at + headerLength > packetEnd) return "malformed-transport";
       layout.sequence = readUint16(buffer, at + 4) * 0x10000 + readUint16(buffer, at + 6);
+      readPorts(layout, at);
       break;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMPV6:
@@ -253,16 +255,19 @@ function parseTransport(layout: PacketLayout, protocol: number, at: number, pack
       return "other-protocol";
   }
   if (segmentEnd > end) return "snapped";
-  if (protocol === PROTOCOL_UDP || protocol === PROTOCOL_TCP) {
-    layout.sourcePort = readUint16(buffer, at);
-    layout.destinationPort = readUint16(buffer, at + 2);
-  }
   layout.protocol = protocol;
   layout.payloadOffset = at + headerLength;
   layout.payloadLength = segmentEnd - layout.payloadOffset;
   return undefined;
 }
 
+/** UDP and TCP begin alike. */
+function readPorts(layout: PacketLayout, at: number): void {
+  layout.sourcePort = readUint16(layout.buffer, at);
+  layout.destinationPort = readUint16(layout.buffer, at + 2);
+}
+
+/** Why bytes are missing that a header should have: they never were in the frame, or the capture cut them off. */
 function missing(layout: PacketLayout, neededEnd: number): "snapped" | "malformed-ip" {
   return neededEnd > layout.wireEnd ? "malformed-ip" : "snapped";
 }

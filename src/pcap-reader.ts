@@ -135,7 +135,7 @@ export class PcapReader {
 
   // pcapng
   #interfaces: PcapngInterface[] = [];
-  /** Bytes of a block without interest that are still to come, its closing length not counted. */
+  /** Bytes of the skipped block that are still to come, its closing length not counted. */
   #skip = 0;
   /** The length that has to close the skipped block, 0 when none is being skipped. */
   #closingLength = 0;
@@ -263,31 +263,35 @@ export class PcapReader {
       if (type === BLOCK_SECTION_HEADER && !this.#readByteOrder()) return false;
       const length = this.#uint32(4);
       const minimalLength = BLOCK_MINIMAL_LENGTHS[type];
-      if (length < (minimalLength ?? BLOCK_OVERHEAD) || length % 4 !== 0) {
-        return this.#break(
-          `Impossible block of type ${type}: expected a length of at least ${minimalLength ?? BLOCK_OVERHEAD}, divisible by 4, got ${length}`,
-        );
-      }
+      if (!this.#isPossible(type, length, minimalLength)) return false;
       if (minimalLength === undefined) {
         this.#skip = length - 4;
         this.#closingLength = length;
         continue;
       }
-      if (length > MAX_BLOCK_LENGTH) {
-        return this.#break(`Impossible block of type ${type}: expected at most ${MAX_BLOCK_LENGTH} bytes, got ${length}`);
-      }
-      if (!this.#window.gather(length)) return false;
-      if (!this.#closes(length, length - 4)) return false;
-      if (type === BLOCK_SECTION_HEADER) {
-        if (!this.#readSectionHeader()) return false;
-      } else if (type === BLOCK_INTERFACE_DESCRIPTION) {
-        if (!this.#readInterface(length)) return false;
-      } else {
-        if (!this.#readPacket(type, length, record)) return false;
-        this.#window.at += length;
-        return true;
-      }
+      if (!this.#window.gather(length) || !this.#closes(length, length - 4) || !this.#readBlock(type, length, record)) return false;
       this.#window.at += length;
+      if (type !== BLOCK_SECTION_HEADER && type !== BLOCK_INTERFACE_DESCRIPTION) return true;
+    }
+  }
+
+  #isPossible(type: number, length: number, minimalLength: number | undefined): boolean {
+    const least = minimalLength ?? BLOCK_OVERHEAD;
+    if (length < least || length % 4 !== 0) {
+      return this.#break(`Impossible block of type ${type}: expected a length of at least ${least}, divisible by 4, got ${length}`);
+    }
+    if (minimalLength === undefined || length <= MAX_BLOCK_LENGTH) return true; // what is skipped may be of any length
+    return this.#break(`Impossible block of type ${type}: expected at most ${MAX_BLOCK_LENGTH} bytes, got ${length}`);
+  }
+
+  #readBlock(type: number, length: number, record: PcapRecord): boolean {
+    switch (type) {
+      case BLOCK_SECTION_HEADER:
+        return this.#readSectionHeader();
+      case BLOCK_INTERFACE_DESCRIPTION:
+        return this.#readInterface(length);
+      default:
+        return this.#readPacket(type, length, record);
     }
   }
 
@@ -304,6 +308,7 @@ export class PcapReader {
     return true;
   }
 
+  /** Whether the length at the end of a block is the one at its start. */
   #closes(length: number, offset: number): boolean {
     const closing = this.#uint32(offset);
     return closing === length || this.#break(`Broken block: begins with length ${length}, ends with ${closing}`);

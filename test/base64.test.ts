@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decodeBase64, encodeBase64, encodeBase64Bytes, padBase64 } from "../src/base64.ts";
+import { clearSpareBits, decodeBase64, encodeBase64, encodeBase64Bytes, isBase64Text, padBase64 } from "../src/base64.ts";
 import { hexText, latin1Text, utf8Bytes } from "../src/bytes.ts";
 import { generator } from "./support/gen.ts";
 
@@ -110,6 +110,32 @@ describe("decodeBase64() by the rules of the wire", () => {
       assert.equal(decoded.length, Math.floor((text.length * 3) / 4));
       const bits = Array.from(text, (character) => ALPHABET.indexOf(character).toString(2).padStart(6, "0")).join("");
       assert.equal(Array.from(decoded, (byte) => byte.toString(2).padStart(8, "0")).join(""), bits.slice(0, 8 * decoded.length));
+    }
+  });
+
+  it("clearSpareBits() makes all texts equal that decode alike, whatever was cut off before them, and leaves its argument", () => {
+    const gen = generator("clearSpareBits");
+    for (let round = 0; round < 500; round++) {
+      const text = gen.text(2 + gen.below(40), ALPHABET);
+      const cut = gen.below(text.length - 1);
+      const given = utf8Bytes(text.slice(cut));
+      const alike = Array.from(ALPHABET, (last) => text.slice(0, -1) + last).filter((other) => hexText(decodeBase64(other)!) === hexText(decodeBase64(text)!));
+      const cleared = alike.map((other) => latin1Text(clearSpareBits(utf8Bytes(other.slice(cut)), cut)));
+      assert.deepEqual(new Set(cleared).size, 1, text);
+      assert.ok(alike.some((other) => other.slice(cut) === cleared[0]), text);
+      clearSpareBits(given, cut);
+      assert.equal(latin1Text(given), text.slice(cut));
+    }
+  });
+
+  it("isBase64Text() knows the 64 characters, and no other at any place", () => {
+    assert.equal(isBase64Text(utf8Bytes(ALPHABET)), true);
+    for (let byte = 0; byte < 256; byte++) {
+      for (const place of [0, 3, 6]) {
+        const text = utf8Bytes("Zm9vYmF");
+        text[place] = byte;
+        assert.equal(isBase64Text(text), ALPHABET.includes(String.fromCharCode(byte)), `byte ${byte} at ${place}`);
+      }
     }
   });
 

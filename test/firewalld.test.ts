@@ -9,6 +9,7 @@ import { type IpAddress, parseIp } from "../src/ip.ts";
 import { Firewall } from "../src/node/firewall/firewall.ts";
 import type { RunResult } from "../src/node/run.ts";
 import { ManualClock } from "./support/manual-clock.ts";
+import { runResult } from "./support/run-result.ts";
 
 const NOW = 1_700_000_000;
 
@@ -39,9 +40,7 @@ class FakeFirewallCmd {
   readonly run = async (argv: readonly string[]): Promise<RunResult> => {
     const words = argv.slice(1);
     this.calls.push(words);
-    const answer = (parts: Partial<CommandResult>): RunResult => ({
-      argv, ok: parts.status === 0, status: 0, signal: undefined, timedOut: false, truncated: false, startError: undefined, stdout: "success\n", stderr: "", durationMs: 1, ...parts,
-    });
+    const answer = (parts: Partial<CommandResult>): RunResult => runResult(argv, { status: 0, stdout: "success\n", ...parts });
     if (this.failing !== undefined && words.some((word) => word.includes(this.failing!.when))) return answer({ ...this.failing, stdout: "" });
     if (words[0] === "--get-default-zone") return answer({ stdout: "public\n" });
     if (words[0] === "--get-zone-of-interface=eth1") return answer({ stdout: "external\n" });

@@ -8,7 +8,7 @@ import { parseIp } from "../src/ip.ts";
 import { parsePortSpec } from "../src/access-message.ts";
 import { decodeBase64 } from "../src/base64.ts";
 import { type Bytes, utf8Bytes } from "../src/bytes.ts";
-import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, type Message, MESSAGE_TYPES, messageTypeOf, PROTOCOL_VERSION } from "../src/fko.ts";
+import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, FORBIDDEN_IN_USERNAME, type Message, MESSAGE_TYPES, messageTypeOf, PROTOCOL_VERSION } from "../src/fko.ts";
 import type { KnockKeys } from "./packet.ts";
 
 /** How a key is written. */
@@ -128,7 +128,7 @@ const RULES: readonly (readonly [name: FieldName, rule: Rule])[] = [
   ["natPort", (values) => (!asks(values).nat || isPort(values.natPort) ? undefined : "Expected the inner port, from 1 to 65535.")],
   ["user", ({ user }) => {
     if (user === "") return "Type a user name; servers log it, and some ask for a certain one.";
-    return user.length > MAX_USER || /["/\\[\]:;|=,+*?<>]|[^ -~]/.test(user) ? `Expected at most ${MAX_USER} letters, digits and simple signs, none of " / \\ [ ] : ; | = , + * ? < >.` : undefined;
+    return user.length > MAX_USER || FORBIDDEN_IN_USERNAME.test(user) ? `Expected at most ${MAX_USER} letters, digits and simple signs, none of " / \\ [ ] : ; | = , + * ? < >.` : undefined;
   }],
   ["mode", (values) => (values.mode === "legacy" && usesHmac(values) ? "Legacy packets bear no HMAC: choose CBC, or switch HMAC off." : undefined)],
 ];

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { requestPath } from "../src/http-request.ts";
+
 /** Where a packet goes. */
 export interface Target {
   readonly scheme: "http" | "https";
@@ -27,7 +29,7 @@ function authority({ scheme, server, port }: Target): string {
  * @returns the URL
  */
 export function knockUrl(target: Target, packet: string): string {
-  return `${target.scheme}://${authority(target)}/${packet.replaceAll("+", "-").replaceAll("/", "_")}`;
+  return `${target.scheme}://${authority(target)}${requestPath(packet)}`;
 }
 
 /**

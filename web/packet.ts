@@ -6,7 +6,7 @@
 
 import { encodeBase64 } from "../src/base64.ts";
 import { type Bytes, concatBytes, utf8Bytes, wipe } from "../src/bytes.ts";
-import { type DigestType, encodeMessage, ENCRYPTION_MODES, type EncryptionMode, type Message, SALTED_PREFIX } from "../src/fko.ts";
+import { type DigestType, encodeFields, ENCRYPTION_MODES, type EncryptionMode, type Message, SALTED_MAGIC, SALTED_PREFIX } from "../src/fko.ts";
 import { deriveKeyAndIv } from "../src/kdf.ts";
 import type { Primitives } from "./primitives.ts";
 
@@ -41,7 +41,7 @@ export interface MadePacket {
  * @throws FkoError when a field is outside what a receiver takes
  */
 export async function makePacket(message: Message, keys: KnockKeys, salt: Bytes, primitives: Primitives): Promise<MadePacket> {
-  const { encoded } = encodeMessage(message);
+  const encoded = encodeFields(message);
   const digest = encodeBase64(await primitives.digest(message.digestType, utf8Bytes(encoded)));
   const row = ENCRYPTION_MODES[keys.mode];
   if (row.cipher === undefined) throw new RangeError("Cannot make a packet: OpenPGP is not done in a browser");
@@ -51,7 +51,7 @@ export async function makePacket(message: Message, keys: KnockKeys, salt: Bytes,
   const plaintext = utf8Bytes(`${encoded}:${digest}`);
   const ciphertext = await primitives.encrypt(row.cipher, key, iv, plaintext);
   wipe(passphrase, key, iv, plaintext);
-  const text = encodeBase64(concatBytes(utf8Bytes("Salted__"), salt, ciphertext));
+  const text = encodeBase64(concatBytes(utf8Bytes(SALTED_MAGIC), salt, ciphertext));
   const hmac = keys.hmac && encodeBase64(await primitives.hmac(keys.hmac.type, keys.hmac.key, utf8Bytes(text)));
   const packet = text.slice(SALTED_PREFIX.length) + (hmac ?? "");
   return { packet, message, encoded, digest, ...(hmac !== undefined && { hmac }) };

@@ -125,7 +125,21 @@ function serverManual(): Manual {
       },
       {
         heading: "ACCESS.CONF",
-        body: ["Stanzas of lines 'VARIABLE value'; each begins with SOURCE.", ...variableList(accessVariables(noHost))],
+        body: [
+          "Stanzas of lines 'VARIABLE value'; each begins with SOURCE. A packet is tried with each stanza whose SOURCE it comes from, in their order, until one grants it.",
+          { term: "%include FILE", text: "More stanzas, at most three files deep." },
+          { term: "%include_folder FOLDER", text: "Those of each *.conf file in it." },
+          { term: "%include_keys FILE", text: "Inside a stanza: its keys and what concerns GnuPG, from a file of their own." },
+          ...variableList(accessVariables(noHost)),
+        ],
+      },
+      {
+        heading: "FILES",
+        body: [
+          { term: "/etc/fwknop/fwknopd.conf, /etc/fwknop/access.conf", text: "The configuration. They must not be writable by others; readable ones are warned about." },
+          { term: "/run/fwknop/fwknopd.pid", text: "The pid of the daemon, which holds a lock on it." },
+          { term: "/run/fwknop/digest.cache", text: "The packets that were accepted. Without it an old packet could be accepted again, so a daemon that cannot open it does not start." },
+        ],
       },
       {
         heading: "SIGNALS",
@@ -138,7 +152,8 @@ function serverManual(): Manual {
         heading: "EXIT STATUS",
         body: [
           { term: "0", text: "Success." },
-          { term: "1", text: "A fatal error, told in one line; or, for --status and --kill, no daemon runs." },
+          { term: "1", text: "A fatal error, told in one line; or, for --status, --restart and --kill, no daemon runs." },
+          { term: "78", text: "--check found errors." },
         ],
       },
       { heading: "SEE ALSO", body: ["fwknop(8), tcpdump(8), iptables(8)"] },

@@ -10,6 +10,7 @@ import { concatBytes, latin1Text, utf8Bytes, utf8Text, wipe } from "../bytes.ts"
 import type { Parsed } from "../cli/options.ts";
 import type { RcLine } from "../config/fwknoprc.ts";
 import type { PortSpec } from "../firewall/grant.ts";
+import { PROTOCOL_NUMBERS } from "../firewall/protocols.ts";
 import { encryptSalted } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
 import { equalIp, type IpAddress, parseIp } from "../ip.ts";
@@ -33,7 +34,7 @@ export interface EncryptedKnocks {
   readonly isRotated: boolean;
 }
 
-const PROTOCOL_NUMBERS: Readonly<Record<PortKnock["protocol"], number>> = { tcp: 6, udp: 17, icmp: 1 };
+const KNOCK_NUMBERS: Readonly<Record<PortKnock["protocol"], number>> = { ...PROTOCOL_NUMBERS, icmp: 1 };
 /** With a longer name there would be a second block, and servers hear 32 knocks only. */
 const MAX_USERNAME_BYTES = 7;
 
@@ -46,7 +47,7 @@ const MAX_USERNAME_BYTES = 7;
 export function encryptedKnocks(options: EncryptedKnocks): readonly PortKnock[] {
   const { address, access, username, offset } = options;
   const port = access.protocol === "icmp" ? 0 : access.port;
-  const request = [...address.bytes, port >> 8, port & 0xff, PROTOCOL_NUMBERS[access.protocol]];
+  const request = [...address.bytes, port >> 8, port & 0xff, KNOCK_NUMBERS[access.protocol]];
   const checksum = request.reduce((sum, byte) => sum + byte, 0) & 0xff;
   const plaintext = concatBytes(Uint8Array.from([...request, checksum]), utf8Bytes(username).subarray(0, MAX_USERNAME_BYTES));
   const blob = encryptSalted(plaintext, { mode: "perl", key: options.key, salt: options.salt });

@@ -10,8 +10,9 @@ import type { ChainSettings, IptablesSettings } from "./_iptables-settings.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
 import type { Grant, NatTarget, PortSpec } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
-
-const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], string>> = { tcp: "6", udp: "17" };
+import { addressText, destinationText, sourceText, subjectOf } from "./grant-text.ts";
+import { PROTOCOL_NUMBERS } from "./protocols.ts";
+import { timeMark } from "./time-mark.ts";
 
 /**
  * Plans the rules of a grant: always in the family of the address that may enter, and no wider
@@ -29,18 +30,16 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
   const problem = addressProblem(grant, [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]], { networks: true });
   if (problem !== undefined) return refuse(problem);
 
-  const client = `${formatIp(source)}${grant.sourcePrefix === undefined ? "" : `/${grant.sourcePrefix}`}`;
+  const client = sourceText(grant);
   const from = ["-s", client];
-  const any = family === 4 ? "0.0.0.0/0" : "::/0";
-  const ours = destination === undefined ? any : formatIp(destination);
-  const request = grant.ports.map((spec) => `${spec.protocol}/${spec.port}`).join(",");
+  const ours = destinationText(grant);
   const rules: Rule[] = [];
   const add = (kind: string, chain: ChainSettings, conditions: readonly string[], effect: readonly string[] = [], target = chain.target): void => {
-    const words = [...conditions, "-m", "comment", "--comment", `_exp_${expiresAt}`, "-j", target, ...effect];
+    const words = [...conditions, "-m", "comment", "--comment", timeMark(expiresAt), "-j", target, ...effect];
     rules.push({
       key: ruleKey(family, chain.table, chain.chain, words),
       family, table: chain.table, chain: chain.chain, kind, words, expiresAt, grant,
-      subject: `${client} -> ${ours} ${kind.endsWith(" ALL") ? "*/*" : request}`,
+      subject: subjectOf(grant, kind.endsWith(" ALL") ? "*/*" : undefined),
     });
   };
 
@@ -66,8 +65,8 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
 
   if (nat.kind === "local") {
     // A rewritten packet comes to INPUT with its new destination.
-    const local = destination === undefined || redirects ? any : formatIp(nat.rewriteDestination ? nat.address : destination);
-    add("local NAT", chains.input, [...protocol(requested), ...from, "-d", local, ...targetPort]);
+    const local = destination === undefined || redirects ? undefined : nat.rewriteDestination ? nat.address : destination;
+    add("local NAT", chains.input, [...protocol(requested), ...from, "-d", addressText(family, local), ...targetPort]);
   } else if (chains.forward === undefined) {
     return refuse("forwarding is not enabled");
   } else if (wholeHost) {
@@ -121,7 +120,7 @@ function snatAddressOf(nat: NatTarget | undefined): IpAddress | undefined {
 }
 
 function protocol(spec: PortSpec): string[] {
-  return ["-p", PROTOCOL_NUMBERS[spec.protocol]];
+  return ["-p", String(PROTOCOL_NUMBERS[spec.protocol])];
 }
 
 function endpoint(address: IpAddress, port: number): string {

@@ -10,6 +10,7 @@ import { type Slot, slotName } from "./_nftables-slots.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
+import { subjectOf } from "./grant-text.ts";
 
 /**
  * Plans the elements of a grant: always in sets of the family of the address that may enter.
@@ -100,14 +101,7 @@ export function elementsForGrant(grant: Grant, slots: ReadonlyMap<string, Slot>,
  * @param grant what it is for
  */
 export function elementOf(slot: Pick<Slot, "table" | "name" | "family">, key: readonly string[], value: readonly string[], kind: string, grant: Grant): Rule {
-  const { source, destination, ports, expiresAt } = grant;
-  const request = kind.endsWith(" ALL") ? "*/*" : ports.map((spec) => `${spec.protocol}/${spec.port}`).join(",");
-  const any = source.version === 4 ? "0.0.0.0/0" : "::/0";
-  const client = `${formatIp(source)}${grant.sourcePrefix === undefined ? "" : `/${grant.sourcePrefix}`}`;
-  return {
-    ...placeOf(slot, key, value), kind, expiresAt, grant,
-    subject: `${client} -> ${destination === undefined ? any : formatIp(destination)} ${request}`,
-  };
+  return { ...placeOf(slot, key, value), kind, expiresAt: grant.expiresAt, grant, subject: subjectOf(grant, kind.endsWith(" ALL") ? "*/*" : undefined) };
 }
 
 /**

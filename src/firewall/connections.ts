@@ -6,8 +6,9 @@
  */
 
 import { formatIp, isUnspecifiedIp } from "../ip.ts";
-import { type Command, FirewallError, type Plan, type Rule } from "./backend.ts";
+import { type Command, FirewallError, type Plan, type Program, type Rule } from "./backend.ts";
 import type { Grant } from "./grant.ts";
+import { sourceText } from "./grant-text.ts";
 import { ask, note } from "./steps.ts";
 
 /** 1: there was none. */
@@ -20,11 +21,11 @@ const ANSWERS: readonly number[] = [0, 1];
  * @param program `conntrack`
  * @returns one command for each port; connections are named as their client made them, before any NAT
  */
-export function forgetCommands(grant: Grant, program: Command["argv"]): Command[] {
-  const { source, sourcePrefix, destination, ports, nat } = grant;
+export function forgetCommands(grant: Grant, program: Program): Command[] {
+  const { source, destination, ports, nat } = grant;
   const common = [
     ...program, "-D", "-f", source.version === 4 ? "ipv4" : "ipv6",
-    "-s", `${formatIp(source)}${sourcePrefix === undefined ? "" : `/${sourcePrefix}`}`,
+    "-s", sourceText(grant),
   ];
   const forget = (...words: readonly string[]): Command => {
     const argv: readonly string[] = [...common, ...(destination === undefined ? [] : ["-d", formatIp(destination)]), ...words];
@@ -42,7 +43,7 @@ export function forgetCommands(grant: Grant, program: Command["argv"]): Command[
  * @param rules what was closed; what was found in the firewall says nothing of its grant, and is passed over
  * @param program `conntrack`
  */
-export function* forgetConnections(rules: readonly Rule[], program: Command["argv"]): Plan<void> {
+export function* forgetConnections(rules: readonly Rule[], program: Program): Plan<void> {
   for (const grant of new Set(rules.flatMap((rule) => rule.grant ?? []))) {
     for (const command of forgetCommands(grant, program)) {
       const run = yield* ask(command);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeBase64 } from "../base64.ts";
+import { encodeBase64, padBase64 } from "../base64.ts";
 import { utf8Bytes } from "../bytes.ts";
 import { escapeText, type LogRecord } from "./log-record.ts";
 import type { RefusalReason } from "./verdict.ts";
@@ -81,9 +81,6 @@ function encodeHeader(text: string): string {
     }
     word += character;
   }
-  const encode = (part: string): string => {
-    const digits = encodeBase64(utf8Bytes(part));
-    return `=?UTF-8?B?${digits.padEnd(4 * Math.ceil(digits.length / 4), "=")}?=`;
-  };
+  const encode = (part: string): string => `=?UTF-8?B?${padBase64(encodeBase64(utf8Bytes(part)))}?=`;
   return [...words, word].map(encode).join("\n ");
 }

@@ -9,6 +9,7 @@
  */
 
 import { concatBytes } from "../bytes.ts";
+import { startsRequest } from "../http-request.ts";
 import { ipKey } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 
@@ -93,16 +94,6 @@ function place(request: Beginning, offset: number, payload: Uint8Array): void {
     request.ahead.delete(waiting);
     return place(request, waiting, piece);
   }
-}
-
-/**
- * Tells whether a payload begins a web request that could carry a packet.
- *
- * @param payload of a TCP segment
- */
-export function startsRequest(payload: Uint8Array): boolean {
-  const [g, e, t, blank] = payload as unknown as [number, number, number, number];
-  return payload.length >= 4 && (g | 0x20) === 0x67 && (e | 0x20) === 0x65 && (t | 0x20) === 0x74 && blank === 0x20;
 }
 
 /** An empty line at the end: a GET has no body. */

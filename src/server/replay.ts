@@ -9,8 +9,9 @@
  * @module
  */
 
-import { encodeBase64 } from "../base64.ts";
+import { clearSpareBits, encodeBase64 } from "../base64.ts";
 import { utf8Bytes } from "../bytes.ts";
+import { SALTED_PREFIX } from "../fko.ts";
 import { digest } from "../hash.ts";
 import { type IpAddress, formatIp, parseIp } from "../ip.ts";
 import { md5 } from "../md5.ts";
@@ -41,21 +42,8 @@ export interface ReplayEntry {
  * @returns SHA-256, base64 without padding
  */
 export function replayDigest(packet: Uint8Array, authenticated: boolean): string {
-  return encodeBase64(digest(sha256, authenticated ? packet : clearSpareBits(packet)));
-}
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/** Base64 text whose length is not a multiple of 4 has bits in its last character that a decoder ignores. */
-function clearSpareBits(packet: Uint8Array): Uint8Array {
-  // The packet lacks the ten characters of the prefix, so its place in the groups of four is shifted by two.
-  const spareBits = [0, 6, 4, 2][(packet.length + 10) % 4]!;
-  if (spareBits === 0) return packet;
-  const canonical = Uint8Array.from(packet);
-  const last = canonical.length - 1;
-  const value = ALPHABET.indexOf(String.fromCharCode(canonical[last]!));
-  canonical[last] = ALPHABET.charCodeAt((value >> spareBits) << spareBits);
-  return canonical;
+  // The prefix of OpenPGP packets is as long as this one, but for whole groups of four characters.
+  return encodeBase64(digest(sha256, authenticated ? packet : clearSpareBits(packet, SALTED_PREFIX.length)));
 }
 
 /**

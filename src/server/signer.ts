@@ -5,17 +5,10 @@
  */
 
 import type { AccessStanza } from "../config/access-config.ts";
+import type { GpgSignature } from "../gpg-status.ts";
 
 /** A signature as GnuPG reported it. */
-export interface OpenPgpSignature {
-  readonly status: "good" | "bad" | "expired" | "expired-key" | "revoked-key" | "no-key" | "error";
-  readonly keyId: string;
-  /** Fingerprint of the key that signed, often a subkey. */
-  readonly fingerprint?: string;
-  /** Fingerprint of the key that people know. */
-  readonly primaryFingerprint?: string;
-  readonly validity: "unknown" | "undefined" | "never" | "marginal" | "full" | "ultimate";
-}
+export type OpenPgpSignature = GpgSignature;
 
 /** The outcome, with the line for the log. */
 export type SignerCheck = { readonly ok: true; readonly note: string } | { readonly ok: false; readonly note: string; readonly text: string };

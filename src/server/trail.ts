@@ -84,37 +84,49 @@ export function refusal(datagram: Pick<Datagram, "source">, now: number, reached
   };
 }
 
+/** One thing that was noticed. */
+interface Note {
+  readonly record: LogRecord;
+  /** Number of the stanza that took the packet up here. */
+  readonly takenUpBy?: number;
+  /** The refusal that this note tells. */
+  readonly refused?: Refused;
+}
+
 /** Collects what is noticed about one packet. */
 export class Trail {
   readonly #datagram: Datagram;
   readonly #now: number;
-  readonly #notes: LogRecord[] = [];
-  /** Where in the notes each stanza took the packet up. */
-  readonly #takenUp: Map<number, number> = new Map();
-  /** With its place in the notes. */
-  #furthest: { readonly refused: Refused; readonly at: number } | undefined;
+  readonly #notes: Note[] = [];
+  #furthest: Refused | undefined;
 
+  /**
+   * @param datagram the packet
+   * @param now Unix time, seconds
+   */
   constructor(datagram: Datagram, now: number) {
     this.#datagram = datagram;
     this.#now = now;
   }
 
+  /** Notes a line that is no refusal. */
   note(level: LogLevel, message: string): void {
-    this.#notes.push({ level, message });
+    this.#notes.push({ record: { level, message } });
   }
 
   /** A stanza's addresses match: of interest to everybody when the packet is its, else to the debugging reader. */
   takeUp(stanza: number): void {
-    this.#takenUp.set(stanza, this.#notes.length);
-    this.note("debug", `(stanza #${stanza}) SPA Packet from IP: ${formatIp(this.#datagram.source)} received with access source match`);
+    const message = `(stanza #${stanza}) SPA Packet from IP: ${formatIp(this.#datagram.source)} received with access source match`;
+    this.#notes.push({ record: { level: "debug", message }, takenUpBy: stanza });
   }
 
   /** Notes a refusal in its place; the one that came furthest, of several the last, is the packet's. */
   refuse(refused: Refused): void {
-    if (this.#furthest === undefined || compareRefusals(refused, this.#furthest.refused) >= 0) this.#furthest = { refused, at: this.#notes.length };
-    this.#notes.push(noteOf(refused));
+    if (this.#furthest === undefined || compareRefusals(refused, this.#furthest) >= 0) this.#furthest = refused;
+    this.#notes.push({ record: noteOf(refused), refused });
   }
 
+  /** Makes a refusal and notes it; see {@link refusal}. */
   refuseFor(reason: RefusalReason, level: LogLevel, text: string, reached: Reached = {}): void {
     this.refuse(refusal(this.#datagram, this.#now, reached, { reason, level, text }));
   }
@@ -123,15 +135,14 @@ export class Trail {
    * Ends the trail.
    *
    * @param remember what must not come again
-   * @param accepted the verdict, when a stanza took the packet; else the furthest refusal is it
+   * @param accepted the verdict, when a stanza took the packet; else the furthest refusal is it, and one must have been noted
    */
   end(remember: readonly ReplayEntry[], accepted?: Verdict): Decision {
-    const furthest = this.#furthest;
-    const verdict = accepted ?? furthest!.refused;
-    const at = verdict.stanza === undefined ? undefined : this.#takenUp.get(verdict.stanza);
+    const verdict = accepted ?? this.#furthest!;
     const isOfInterest = verdict.kind !== "refused" || verdict.record.level !== "debug";
-    if (at !== undefined && isOfInterest) this.#notes[at] = { ...this.#notes[at]!, level: "info" };
-    const notes = accepted === undefined ? this.#notes.filter((_, index) => index !== furthest!.at) : this.#notes;
+    const notes = this.#notes
+      .filter(({ refused }) => refused !== verdict)
+      .map(({ record, takenUpBy }): LogRecord => (isOfInterest && takenUpBy !== undefined && takenUpBy === verdict.stanza ? { ...record, level: "info" } : record));
     return { verdict, notes, remember };
   }
 }

@@ -63,8 +63,8 @@ export interface NatWish {
   readonly sourceNat?: SourceNat;
 }
 
-/** What the stanza that took the packet knows, common to all acceptances. */
-interface Accepted {
+/** What all acceptances have in common. */
+export interface Accepted {
   /** Number of the stanza. */
   readonly stanza: number;
   readonly message: Verified<Message>;

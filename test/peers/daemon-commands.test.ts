@@ -54,6 +54,7 @@ describe("commands of packets", { concurrency: 2 }, () => {
     assert.match(asNobody!, /uid=65534 gid=65534 groups=65534 /);
     assert.match(inGroup!, /uid=65534 gid=1 /);
     assert.match(bySudo!, /^\[sudo\]\[-n\]\[-u\]\[nobody\]\[-g\]\[daemon\]\[--\]\[\/bin\/date\]\[-u\]/);
+    assert(fwknopd.log.includes(`Running command '${sudo} -n -u nobody -g daemon -- /bin/date -u'`), fwknopd.log);
     assert.match(fwknopd.log, /setuid\/setgid user\/group to nobody\/daemon \(UID=65534,GID=1\)/);
 
     const before = performance.now();

@@ -326,7 +326,7 @@ test("Firewall.list() numbers rules and names their ends as scripts read them", 
     /MASQUERADE\s.*\s123.4.4.4\s.*\smasq\sports:\s22/, /\*\/\sto:192.168.1.2:22/i, /SNAT\s.*192\.168\.1\.2.*\*\/\sto:33.3.3.3/,
   ]) assert.match(stdout, phrase);
   const all = await firewall.list("all");
-  assert.match(all.stdout, /^Listing all iptables rules in applicable tables\.\.\.\n\nChain INPUT \(policy ACCEPT/);
+  assert.match(all.stdout, /^Listing all iptables rules in applicable tables\.\.\.\nChain INPUT \(policy ACCEPT/);
   assert.match(all.stdout, /Chain POSTROUTING \(policy ACCEPT/);
   await firewall.stop();
   const none = await firewall.list("ours");

@@ -187,7 +187,7 @@ class Daemon {
       return { store: undefined, memory: new ReplayMemory() };
     }
     const store = await ReplayStore.open({ path, older: [join(oldFolder, "md5sums")], log: this.#write, rotate: this.#options.rotateDigestCache ?? false });
-    this.#log.debug(`Using Digest Cache: '${path}' (entry count = ${store.memory.size})`);
+    this.#log.debug(store.summary);
     return { store, memory: store.memory };
   }
 

@@ -16,7 +16,7 @@ import type { LogFunction, LogRecord } from "../../server/log-record.ts";
 import { packetFields, senderText } from "../../server/trail.ts";
 import type { Commanded, Cycled } from "../../server/verdict.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import { type CommandResult, type Identity, runCommand } from "./command.ts";
+import { type CommandResult, type Identity, runCommand, wrapCommand } from "./command.ts";
 
 /** A close command that waits for its time; no two are one, for each repetition of a request is a close of its own. */
 interface PendingClose extends Timed {
@@ -67,8 +67,10 @@ export class PacketCommands {
       this.#tellFailure(verdict, `run_extcmd(): Error converting cmd str to argv via strtoargv(): expected 1..${MAX_WORDS} words; command returned -6`, "words");
       return;
     }
-    this.#log({ level: "info", message: `${who} Running command '${verdict.command}'${identityText(stanza)}` });
-    const result = await runCommand(argv, { identity: this.#identity(stanza), timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, env: this.#environment });
+    const identity = this.#identity(stanza);
+    const running = identity.kind === "sudo" ? commandText(wrapCommand(argv, identity, undefined).argv) : verdict.command;
+    this.#log({ level: "info", message: `${who} Running command '${running}'${identityText(stanza)}` });
+    const result = await runCommand(argv, { identity, timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, env: this.#environment });
     const told = tellResult(result);
     const message = `${who} CMD_EXEC: ${told.text} (${bySender(verdict)})${told.output}`;
     this.#log({ level: told.level, message, fields: { ...fieldsOf(verdict), command: verdict.command, ...told.fields } });

@@ -68,6 +68,11 @@ const CONTROL_COMMANDS: readonly ControlCommand[] = [
   { isAsked: ({ fwDelIp }) => fwDelIp, run: deleteAddress },
 ];
 
+/** Whether something is asked for that needs the configuration and nothing else. */
+export function isControlCommand(options: ServerOptions): boolean {
+  return CONTROL_COMMANDS.some(({ isAsked }) => isAsked(options));
+}
+
 /**
  * Does what needs the configuration and nothing else, if that is asked for.
  *

@@ -6,7 +6,7 @@
  */
 
 import type { Rule } from "../../firewall/backend.ts";
-import { sourceText } from "../../firewall/grant-checks.ts";
+import { sourceText } from "../../firewall/grant-text.ts";
 import { type Connection, isInUse, parseConnections } from "../../server/connections.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { findProgram } from "../find-program.ts";

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { startsRequest } from "../../http-request.ts";
 import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, type PacketRefusal, parsePacket } from "../../packet.ts";
 import { createPcapRecord, type PcapEnd, PcapReader } from "../../pcap-reader.ts";
 import { MIN_PAYLOAD } from "../../server/decide.ts";
-import { HttpSegments, startsRequest } from "../../server/http-segments.ts";
+import { HttpSegments } from "../../server/http-segments.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 
 /** IP protocol number. */
