@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Bytes, latin1Text, utf8Text, wipe } from "../../bytes.ts";
+import { type Bytes, utf8OrLatin1Text, wipe } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import type { ScannedArguments } from "../../cli/getopt.ts";
 import { formatCommandLine, rememberForHost } from "../../client/last-command.ts";
@@ -175,8 +175,7 @@ const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: fals
  */
 export function readCommandLines(files: { readonly path: string; readonly preferred?: string }, options: ClientOptions, output: ClientOutput): string {
   const read = (path: string): string => {
-    const bytes = readSecretFile(path, "args", options, output);
-    return utf8Text(bytes) ?? latin1Text(bytes);
+    return utf8OrLatin1Text(readSecretFile(path, "args", options, output));
   };
   const { path, preferred } = files;
   if (preferred === undefined || !isThere(preferred)) return read(path);
