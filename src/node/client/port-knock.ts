@@ -15,7 +15,7 @@ import type { ClientHost } from "./host.ts";
 import { obtainKeys } from "./keys.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
 import { connectTcp } from "../connect-tcp.ts";
-import { factsOf } from "./knock.ts";
+import { factsOf } from "./request-facts.ts";
 import { resolveHost } from "../resolve-host.ts";
 import { sendPacket } from "./send.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
