@@ -740,15 +740,20 @@ describe("fwknop: what comes after", () => {
     const packets = new Set<string>();
     socket.on("message", (packet) => {
       packets.add(packet.toString("latin1"));
-      if (packets.size === 2) gate.listen(port, "127.0.0.1");
+      if (packets.size === 3) gate.listen(port, "127.0.0.1");
     });
-    const knock = ["-A", "tcp/22", "-a", "127.0.0.1", "-D", "127.0.0.1", "-p", String(socket.address().port), ...KEYS, ...QUIET, "--verify", `tcp/${port}`];
+    const knock = ["-A", "tcp/22", "-a", "127.0.0.1", "-D", "127.0.0.1", "-p", String(socket.address().port), ...KEYS, ...QUIET, "--verify", `tcp/${port}`, "--nat-local", "--nat-rand-port"];
     assertRefused(await lab.run(...knock), /--verify: Port tcp\/\d+ on 127\.0\.0\.1 is closed .*, one knock/);
     assert.equal(packets.size, 1);
     const report = await lab.run(...knock, "--retry", "2", "--json");
     assert.equal(report.status, 0, report.stderr);
-    assert.deepEqual((JSON.parse(report.stdout) as { verify: object }).verify, { port: `tcp/${port}`, state: "open", knocks: 1 });
-    assert.equal(packets.size, 2);
+    assert.deepEqual((JSON.parse(report.stdout) as { verify: object }).verify, { port: `tcp/${port}`, state: "open", knocks: 2 });
+    assert.equal(packets.size, 3);
+    // The request stays the same, with its random port; the packet does not.
+    const [, first, second] = [...packets].map((packet) => open(packet));
+    assert.ok(first?.ok && second?.ok);
+    assert.equal(first.message.message, second.message.message);
+    assert.notEqual(first.message.random, second.message.random);
   });
 
   test("fwknop --then runs a command with our input and output, and gives back its exit status", async (t) => {

@@ -7,8 +7,9 @@
 import { type Bytes, utf8Bytes } from "../bytes.ts";
 import type { DigestType, EncryptionMode } from "../fko.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
+import type { Shell } from "./completion.ts";
 import type { OptionTable, Parsed, Program, ValueType } from "./options.ts";
-import { digestType, encryptionMode, keyLength } from "./vocabularies.ts";
+import { digestType, encryptionMode, keyLength, shell } from "./vocabularies.ts";
 import { choice, count, custom, flag, integer, optionalText, portRefusal, rest, secret, text } from "./values.ts";
 
 /** How a packet travels; the names of `-P` and SPA_SERVER_PROTO. */
@@ -119,7 +120,7 @@ export interface ClientOptions {
   then?: readonly string[];
   verbose?: number;
   quiet?: true;
-  completion?: "bash" | "zsh" | "fish";
+  completion?: Shell;
   version?: true;
   help?: true;
   serverMode?: "pcap" | "knock" | "shared";
@@ -433,7 +434,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   json: { long: "json", added: true, value: flag, group: "output", doc: "Print one JSON object that says what was sent, without keys." },
   verify: { long: "verify", added: true, value: /* @__PURE__ */ text("PROTO/PORT"), group: "output", doc: "After the knock try the port of the server, such as 'tcp/22', and exit 0 only when it is open." },
   retry: {
-    long: "retry", added: true, value: /* @__PURE__ */ integer("TIMES", 0, 100, (shown) => `expected a number in [0-100], got '${shown}'`), group: "output",
+    long: "retry", added: true, value: /* @__PURE__ */ integer("TIMES", 0, 100), group: "output",
     doc: "With --verify: knock again up to so many times while the port is closed.",
   },
   then: {
@@ -443,7 +444,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   verbose: { long: "verbose", short: "v", synonyms: ["debug"], value: count, group: "output", doc: "Say more: once the fields of the packet, twice how the rc file is read." },
   quiet: { long: "quiet", short: "q", added: true, value: flag, group: "output", minor: true, doc: "Say only what went wrong." },
   completion: {
-    long: "completion", added: true, value: /* @__PURE__ */ choice("SHELL", ["bash", "zsh", "fish"], (shown) => `expected one of {bash,zsh,fish}, got '${shown}'`), group: "output",
+    long: "completion", added: true, value: /* @__PURE__ */ shell(), group: "output",
     doc: "Print a completion script for this shell and exit.",
   },
   version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "output", doc: "Print the version and exit." },
@@ -468,16 +469,16 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   wgetCmd: { long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "Without effect: -R needs no wget." },
   serverMode: {
     long: "Server-mode", added: true,
-    value: /* @__PURE__ */ choice("MODE", ["pcap", "knock", "shared"], (shown) => `expected one of {pcap,knock,shared}, got '${shown}'`), group: "perl", minor: true,
+    value: /* @__PURE__ */ choice("MODE", ["pcap", "knock", "shared"]), group: "perl", minor: true,
     doc: "What is done: pcap sends a packet, as is usual; knock tries 32 ports that spell the encrypted request, for a fwknopd 1.9 that hears nothing else; shared tries the ports of a line 'SERVER: tcp/5501, udp/1001, icmp' that stands in front of the rc file's stanzas. Whoever sees such knocks can repeat them.",
   },
   offset: {
-    long: "offset", short: "o", added: true, value: /* @__PURE__ */ integer("PORT", 1, 65280, (shown) => `expected a number in [1-65280], got '${shown}'`), group: "perl", minor: true,
+    long: "offset", short: "o", added: true, value: /* @__PURE__ */ integer("PORT", 1, 65280), group: "perl", minor: true,
     doc: "With '--Server-mode knock' the port that stands for a zero byte; 61000 unless given.",
   },
   rotateProto: { long: "rotate-proto", added: true, value: flag, group: "perl", minor: true, doc: "With '--Server-mode knock' make every second knock over UDP." },
   timeDelay: {
-    long: "time-delay", added: true, value: /* @__PURE__ */ integer("SECONDS", 0, 3600, (shown) => `expected a number in [0-3600], got '${shown}'`), group: "perl", minor: true,
+    long: "time-delay", added: true, value: /* @__PURE__ */ integer("SECONDS", 0, 3600), group: "perl", minor: true,
     doc: "With '--Server-mode knock' or shared the time between knocks; 1 unless given.",
   },
   gpgAgentInfo: { long: "gpg-agent-info", added: true, value: /* @__PURE__ */ text("TEXT"), implies: { gpgEncryption: true, gpgAgent: true }, group: "perl", minor: true, doc: "As --gpg-agent." },
@@ -485,11 +486,11 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   gpgUseOptions: { long: "gpg-use-options", added: true, value: flag, group: "perl", minor: true, doc: "Let gpg read its gpg.conf, what is done anyway." },
   gpgNoOptions: { long: "gpg-no-options", added: true, value: flag, group: "perl", minor: true, doc: "Keep gpg from reading its gpg.conf. --gpg-use-options wins over it." },
   maxPacketSize: {
-    long: "Max-packet-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535, (shown) => `expected a number in [1-65535], got '${shown}'`), group: "perl", minor: true,
+    long: "Max-packet-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535), group: "perl", minor: true,
     doc: "Send no longer packet than this; over HTTP the slash in front of it counts, too. No server takes more than 1500.",
   },
   maxResolveHttpSize: {
-    long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535, (shown) => `expected a number in [1-65535], got '${shown}'`), group: "perl", minor: true,
+    long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535), group: "perl", minor: true,
     doc: "Take no longer answer than this from a web server that -R asks; 4096 unless given.",
   },
   libDir: { long: "Lib-dir", added: true, value: /* @__PURE__ */ text("FOLDER"), group: "perl", minor: true, doc: "Without effect: there are no Perl modules." },

@@ -7,10 +7,11 @@
 import { printableText } from "../foreign-text.ts";
 import type { DigestType } from "../fko.ts";
 import { formatIp, parseIp } from "../ip.ts";
+import type { Shell } from "./completion.ts";
 import { parseArguments } from "./getopt.ts";
 import { type OptionRow, optionRows, type OptionTable, type Parsed, type Program, type ValueType } from "./options.ts";
 import { choice, count, custom, flag, integer, text } from "./values.ts";
-import { digestType, keyLength } from "./vocabularies.ts";
+import { digestType, keyLength, shell } from "./vocabularies.ts";
 
 /** The values of the options, as they were given. Absent: not given. */
 export interface ServerOptions {
@@ -83,7 +84,7 @@ export interface ServerOptions {
   os?: true;
   includeAllConfig?: true;
   dumpServErrCodes?: true;
-  completion?: "bash" | "zsh" | "fish";
+  completion?: Shell;
   version?: true;
   help?: true;
 }
@@ -154,7 +155,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; may be given several times." },
   syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
   logFormat: {
-    long: "log-format", added: true, value: /* @__PURE__ */ choice("FORMAT", ["text", "json"], (shown) => `expected one of {text,json}, got '${shown}'`), group: "running",
+    long: "log-format", added: true, value: /* @__PURE__ */ choice("FORMAT", ["text", "json"]), group: "running",
     doc: "Write the log as text (default) or as one JSON object a line.",
   },
   locale: { long: "locale", short: "l", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
@@ -214,7 +215,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
 
   dumpServErrCodes: { long: "dump-serv-err-codes", value: flag, group: "other", doc: "Print the numbers of errors and their meanings, and exit." },
   completion: {
-    long: "completion", added: true, value: /* @__PURE__ */ choice("SHELL", ["bash", "zsh", "fish"], (shown) => `expected one of {bash,zsh,fish}, got '${shown}'`), group: "other",
+    long: "completion", added: true, value: /* @__PURE__ */ shell(), group: "other",
     doc: "Print a completion script for this shell and exit.",
   },
   version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "other", doc: "Print the version and exit." },

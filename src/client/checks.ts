@@ -31,22 +31,30 @@ const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.tes
 
 /** What a sequence of ports cannot say or do. */
 const NOT_BY_KNOCKING = [
-  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "timeOffsetPlus", "timeOffsetMinus", "serverProto", "digestType", "encryptionMode",
-  "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "icmpType", "icmpCode", "ipv6", "httpProxy", "maxPacketSize", "savePacket", "perlSavePacket", "json", "verify", "then",
-  "gpgEncryption", "useHmac",
-] as const satisfies readonly (keyof ClientSettings)[];
+  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "timeOffsetPlus", "timeOffsetMinus",
+  "serverProto", "digestType", "encryptionMode", "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "icmpType", "icmpCode", "ipv6",
+  "httpProxy", "maxPacketSize", "savePacket", "perlSavePacket", "json", "verify", "then", "gpgEncryption", "useHmac",
+] as const satisfies readonly (keyof ClientOptions)[];
 
 /** What is nowhere in a sequence that was agreed on. */
-const NOT_IN_SHARED = ["offset", "rotateProto", "spoofUser"] as const;
+const NOT_IN_SHARED = ["offset", "rotateProto", "spoofUser"] as const satisfies readonly (keyof ClientOptions)[];
 
-function knockingProblem(settings: ClientSettings): string | undefined {
-  const isKnocking = isPortKnocking(settings);
-  const without = (["offset", "rotateProto", "timeDelay"] as const).find((key) => settings[key] !== undefined);
-  if (!isKnocking) return without === undefined ? undefined : `--${CLIENT_OPTIONS[without].long}: expected --Server-mode knock${without === "timeDelay" ? " or shared" : ""}`;
-  if (settings.serverMode === "knock" && parseIp(settings.allowIp ?? "")?.version === 6) return "--allow-ip: expected an IPv4 address for --Server-mode knock";
-  if (splitHostPort(settings.destination ?? "").port !== undefined) return `--destination: expected a host without a port for --Server-mode ${settings.serverMode}, got '${printableText(settings.destination!)}'`;
-  const other = [...NOT_BY_KNOCKING, ...(settings.serverMode === "shared" ? NOT_IN_SHARED : [])].find((key) => settings[key] !== undefined);
-  return other === undefined ? undefined : `--Server-mode ${settings.serverMode}: cannot be combined with --${CLIENT_OPTIONS[other as keyof ClientOptions].long}`;
+/** What is said of knocks only, and the modes that regard it. */
+const OF_KNOCKING_ONLY = { offset: "knock", rotateProto: "knock", timeDelay: "knock or shared" } as const;
+
+function knockingOptionProblem(settings: ClientSettings): string | undefined {
+  const key = (Object.keys(OF_KNOCKING_ONLY) as (keyof typeof OF_KNOCKING_ONLY)[]).find((option) => settings[option] !== undefined);
+  return key && `--${CLIENT_OPTIONS[key].long}: expected --Server-mode ${OF_KNOCKING_ONLY[key]}`;
+}
+
+function knockingProblem({ serverMode: mode, ...settings }: ClientSettings): string | undefined {
+  const { allowIp = "", destination = "" } = settings;
+  if (mode === "knock" && parseIp(allowIp)?.version === 6) return "--allow-ip: expected an IPv4 address for --Server-mode knock";
+  if (splitHostPort(destination).port !== undefined) {
+    return `--destination: expected a host without a port for --Server-mode ${mode}, got '${printableText(destination)}'`;
+  }
+  const key = [...NOT_BY_KNOCKING, ...(mode === "shared" ? NOT_IN_SHARED : [])].find((option) => settings[option] !== undefined);
+  return key && `--Server-mode ${mode}: cannot be combined with --${CLIENT_OPTIONS[key].long}`;
 }
 
 /** In the order in which scripts expect to hear of them. */
@@ -90,7 +98,7 @@ const CHECKS: readonly Check[] = [
   ),
   (s) => when(Boolean(s.serverCmd) && s.close, "--close: cannot be combined with --server-cmd, which would run the command again"),
   (s) => when(s.serverAuth !== undefined && (Boolean(s.natAccess) || s.natLocal), "--server-auth: cannot be combined with --nat-access or --nat-local"),
-  knockingProblem,
+  (s) => (isPortKnocking(s) ? knockingProblem(s) : knockingOptionProblem(s)),
   (s) => when(s.retry !== undefined && s.verify === undefined, "--retry: expected --verify, which says when the port is open"),
   (s) => when(
     s.verify !== undefined && parsePortSpec(s.verify) === undefined,

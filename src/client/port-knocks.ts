@@ -6,7 +6,7 @@
  */
 
 import { parsePortSpec } from "../access-message.ts";
-import { concatBytes, latin1Text, utf8Bytes, utf8Text, wipe } from "../bytes.ts";
+import { concatBytes, utf8Bytes, utf8OrLatin1Text, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
 import type { RcLine } from "../config/fwknoprc.ts";
 import type { PortSpec } from "../firewall/grant.ts";
@@ -70,7 +70,7 @@ export function sharedKnocks(lines: readonly RcLine[], server: string, address?:
     return name.toLowerCase() === server.toLowerCase() || (named !== undefined && address !== undefined && equalIp(named, address));
   };
   for (const { kind, stanza, bytes, number } of lines) {
-    const [, name, list] = kind === "ignored" || stanza !== undefined ? [] : /^\s*([^\s:]+)\s*:\s*(.*?)\s*$/.exec(utf8Text(bytes) ?? latin1Text(bytes)) ?? [];
+    const [, name, list] = kind === "ignored" || stanza !== undefined ? [] : /^\s*([^\s:]+)\s*:\s*(.*?)\s*$/.exec(utf8OrLatin1Text(bytes)) ?? [];
     if (name === undefined || !isServer(name)) continue;
     const words = list!.split(",").map((word) => word.trim());
     const knocks = words.map(parseKnock);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { latin1Text, utf8Text } from "../bytes.ts";
+import { latin1Text, utf8OrLatin1Text } from "../bytes.ts";
 
 /** A file that was read. */
 export interface ConfigFile {
@@ -127,6 +127,6 @@ export function cutValue({ rest, restColumn }: Entry, { toLastSemicolon = false,
  * @returns the text, or undefined when there is a control code in it
  */
 export function valueText(bytes: Uint8Array): string | undefined {
-  const text = utf8Text(bytes) ?? latin1Text(bytes);
+  const text = utf8OrLatin1Text(bytes);
   return /[\0-\x08\x0a-\x1f\x7f]/.test(text) ? undefined : text;
 }

@@ -6,7 +6,6 @@
 import { wipe } from "../../bytes.ts";
 import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-options.ts";
 import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
-import type { Parsed } from "../../cli/options.ts";
 import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
 import { splitHostPort } from "../../client/destination.ts";
@@ -17,13 +16,11 @@ import { printableText } from "../../foreign-text.ts";
 import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
 import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf } from "./home-files.ts";
 import { type ClientHost, systemHost } from "./host.ts";
-import { ClientError, ClientOutput } from "./output.ts";
+import { ClientError, ClientOutput, unwrap } from "./output.ts";
 import { FileError } from "../files.ts";
 import { knock } from "./knock.ts";
 import { packageVersion } from "../version.ts";
 
-/** Exit status after Ctrl-C at a prompt, as a shell reports it. */
-const INTERRUPTED_STATUS = 130;
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
 
 /** Runs the client program on this process. */
@@ -64,29 +61,23 @@ async function tellFailure(error: unknown, output: ClientOutput): Promise<number
     if (error.hint !== undefined) output.error(`hint: ${error.hint}`);
     return error.exitStatus;
   }
-  if (error instanceof FileError || (error instanceof Error && error.name === "PromptError")) {
+  if (error instanceof FileError) {
     output.error(`fwknop: error: ${error.message}`);
-    return "code" in error && error.code === "INTERRUPTED" ? INTERRUPTED_STATUS : 1;
+    return 1;
   }
   throw error;
-}
-
-/** Takes a value out of what a pure function answered. */
-function accept<T>(parsed: Parsed<T>, hint?: string): T {
-  if (!parsed.ok) throw new ClientError(parsed.message, hint === undefined ? {} : { hint });
-  return parsed.value;
 }
 
 const HELP_HINT = "'fwknop --help' lists the options";
 
 async function run(argv: readonly string[], host: ClientHost, output: ClientOutput): Promise<number> {
-  const scanned = accept(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
+  const scanned = unwrap(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
   if (scanned.occurrences.some(({ key }) => key === "help")) {
     const { renderUsage } = await import("../../cli/usage.ts");
     output.result(renderUsage(CLIENT, packageVersion()));
     return 0;
   }
-  const given = accept(applyOccurrences(CLIENT_OPTIONS, scanned.occurrences, {}), HELP_HINT);
+  const given = unwrap(applyOccurrences(CLIENT_OPTIONS, scanned.occurrences, {}), HELP_HINT);
   if (given.completion !== undefined) {
     const { renderCompletion } = await import("../../cli/completion.ts");
     output.result(renderCompletion(CLIENT, given.completion));
@@ -107,7 +98,7 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
   // What is said now wins over what was said then: keys, for instance, have to be.
   const both = { occurrences: [...kept.scanned.occurrences, ...scanned.occurrences], operands: kept.scanned.operands };
   output.info(`Executing: ${line}`);
-  return runScanned(both, { ...accept(applyOccurrences(CLIENT_OPTIONS, both.occurrences, {}), HELP_HINT), noSaveArgs: true }, host, output);
+  return runScanned(both, { ...unwrap(applyOccurrences(CLIENT_OPTIONS, both.occurrences, {}), HELP_HINT), noSaveArgs: true }, host, output);
 }
 
 function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void {

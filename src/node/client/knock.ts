@@ -5,21 +5,21 @@
  */
 import { parsePortSpec } from "../../access-message.ts";
 import { utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
-import type { Parsed } from "../../cli/options.ts";
 import type { Outcome } from "../../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../../client/listing.ts";
 import { checkPacketSize, isTooLongForC } from "../../client/packet-length.ts";
 import { randomDigits } from "../../client/random-digits.ts";
-import { buildRequest, type ClientRequest, messageOf, randomPort, type RequestFacts } from "../../client/request.ts";
+import { buildRequest, type ClientRequest, messageOf } from "../../client/request.ts";
 import { planSending, type SendFacts, type SendTarget } from "../../client/send-target.ts";
-import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport } from "../../client/settings.ts";
+import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport } from "../../client/settings.ts";
 import { FkoError } from "../../fko-error.ts";
 import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../../fko.ts";
 import { HmacKey } from "../../hmac.ts";
-import { formatIp, type IpAddress, isUnspecifiedIp, parseIp } from "../../ip.ts";
+import { formatIp } from "../../ip.ts";
 import type { ClientHost } from "./host.ts";
 import { type ClientKeys, obtainKeys } from "./keys.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
+import { ClientError, type ClientOutput, unwrap } from "./output.ts";
+import { factsOf, freshPort } from "./request-facts.ts";
 import { reasonOf } from "../system-error.ts";
 import { packageVersion } from "../version.ts";
 
@@ -30,12 +30,12 @@ import { packageVersion } from "../version.ts";
  * @param host the system
  * @param output where to talk
  * @returns the exit status
- * @throws ClientError, FkoError, FileError or PromptError with what kept the packet from being made or sent
+ * @throws ClientError, FkoError or FileError with what kept the packet from being made or sent
  */
 export async function knock(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<number> {
   // Before any key is asked for: nobody should type one for a request that cannot be made.
-  const request = accept(buildRequest(settings, await factsOf(settings, host, output)));
-  const target = accept(planSending(settings, sendFacts(host)));
+  const request = unwrap(buildRequest(settings, await factsOf(settings, host, output)));
+  const target = unwrap(planSending(settings, sendFacts(host)));
   if (settings.gpgEncryption) {
     const { checkGpg } = await import("./gpg-packet.ts");
     checkGpg(settings);
@@ -58,81 +58,8 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   return runThen(settings.then);
 }
 
-function accept<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new ClientError(parsed.message);
-  return parsed.value;
-}
-
-// --- What the settings do not hold -----------------------------------------------------------------------------------
-
-async function ownAddress(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<string> {
-  const { askForOwnAddress } = await import("./ask-own-address.ts");
-  return askForOwnAddress(settings, host, output);
-}
-
-/**
- * Finds out what the settings do not hold: our address, our name, a port that is random.
- *
- * @throws ClientError when the web does not tell our address, or nobody that of a name
- */
-export async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
-  const allowIp = isAddressResolved(settings)
-    ? canonicalAddress(parseIp(await ownAddress(settings, host, output)), "--resolve-ip-https", output)
-    : canonicalAddress(await givenAddress(settings, output), "--allow-ip", output);
-  if (allowIp === "0.0.0.0" && output.verbosity > 0 && !settings.test) {
-    output.warning("[-] WARNING: Should use -a or -R to harden SPA against potential MITM attacks");
-  }
-  const serverAuth = settings.serverAuth === undefined ? undefined : await authText(settings.serverAuth);
-  return {
-    username: settings.spoofUser || await loginName(host),
-    allowIp,
-    natRandomPort: randomPort(random32(host)),
-    ...(serverAuth !== undefined && { serverAuth }),
-  };
-}
-
 function sendFacts(host: ClientHost): SendFacts {
-  return { randomPort: randomPort(random32(host)), randomSourcePort: randomPort(random32(host)), version: packageVersion() };
-}
-
-function random32(host: ClientHost): number {
-  return new DataView(host.randomBytes(4).buffer).getUint32(0);
-}
-
-/** `-a`; a name is looked up. */
-async function givenAddress(settings: ClientSettings, output: ClientOutput): Promise<IpAddress | undefined> {
-  const { allowIp } = settings;
-  if (allowIp === undefined) return undefined;
-  const address = parseIp(allowIp);
-  if (address !== undefined) return address;
-  const { resolveAllowIp } = await import("./allow-ip.ts");
-  return resolveAllowIp(allowIp, settings, output);
-}
-
-function canonicalAddress(address: IpAddress | undefined, option: string, output: ClientOutput): string | undefined {
-  if (address?.version === 6) output.warning(`${option}: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
-  return address && formatIp(address);
-}
-
-/** The most bytes of a name that a server takes. */
-const MAX_USERNAME = 48;
-
-/** The name inside the packet, found as the C program finds it. */
-async function loginName(host: ClientHost): Promise<string> {
-  const { env } = host;
-  return (env["SPOOF_USER"] || env["LOGNAME"] || await host.loginName() || env["USER"] || "NO_USER").slice(0, MAX_USERNAME);
-}
-
-/** `crypt,PASSWORD`; the message is text, so this one secret becomes a string. */
-async function authText(given: Uint8Array): Promise<string> {
-  const text = utf8Text(given) ?? "";
-  if (text !== "crypt") return text;
-  const { promptSecret } = await import("./prompt.ts");
-  const password = await promptSecret("Enter crypt() password: ");
-  const typed = utf8Text(password);
-  wipe(password);
-  if (typed === undefined || typed === "") throw new ClientError("--server-auth: expected a password in UTF-8");
-  return `crypt,${typed}`;
+  return { randomPort: freshPort(host), randomSourcePort: freshPort(host), version: packageVersion() };
 }
 
 // --- The packet ------------------------------------------------------------------------------------------------------

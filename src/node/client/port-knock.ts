@@ -13,9 +13,9 @@ import { formatIp, parseIp } from "../../ip.ts";
 import type { RcFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { obtainKeys } from "./keys.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
+import { ClientError, type ClientOutput, unwrap } from "./output.ts";
 import { connectTcp } from "../connect-tcp.ts";
-import { factsOf } from "./knock.ts";
+import { factsOf } from "./request-facts.ts";
 import { resolveHost } from "../resolve-host.ts";
 import { sendPacket } from "./send.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
@@ -36,7 +36,7 @@ const RESOLVE_TIMEOUT_MS = 5000;
  * @param host the system
  * @param output where to talk
  * @returns the exit status
- * @throws ClientError, FkoError, FileError or PromptError with what kept the sequence from being made or sent
+ * @throws ClientError, FkoError or FileError with what kept the sequence from being made or sent
  */
 export async function knockAtPorts(settings: ClientSettings, rc: RcFile | undefined, host: ClientHost, output: ClientOutput): Promise<number> {
   const { host: server } = destinationOf(settings);
@@ -67,9 +67,7 @@ const findServer = (server: string): ReturnType<typeof resolveHost> => resolveHo
 
 async function agreedKnocks(rc: RcFile | undefined, server: string): Promise<readonly PortKnock[]> {
   const resolved = await findServer(server);
-  const knocks = sharedKnocks(rc?.lines ?? [], server, resolved.ok ? resolved.addresses[0].ip : undefined);
-  if (!knocks.ok) throw new ClientError(knocks.message);
-  return knocks.value;
+  return unwrap(sharedKnocks(rc?.lines ?? [], server, resolved.ok ? resolved.addresses[0].ip : undefined));
 }
 
 async function secretKnocks(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<readonly PortKnock[]> {
