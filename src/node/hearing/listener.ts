@@ -6,12 +6,13 @@
 
 import { Capture, type CaptureOptions } from "./capture.ts";
 import { CaptureFeed, type CaptureFeedOptions } from "./capture-feed.ts";
+import type { DatagramSource } from "./datagram-source.ts";
+import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { PcapFileSource } from "./pcap-file-source.ts";
 import { openStdin } from "./stdin-source.ts";
-import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
 import { reasonOf } from "../system-error.ts";
-import { type DatagramSource, openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
+import { openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
 
 /** How listening ended. `failed` makes the daemon's exit status 1. */
 export type ListenerEnd = { readonly kind: "done" } | { readonly kind: "failed"; readonly text: string };
