@@ -23,14 +23,11 @@ const ANSWERS: readonly number[] = [0, 1];
  */
 export function forgetCommands(grant: Grant, program: Program): Command[] {
   const { source, destination, ports, nat } = grant;
-  const common = [
-    ...program, "-D", "-f", source.version === 4 ? "ipv4" : "ipv6",
-    "-s", sourceText(grant),
-  ];
-  const forget = (...words: readonly string[]): Command => {
-    const argv: readonly string[] = [...common, ...(destination === undefined ? [] : ["-d", formatIp(destination)]), ...words];
-    return { kind: "command", argv: argv as Command["argv"], purpose: "forget_connections", answers: ANSWERS };
-  };
+  const family = source.version === 4 ? "ipv4" : "ipv6";
+  const to = destination === undefined ? [] : ["-d", formatIp(destination)];
+  const forget = (...words: readonly string[]): Command => ({
+    kind: "command", argv: [...program, "-D", "-f", family, "-s", sourceText(grant), ...to, ...words], purpose: "forget_connections", answers: ANSWERS,
+  });
   if (nat === undefined) return ports.map(({ protocol, port }) => forget("-p", protocol, "--dport", String(port)));
   const target = targetOf(nat);
   if (isForWholeHost(nat)) return [target === undefined ? forget() : forget("-r", formatIp(target))];
