@@ -97,6 +97,15 @@ export async function run(argv: readonly [string, ...string[]], options: RunOpti
 }
 
 /**
+ * Says in a few words why a program failed.
+ *
+ * @param result of one that is not `ok`
+ */
+export function failureText({ startError, timedOut, stderr, stdout, status }: RunResult): string {
+  return startError?.message ?? (timedOut ? "it took too long" : stderr.trim() || stdout.trim() || `exit status ${status}`);
+}
+
+/**
  * Runs a program as {@link run} does, without any copy of its input or output but the ones that are returned.
  *
  * @param argv program and arguments; never secrets, which every user can read there

@@ -6,11 +6,12 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../../src/firewall/iptables.ts";
-import { type IpAddress, parseIp } from "../../src/ip.ts";
+import type { IpAddress } from "../../src/ip.ts";
 import { Firewall, type FirewallLog, type FirewallOptions } from "../../src/node/firewall/firewall.ts";
 import { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import { run, type RunResult } from "../../src/node/run.ts";
 import { FakeIptables } from "../support/fake-iptables.ts";
+import { ip, keepingLog } from "../support/firewall-fixture.ts";
 import { generator } from "../support/gen.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { requirePeers, requireRoot } from "../support/require-peer.ts";
@@ -22,10 +23,6 @@ const TABLES = ["filter", "nat"];
 
 type Chains = IptablesSettings["chains"];
 const { input, output, forward, dnat, snat, masquerade } = DEFAULT_CHAINS;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function ports(text: string): Grant["ports"] {
   return text.split(",").map((spec) => ({ protocol: spec.split("/")[0] as "tcp" | "udp", port: Number(spec.split("/")[1]) }));
@@ -198,9 +195,7 @@ async function openHost(t: TestContext, ...programs: readonly string[]): Promise
 
 /** A firewall in a host, on clocks that the test moves. */
 function firewallOn(host: NamespaceHost, clock: ManualClock, changes: Partial<IptablesSettings & FirewallOptions> & { readonly exe?: string } = {}): { firewall: Firewall; said: string[] } {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
-  const log: FirewallLog = { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") };
+  const { log, said } = keepingLog();
   const backend = createIptables({
     program: host.argv([changes.exe ?? "iptables"]), chains: changes.chains ?? { input },
     prepend: changes.prepend ?? false, checkComment: true, checkSupport: true,

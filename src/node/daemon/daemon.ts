@@ -30,6 +30,7 @@ import { PacketCommands } from "./packet-commands.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { resolveHost } from "../resolve-host.ts";
 import { handleSignals } from "./signals.ts";
+import { messageOf } from "../system-error.ts";
 import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
 
 /** What the daemon starts with. */
@@ -259,7 +260,7 @@ class Daemon {
       if (problem === undefined) this.#log.info("Re-starting fwknopd");
       else this.#log.error(`${problem}; the old configuration stays in force`);
     } catch (error) {
-      this.#log.error(`The old configuration stays in force: ${error instanceof Error ? error.message : String(error)}`);
+      this.#log.error(`The old configuration stays in force: ${messageOf(error)}`);
     }
   }
 
