@@ -275,8 +275,8 @@ for (const [variant, program] of [["nf_tables", "iptables-nft"], ["legacy", "ipt
   test(`${program}: what a killed daemon left is adopted, and closed on time or at once`, async (t) => {
     const host = await openHost(t, program, program6);
     if (host === undefined) return;
-    const clock = new ManualClock(EXPIRES_AT - 30);
-    const first = firewallOn(host, clock, { exe: program, chains: SNAT });
+    // A clock of its own, which stands still as the daemon is killed.
+    const first = firewallOn(host, new ManualClock(EXPIRES_AT - 30), { exe: program, chains: SNAT });
     await first.firewall.start();
     const natted = { ports: ports("tcp/2222"), nat: nat("192.168.10.5", 22, { sourceNat: { kind: "masquerade" } }) } as const;
     const grants: Grant[] = [
@@ -286,7 +286,7 @@ for (const [variant, program] of [["nf_tables", "iptables-nft"], ["legacy", "ipt
     ];
     for (const grant of grants) assert.ok((await first.firewall.open(grant)).ok);
     // No stop: the daemon was killed. The next one comes 15 seconds later.
-    clock.advance(15);
+    const clock = new ManualClock(EXPIRES_AT - 15);
     const second = firewallOn(host, clock, { exe: program, chains: SNAT, clearAtStart: false });
     await second.firewall.start();
     assert.equal(second.firewall.rules.length, 4);
