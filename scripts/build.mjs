@@ -34,14 +34,13 @@ const files = [
 const deferred = { "src/_sha1.ts": "compressSha1", "src/_sha512.ts": "compressSha512", "src/_keccak.ts": "permuteKeccak" };
 const DEFERRED_TO = "fwknop-lazy.js";
 
-/** Leaves out texts that only the manual is made from. */
+/** Leaves out texts that only the manual is made from: those of variables, and of options that usage does not list. */
 const withoutDocs = {
   name: "without-docs",
   setup({ onLoad }) {
-    onLoad({ filter: /-variables\.ts$/ }, ({ path }) => {
-      const source = readFileSync(path, "utf8");
-      return { contents: source.replace(/\bdoc: "(?:[^"\\]|\\.)*"/g, 'doc: ""'), loader: "ts" };
-    });
+    const leaveOut = (filter, pattern) => onLoad({ filter }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(pattern, '$1doc: ""'), loader: "ts" }));
+    leaveOut(/-variables\.ts$/, /()\bdoc: "(?:[^"\\]|\\.)*"/g);
+    leaveOut(/-options\.ts$/, /(\bminor: true,\s*)doc: "(?:[^"\\]|\\.)*"/g);
   },
 };
 

@@ -78,6 +78,16 @@ export function constantTimeEqual(left: Uint8Array, right: Uint8Array): boolean 
 }
 
 /**
+ * Makes text of bytes that may be in either encoding: of UTF-8 if they are that, else of Latin-1.
+ *
+ * @param bytes any bytes
+ * @returns the text
+ */
+export function utf8OrLatin1Text(bytes: Uint8Array): string {
+  return utf8Text(bytes) ?? latin1Text(bytes);
+}
+
+/**
  * Overwrites buffers that held secrets. JavaScript gives no promise about copies that the
  * engine made; this clears the ones that we hold.
  *

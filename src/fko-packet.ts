@@ -97,18 +97,31 @@ export interface SealOptions extends Keys, PacketForm {
  * @throws {FkoError} when the key or the result has a length that no receiver takes
  */
 export function sealMessage(plaintext: string, options: SealOptions): string {
+  const bytes = utf8Bytes(plaintext);
+  const text = encodeBase64(encryptSalted(bytes, options));
+  wipe(bytes);
+  return finishPacket(text, SALTED_PREFIX, options);
+}
+
+/**
+ * Encrypts as `openssl enc -md md5` does, with a mode's rule for the key.
+ *
+ * @param plaintext read only
+ * @param options mode, key and salt
+ * @returns a fresh array: `Salted__`, the salt, the ciphertext
+ * @throws FkoError when the mode is OpenPGP, or takes no key of that length
+ */
+export function encryptSalted(plaintext: Uint8Array, options: Pick<SealOptions, "mode" | "key" | "salt">): Bytes {
   const row = ENCRYPTION_MODES[options.mode];
   if (row.cipher === undefined) throw new FkoError(105, "fko_encrypt_spa_data");
   if (options.key.length > row.maxKeyLength) throw new FkoError(95, "fko_encrypt_spa_data");
   if (options.salt.length !== SALT_LENGTH) throw new RangeError(`Cannot seal a message: expected 8 bytes of salt, got ${options.salt.length}`);
   const passphrase = row.fitKey(options.key);
   const { key, iv } = deriveKeyAndIv(passphrase, options.salt);
-  const bytes = utf8Bytes(plaintext);
-  const padded = padPkcs7(bytes);
+  const padded = padPkcs7(plaintext);
   const ciphertext = encryptRijndael(padded, { mode: row.cipher, key, iv });
-  wipe(passphrase, key, iv, bytes, padded);
-  const text = encodeBase64(concatBytes(utf8Bytes(SALTED_MAGIC), options.salt, ciphertext));
-  return finishPacket(text, SALTED_PREFIX, options);
+  wipe(passphrase, key, iv, padded);
+  return concatBytes(utf8Bytes(SALTED_MAGIC), options.salt, ciphertext);
 }
 
 /**

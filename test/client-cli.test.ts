@@ -13,6 +13,8 @@ import { fileURLToPath } from "node:url";
 import { utf8Bytes } from "../src/bytes.ts";
 import { DIGESTS, openPacket } from "../src/fko.ts";
 import { HmacKey } from "../src/hmac.ts";
+import { systemHost } from "../src/node/client/host.ts";
+import { perlSettings } from "../src/node/client/perl-options.ts";
 import { type ClientBench, type ClientRun, openClientBench } from "./support/client-host.ts";
 
 const KEYS = ["--key-rijndael", "testkey", "--key-hmac", "testhmac"];
@@ -85,6 +87,16 @@ describe("fwknop: what is asked for", () => {
     const { stdout, stderr } = await bench(t).run("-T", "-A", "tcp/22", "-a", "2001:DB8::0:1", ...KEYS, ...QUIET);
     assert.equal(messageIn(stdout), "2001:db8::1,tcp/22");
     assert.match(stderr, /^fwknop: warning: --allow-ip: an IPv6 address is understood by fko-tool's server only.*\n$/);
+  });
+
+  test("fwknop -a takes a host name, whose IPv4 address goes into the packet; with -6 the IPv6 one", async (t) => {
+    const { run } = bench(t);
+    const { stdout, stderr } = await run("-T", "-v", "-A", "tcp/22", "--allow-IP", "localhost", ...KEYS, ...QUIET);
+    assert.deepEqual([messageIn(stdout), stderr], ["127.0.0.1,tcp/22", ""]);
+    assert.match(stdout, /^\[\+\] Resolved localhost as: 127\.0\.0\.1$/m);
+    const other = await run("-T", "-6", "-A", "tcp/22", "-a", "localhost", ...KEYS, ...QUIET); // not every machine has one
+    if (other.status === 0) assert.equal(messageIn(other.stdout), "::1,tcp/22");
+    else assertRefused(other, /Invalid allow IP specified for SPA access: --allow-ip: .*IPv6/);
   });
 
   test("fwknop -s warns with -v, and not in test mode", async (t) => {
@@ -163,6 +175,8 @@ describe("fwknop -R", () => {
     assert.equal(messageIn(one.stdout), "198.51.100.9,tcp/22");
     assert.match(one.stderr, /--resolve-url: '.*\/a,other' is asked as one URL; of several, each needs its http:\/\/ or https:\/\//);
     assert.equal(messageIn((await resolve(["/junk"], "-a", "1.1.1.1")).stdout), "1.1.1.1,tcp/22");
+    assert.equal(messageIn((await resolve(["/a"], "--Max-resolve-http-size", "15")).stdout), "198.51.100.7,tcp/22");
+    assertRefused(await resolve(["/a"], "--Max-resolve-http-size", "14"), /Could not resolve IP via: .*: More than 14 bytes came/);
     await resolve(["/a"], "--use-wget-user-agent");
     assert.equal(agents.at(-1), undefined);
     const insecure = await lab.run("-T", "-A", "tcp/22", ...KEYS, ...QUIET, "-R", "--resolve-url", `${base}/a`);
@@ -177,6 +191,9 @@ describe("fwknop: what is refused", () => {
     ["a command without an address", ["-C", "x", "-D", "h"], /Must use one of \[-s\|-a\]/],
     ["a bad address", ["-T", "-A", "tcp/22", "-a", "256.1.1.1"], /Invalid allow IP specified for SPA access: --allow-ip expects/],
     ["an address with octal digits", ["-T", "-A", "tcp/22", "-a", "0.0.0.00"], /Invalid allow IP/],
+    ["what a resolver would take for an address", ["-T", "-A", "tcp/22", "-a", "0x7f.1"], /Invalid allow IP .* or a host name, got '0x7f\.1'/],
+    ["a host name with a bad character", ["-T", "-A", "tcp/22", "-a", "a_b!"], /Invalid allow IP/],
+    ["a host name that nobody knows", ["-T", "-A", "tcp/22", "-a", "no.such.host.invalid"], /Invalid allow IP specified for SPA access: --allow-ip: .* \('no\.such\.host\.invalid'\)/],
     ["an address that is too long", ["-T", "-A", "tcp/22", "-a", "123.123.123.1234"], /Invalid allow IP/],
     ["-T without an address", ["-T", "-A", "tcp/22"], /fko_set_spa_message: Error 100 - .*, use -a, -R or -s$/],
     ["-T -C without an address", ["-T", "-C", "x"], /fko_set_spa_message: Error 101 - .*, use -a or -s$/],
@@ -597,6 +614,62 @@ describe("fwknop: the last command line", () => {
     assert.match(readFileSync(join(home, ".fwknop.run"), "latin1"), / --HTTP-proxy other:80$/m);
   });
 
+  test("fwknop --Spoof-src chooses transport and user name, and --Spoof-proto icmp an echo request, as the Perl program's", async (t) => {
+    const { run, home } = bench(t);
+    const listing = async (...argv: string[]): Promise<string> => (await run("-T", "-v", ...REQUEST, ...KEYS, "--no-save-args", ...argv)).stdout;
+    const alone = await listing("--Spoof-src", "3.3.3.3");
+    assert.match(alone, /protocol: udpraw\b/);
+    assert.match(alone, /Username: root$/m);
+    assert.match(await listing("--Spoof-src", "3.3.3.3", "-P", "tcpraw", "-U", "bob"), /Username: bob$[^]*protocol: tcpraw\b/m);
+    assert.match(await listing("--Spoof-src", "3.3.3.3", "--Spoof-proto", "tcp"), /protocol: tcpraw\b/);
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--Spoof-src", "3.3.3.3", "-P", "udp"), /Must set -P <udpraw\|tcpraw\|icmp> with a spoofed source IP/);
+    assertRefused(await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--Spoof-src", "3.3.3"), /Invalid spoof IP/);
+    assert.match(await listing("--Spoof-proto", "icmp"), /protocol: icmp\b/);
+    assert.deepEqual(perlSettings({ spoofProto: "icmp" }, systemHost()), { icmpType: 8 });
+    assert.deepEqual(perlSettings({ spoofProto: "icmp", icmpType: 0 }, systemHost()), { icmpType: 0 });
+    writeFileSync(join(home, ".fwknoprc"), "[default]\nSPOOF_USER carol\nSPA_SERVER_PROTO icmp\n", { mode: 0o600 });
+    assert.match(await listing("--Spoof-src", "3.3.3.3"), /Username: carol$[^]*protocol: icmp\b/m);
+  });
+
+  test("fwknop --Max-packet-size refuses a longer packet, over HTTP with the slash in front of it", async (t) => {
+    const { run, home } = bench(t);
+    const file = join(home, "p");
+    const argv = ["-T", ...REQUEST, ...KEYS, ...QUIET];
+    await run(...argv, "-B", file);
+    const length = readFileSync(file, "latin1").trimEnd().length;
+    for (const [transport, most] of [["udp", length], ["http", length + 1]] as const) {
+      assert.equal((await run(...argv, "-P", transport, "--Max-packet-size", String(most))).status, 0);
+      assertRefused(await run(...argv, "-P", transport, "--Max-packet-size", String(most - 1)), new RegExp(`--Max-packet-size: the packet has ${most} bytes, more than ${most - 1}; ask for less$`));
+    }
+  });
+
+  test("fwknop --gpg-no-options and --gpg-verbose reach gpg, whose words are shown", async (t) => {
+    const { run, home } = bench(t);
+    const exe = join(home, "gpg");
+    writeFileSync(exe, `#!/bin/sh\necho "$*" > ${join(home, "words")}\necho "gpg: speaks" >&2\nexit 2\n`, { mode: 0o700 });
+    const gpg = ["-T", ...REQUEST, ...QUIET, "--gpg-recipient-key", "r", "--gpg-no-signing-pw", "--gpg-exe", exe];
+    const words = (): string => readFileSync(join(home, "words"), "latin1");
+    assert.ok(!(await run(...gpg)).stdout.includes("speaks"));
+    assert.ok(!/--no-options|--verbose/.test(words()), words());
+    assert.match((await run(...gpg, "--gpg-no-options", "--gpg-verbose")).stdout, /^gpg: speaks$/m);
+    assert.match(words(), /--no-options --verbose/);
+    await run(...gpg, "--gpg-no-options", "--gpg-use-options");
+    assert.ok(!words().includes("--no-options"), words());
+  });
+
+  test("fwknop --get-key finds the key of a destination with a port by its name alone, unless the file has the port, too", async (t) => {
+    const { run, home } = bench(t);
+    const keyIn = async (text: string): Promise<boolean> => {
+      writeFileSync(join(home, "keys"), text, { mode: 0o600 });
+      const { status } = await run("-T", "-A", "tcp/22", "-s", "-D", "127.0.0.1:7", "--get-key", join(home, "keys"), "--get-hmac-key", join(home, "keys"), "--key-hmac", "testhmac", ...QUIET, "-B", join(home, "p"));
+      assert.equal(status, 0);
+      return open(readFileSync(join(home, "p"), "latin1"), "a key ").ok;
+    };
+    assert.equal(await keyIn("127.0.0.1: a key \n"), true); // the blank at its end is the key's
+    assert.equal(await keyIn("127.0.0.1: a key\n"), false);
+    assert.equal(await keyIn("127.0.0.1:7: a key \n127.0.0.1: other\n"), true);
+  });
+
   test("fwknop --Home-dir takes the place of HOME, --user-rc of --rc-file", async (t) => {
     const { run, home, env } = bench(t);
     delete env["HOME"];
@@ -667,15 +740,20 @@ describe("fwknop: what comes after", () => {
     const packets = new Set<string>();
     socket.on("message", (packet) => {
       packets.add(packet.toString("latin1"));
-      if (packets.size === 2) gate.listen(port, "127.0.0.1");
+      if (packets.size === 3) gate.listen(port, "127.0.0.1");
     });
-    const knock = ["-A", "tcp/22", "-a", "127.0.0.1", "-D", "127.0.0.1", "-p", String(socket.address().port), ...KEYS, ...QUIET, "--verify", `tcp/${port}`];
+    const knock = ["-A", "tcp/22", "-a", "127.0.0.1", "-D", "127.0.0.1", "-p", String(socket.address().port), ...KEYS, ...QUIET, "--verify", `tcp/${port}`, "--nat-local", "--nat-rand-port"];
     assertRefused(await lab.run(...knock), /--verify: Port tcp\/\d+ on 127\.0\.0\.1 is closed .*, one knock/);
     assert.equal(packets.size, 1);
     const report = await lab.run(...knock, "--retry", "2", "--json");
     assert.equal(report.status, 0, report.stderr);
-    assert.deepEqual((JSON.parse(report.stdout) as { verify: object }).verify, { port: `tcp/${port}`, state: "open", knocks: 1 });
-    assert.equal(packets.size, 2);
+    assert.deepEqual((JSON.parse(report.stdout) as { verify: object }).verify, { port: `tcp/${port}`, state: "open", knocks: 2 });
+    assert.equal(packets.size, 3);
+    // The request stays the same, with its random port; the packet does not.
+    const [, first, second] = [...packets].map((packet) => open(packet));
+    assert.ok(first?.ok && second?.ok);
+    assert.equal(first.message.message, second.message.message);
+    assert.notEqual(first.message.random, second.message.random);
   });
 
   test("fwknop --then runs a command with our input and output, and gives back its exit status", async (t) => {

@@ -23,7 +23,7 @@ test("CLIENT_OPTIONS has every option of the C program, and no name twice", () =
   assert.deepEqual(rows.filter((row) => !row.added).map((row) => row.long).sort(), [...C_NAMES].sort());
   const names = rows.flatMap((row) => [row.long, ...(row.synonyms ?? [])]);
   assert.equal(new Set(names).size, names.length);
-  const letters = rows.flatMap((row) => row.short ?? []);
+  const letters = rows.flatMap((row) => [row.short ?? [], row.shortSynonym ?? []].flat());
   assert.equal(new Set(letters).size, letters.length);
   for (const row of rows) {
     assert.ok(row.group in CLIENT.groups, row.long);
@@ -46,18 +46,18 @@ test("CLIENT_OPTIONS lets every abbreviation that the C program takes mean the s
 test("CLIENT_OPTIONS takes names of the Perl program", () => {
   const pairs: readonly (readonly [argv: string, expected: Partial<ClientOptions>])[] = [
     ["--Server-port 1", { serverPort: 1 }], ["--Access tcp/1", { access: "tcp/1" }], ["--Forward-access h:1", { natAccess: "h:1" }],
-    ["--HTTP", { http: true, serverProto: "http" }], ["--TCP-sock", { tcpSock: true, serverProto: "tcp" }], ["--Spoof-src 1.1.1.1", { spoofSource: "1.1.1.1" }],
+    ["--HTTP", { http: true, serverProto: "http" }], ["--TCP-sock", { tcpSock: true, serverProto: "tcp" }], ["--Spoof-src 1.1.1.1", { perlSpoofSource: "1.1.1.1" }], ["-F h:1", { natAccess: "h:1" }], ["-q", { quiet: true }],
     ["--Spoof-proto icmp", { spoofProto: "icmp" }], ["--Save-packet", { perlSavePacket: true }], ["--Save-packet-file f", { savePacket: "f" }], ["--Save-packet-append", { savePacketAppend: true }],
     ["--digest-alg SHA1", { digestType: "sha1" }], ["--Destination h", { destination: "h" }], ["--knock-dst h", { destination: "h" }],
     ["--whatismyip", { resolveIpHttps: true }], ["--Server-cmd x", { serverCmd: "x" }], ["--Spoof-user u", { spoofUser: "u" }], ["--Last-host h", { lastHost: "h" }],
-    ["--Show-host-cmd h", { showHostCmd: "h" }], ["--gpg-recipient k", { gpgRecipientKey: "k", gpgEncryption: true }], ["--Server-mode pcap", { serverMode: "pcap" }], ["--Server-mode knock --offset 5 --rotate-proto --time-delay 2", { serverMode: "knock", offset: 5, rotateProto: true, timeDelay: 2 }],
+    ["--Show-host-cmd h", { showHostCmd: "h" }], ["--gpg-recipient k", { gpgRecipientKey: "k", gpgEncryption: true }], ["--Server-mode pcap", { serverMode: "pcap" }], ["-o 1", { offset: 1 }], ["--Server-mode knock --offset 5 --rotate-proto --time-delay 2", { serverMode: "knock", offset: 5, rotateProto: true, timeDelay: 2 }],
     ["--Server-auth crypt", { serverAuth: utf8Bytes("crypt") }],
   ];
   for (const [argv, expected] of pairs) assert.deepEqual(read(...argv.split(" ")), expected, argv);
   const flags = "source-IP Resolve-external-IP NAT-local NAT-rand-port rand-port Include-salted Include-equals Include-gpg-prefix gpg-default-key gpg-agent gpg-verbose " +
     "gpg-use-options gpg-no-options HTTP-proxy Test-mode last-cmd Show-last-cmd Save-dst no-save-args no-locale no-LC_ALL no-FKO-module test-FKO-exists quiet verbose debug Version help";
-  const texts = "allow-IP URL Max-resolve-http-size User-agent HTTP-user-agent fw-timeout=1 NAT-access Server-proto=udp Source-port=1 HTTP-proxy HTTP-proxy-user HTTP-proxy-password " +
-    "icmp-type=1 icmp-code=1 time-offset-plus=1 time-offset-minus=1 get-key gpg-signing-key gpg-home-dir gpg-agent-info gpg-prefix gpg-path Max-packet-size user-rc Home-dir Lib-dir locale LC_ALL";
+  const texts = "allow-IP URL Max-resolve-http-size=1 User-agent HTTP-user-agent fw-timeout=1 NAT-access Server-proto=udp Source-port=1 HTTP-proxy HTTP-proxy-user HTTP-proxy-password " +
+    "icmp-type=1 icmp-code=1 time-offset-plus=1 time-offset-minus=1 get-key gpg-signing-key gpg-home-dir gpg-agent-info gpg-prefix gpg-path Max-packet-size=1 user-rc Home-dir Lib-dir locale LC_ALL";
   for (const option of [...flags.split(" "), ...texts.split(" ").map((text) => (text.includes("=") ? text : `${text}=x`))]) {
     const parsed = read(`--${option}`);
     assert.ok(typeof parsed === "object", `${option}: ${JSON.stringify(parsed)}`);
@@ -80,8 +80,10 @@ const LIMITS: readonly (readonly [option: string, taken: readonly string[], refu
   ["--hmac-digest-type", ["SHA384"], ["x"], /^--hmac-digest-type: Invalid hmac digest type: x, must be one of/],
   ["--encryption-mode", ["cbc", "Legacy", "PERL"], ["PCBC", "badmode"], /^--encryption-mode: Invalid encryption mode: (PCBC|badmode)/],
   ["--fd", ["0", "9"], ["-1", "x"], /^--fd: expected the number of an open file/],
+  ["--Max-packet-size", ["1", "65535"], ["0", "65536", "x"], /^--Max-packet-size: expected a number in \[1-65535\], got/],
+  ["--Max-resolve-http-size", ["1", "65535"], ["0", "65536"], /^--Max-resolve-http-size: expected a number in \[1-65535\], got/],
   ["--retry", ["0", "100"], ["101"], /^--retry: expected a number in \[0-100\]/],
-  ["--offset", ["0", "65280"], ["-1", "65281"], /^--offset: expected a number in \[0-65280\]/],
+  ["--offset", ["1", "65280"], ["-1", "0", "65281"], /^--offset: expected a number in \[1-65280\]/],
   ["--time-delay", ["0", "3600"], ["-1", "3601"], /^--time-delay: expected a number in \[0-3600\]/],
   ["--Server-mode", ["pcap", "knock", "shared"], ["x"], /^--Server-mode: expected one of \{pcap,knock,shared\}, got 'x'$/],
   ["--destination", ["h"], [""], /^--destination: expected a host name/],

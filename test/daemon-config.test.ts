@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
-import { type DaemonConfig, type DaemonConfigOptions, type DaemonVariableName, type ParsedDaemonConfig, parseDaemonConfig } from "../src/config/daemon-config.ts";
+import type { DaemonConfig, DaemonVariableName } from "../src/config/daemon-config.ts";
+import { type DaemonConfigOptions, type ParsedDaemonConfig, parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "../src/config/daemon-variables.ts";
 import { formatProblem, hasErrors, type Variable } from "../src/config/variable.ts";
 import { formatIp } from "../src/ip.ts";
@@ -252,10 +253,14 @@ describe("parseDaemonConfig()", () => {
   });
 
   it("wants both external commands or none", () => {
-    assert.deepEqual(told(parse("EXTERNAL_CMD_OPEN /a $SRC;")), ["error f:1:19: Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE"]);
+    assert.deepEqual(told(parse("FIREWALL_TYPE external_cmd;\nEXTERNAL_CMD_OPEN /a $SRC;")), ["error f:2:19: Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE"]);
     assert.match(told(parse("FIREWALL_TYPE external_cmd;")).join(), /^error f:1:15: FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN/);
     const { config, problems } = parse("FIREWALL_TYPE external_cmd;\nEXTERNAL_CMD_OPEN /a $SRC $PORT;\nEXTERNAL_CMD_CLOSE /b $SRC;");
     assert.deepEqual([problems, config.EXTERNAL_CMD_OPEN, config.EXTERNAL_CMD_CLOSE], [[], "/a $SRC $PORT", "/b $SRC"]);
+    assert.deepEqual(told(parse("ENABLE_EXTERNAL_CMDS Y;\nEXTERNAL_CMD_OPEN /a;\nEXTERNAL_CMD_CLOSE /b;")), [
+      ...["2:19: EXTERNAL_CMD_OPEN", "3:20: EXTERNAL_CMD_CLOSE", "1:22: ENABLE_EXTERNAL_CMDS"].map((name) => `warning f:${name} has no effect unless FIREWALL_TYPE is external_cmd; a stanza may have commands of its own`),
+    ]);
+    assert.deepEqual(told(parse("ENABLE_EXTERNAL_CMDS N;\nEXTERNAL_CMD_OPEN __NONE__;\nEXTERNAL_CMD_CLOSE __NONE__;")), []);
   });
 });
 

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
-import { parseAccessConfig } from "../src/config/access-config.ts";
-import { parseDaemonConfig } from "../src/config/daemon-config.ts";
-import { checkReport, dumpConfig } from "../src/config/dump.ts";
-import type { ConfigProblem } from "../src/config/variable.ts";
+import { parseAccessConfig } from "../src/config/access-config-parser.ts";
+import { parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
+import { dumpConfig } from "../src/config/dump.ts";
 
 function dump(daemonText: string, accessText: string): string {
   const { config, texts, dialect } = parseDaemonConfig([{ path: "f", bytes: utf8Bytes(daemonText) }]);
@@ -53,15 +52,4 @@ describe("dumpConfig()", () => {
       assert.doesNotMatch(text, /testtest|dGVzd|hmachmac|passphrase|thepassword/);
     });
   }
-});
-
-describe("checkReport()", () => {
-  const problem = (severity: ConfigProblem["severity"], file: string, line: number, column: number): ConfigProblem => ({ severity, file, line, column, message: `${severity} ${line}` });
-
-  it("prints errors and warnings, file by file and line by line", () => {
-    const report = checkReport([problem("error", "b", 9, 1), problem("warning", "a", 2, 5), problem("error", "b", 3, 7), problem("info", "a", 1, 1), problem("error", "b", 3, 2), problem("error", "b", 0, 0)]);
-    assert.equal(report, "b: error 0\nb:3:2: error 3\nb:3:7: error 3\nb:9:1: error 9\na:2:5: warning: warning 2\n");
-  });
-
-  it("prints nothing of nothing", () => assert.equal(checkReport([]), ""));
 });

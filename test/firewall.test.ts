@@ -6,19 +6,17 @@ import { createIpset } from "../src/firewall/ipset.ts";
 import { createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../src/firewall/iptables.ts";
 import { createNftables } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallOptions, sweepSeconds } from "../src/node/firewall/firewall.ts";
+import { sweepSeconds } from "../src/node/daemon/firewall-options.ts";
+import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeIptables } from "./support/fake-iptables.ts";
+import { ip, keepingLog } from "./support/firewall-fixture.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { nftSettings } from "./support/nft-host.ts";
+import { runResult } from "./support/run-result.ts";
 
 const NOW = 1_700_000_000;
 const { input, forward, dnat } = DEFAULT_CHAINS;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function grant(source: string, seconds: number, changes: Partial<Grant> = {}): Grant {
   return { source: ip(source), ports: [{ protocol: "tcp", port: 22 }], expiresAt: NOW + seconds, ...changes };
@@ -38,14 +36,12 @@ interface Bench {
 
 /** A firewall on a fake, with clocks to be moved by hand. */
 function bench(changes: Partial<FirewallOptions & IptablesSettings> = {}, fake: FakeIptables = new FakeIptables(), clock: ManualClock = new ManualClock(NOW)): Bench {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
+  const { log, said } = keepingLog();
   const options: FirewallOptions = {
     backend: createIptables({
       program: ["/sbin/iptables"], chains: changes.chains ?? { input, forward, dnat }, prepend: changes.prepend ?? false, checkComment: false, checkSupport: true,
     }),
-    log: { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") },
-    clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, clock, ...changes,
+    log, clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, clock, ...changes,
   };
   return { fake, clock, said, options, firewall: new Firewall(options) };
 }
@@ -331,7 +327,7 @@ test("Firewall.open() keeps one bad grant from spoiling the others of its batch"
   const run = setup.fake.run;
   const picky = bench({
     run: (argv, options) => String(options.input ?? "").includes("-s 10.0.0.13 ")
-      ? Promise.resolve({ argv, ok: false, status: 1, signal: undefined, timedOut: false, truncated: false, startError: undefined, stdout: "", stderr: "iptables-restore: line 2 failed: Invalid argument.\n", durationMs: 1 })
+      ? Promise.resolve(runResult(argv, { status: 1, stderr: "iptables-restore: line 2 failed: Invalid argument.\n" }))
       : run(argv, options),
   }, setup.fake, setup.clock);
   const results = await Promise.all(Array.from({ length: 20 }, (_, at) => picky.firewall.open(grant(`10.0.0.${at + 1}`, 30))));
@@ -395,6 +391,19 @@ test("Firewall.stop() leaves rules and chains when it is told to, and the next s
   assert.equal(openRules(first.fake).length, 1);
   await second.firewall.stop();
   assert.deepEqual(first.fake.listing(), []);
+});
+
+test("Firewall.reload() takes grants of both families along, each by the program of its own", async () => {
+  const setup = bench();
+  await setup.firewall.start();
+  await Promise.all([setup.firewall.open(grant("10.0.0.1", 60)), setup.firewall.open(grant("2001:db8::1", 60))]);
+  setup.fake.calls.length = 0;
+  await setup.firewall.reload({ ...setup.options, backend: bench({ chains: { input: { ...input, chain: "OTHER" } } }).options.backend });
+  assert.deepEqual([openRules(setup.fake).length, openRules(setup.fake, 6).length], [1, 1]);
+  const adding = setup.fake.calls.filter(({ input: lines }) => lines.includes("_exp_"));
+  assert.deepEqual(adding.map(({ argv }) => argv[0]).filter((program, at, all) => all.indexOf(program) === at), ["/sbin/iptables-restore", "/sbin/ip6tables-restore"]);
+  for (const { argv, input: lines } of adding) assert.equal(lines.includes("2001:db8::1"), argv[0]!.endsWith("ip6tables-restore"));
+  await setup.firewall.stop();
 });
 
 test("Firewall.reload() keeps grants where the ground stays, and takes them along where it changes", async () => {

@@ -24,6 +24,7 @@ test("readStanza() reads the values of each variable", () => {
     ["SPA_SOURCE_PORT 1", { sourcePort: 1 }],
     ["FW_TIMEOUT 65536", { fwTimeout: 65536 }],
     ["ALLOW_IP 1.2.3.4", { allowIp: "1.2.3.4" }],
+    ["ALLOW_IP gate.example.com", { allowIp: "gate.example.com" }],
     ["ALLOW_IP source", { allowIp: "0.0.0.0" }],
     ["ALLOW_IP Resolve", { resolveIpHttps: true }],
     ["TIME_OFFSET 5m", { timeOffsetPlus: 300 }],

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parseDaemonConfig } from "../src/config/daemon-config.ts";
+import { parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import { firewallTypeOf } from "../src/config/firewall-type.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { firewallOptions } from "../src/node/daemon/firewall-options.ts";

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
-import { buildRequest, planSending, randomPort, type RequestFacts } from "../src/client/request.ts";
+import { buildRequest, messageOf, randomPort, type RequestFacts } from "../src/client/request.ts";
+import { planSending } from "../src/client/send-target.ts";
 import type { ClientSettings } from "../src/client/settings.ts";
 import { encodeMessage } from "../src/fko.ts";
 import { parseIp } from "../src/ip.ts";
 
-const FACTS: RequestFacts = { random: "1182424375169723", now: 1795344073, username: "alice", allowIp: "203.0.113.5", natRandomPort: 40001 };
+const NOW = 1795344073;
+const FACTS: RequestFacts = { username: "alice", allowIp: "203.0.113.5", natRandomPort: 40001 };
 
 const build = (settings: ClientSettings, facts: Partial<RequestFacts> = {}): ReturnType<typeof buildRequest> =>
   buildRequest({ destination: "192.0.2.10", ...settings }, { ...FACTS, ...facts });
@@ -14,15 +16,15 @@ const build = (settings: ClientSettings, facts: Partial<RequestFacts> = {}): Ret
 const fieldsOf = (settings: ClientSettings, facts: Partial<RequestFacts> = {}): string => {
   const built = build(settings, facts);
   if (!built.ok) return built.message;
-  const { type, message, natAccess, clientTimeout } = built.value.message;
+  const { type, message, natAccess, clientTimeout } = built.value.fields;
   return [type, message, natAccess, clientTimeout].filter((field) => field !== undefined).join(" | ");
 };
 
-test("buildRequest() makes the plaintexts of the published vectors", () => {
+test("messageOf() makes the plaintexts of the published vectors", () => {
   const plaintext = (settings: ClientSettings, random: string): string => {
-    const built = build(settings, { random });
+    const built = build(settings);
     assert.ok(built.ok);
-    return encodeMessage(built.value.message).plaintext;
+    return encodeMessage(messageOf(built.value, random, NOW)).plaintext;
   };
   assert.equal(
     plaintext({ access: "tcp/22" }, "1182424375169723"),
@@ -98,11 +100,12 @@ test("buildRequest() refuses what no server takes, before a key is asked for", (
   assert.match(fieldsOf({ access: "tcp/22", natAccess: `${"a.".repeat(34)}aa:22` }), /^2 /);
 });
 
-test("buildRequest() shifts the time, the minus option winning, and takes the user's name", () => {
+test("messageOf() shifts the time, the minus option winning, and takes the user's name", () => {
   const of = (settings: ClientSettings): string => {
     const built = build({ access: "tcp/22", ...settings });
     assert.ok(built.ok);
-    return `${built.value.message.timestamp - FACTS.now} ${built.value.message.username}`;
+    const { timestamp, username } = messageOf(built.value, "1182424375169723", NOW);
+    return `${timestamp - NOW} ${username}`;
   };
   assert.equal(of({}), "0 alice");
   assert.equal(of({ timeOffsetPlus: 5, spoofUser: "bob" }), "5 bob");

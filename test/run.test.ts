@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { run } from "../src/node/run.ts";
+import { utf8Bytes, utf8Text } from "../src/bytes.ts";
+import { run, runBytes } from "../src/node/run.ts";
 
 const PATIENCE_MS = 20_000;
 
@@ -131,6 +132,26 @@ test("run() kills a program that takes too long, with everything it started", as
   await until(() => !isAlive(grandchild));
 });
 
+test("run() ends a program that is not wanted any more by TERM, and by KILL if that is not obeyed, with everything it started", async (t) => {
+  const path = folder(t);
+  const endAt = async (body: string) => {
+    const end = new AbortController();
+    const running = run([script(t, `${body}; sleep 60 & echo $! > ${path}/grandchild; wait; echo woke; wait`)], { timeoutMs: 60_000, signal: end.signal });
+    await until(() => existsSync(join(path, "grandchild")) && readFileSync(join(path, "grandchild"), "latin1") !== "");
+    end.abort();
+    const { status, signal, timedOut, stdout } = await running;
+    const grandchild = Number(readFileSync(join(path, "grandchild"), "latin1"));
+    await until(() => !isAlive(grandchild));
+    rmSync(join(path, "grandchild"));
+    return [status, signal, timedOut, stdout];
+  };
+  assert.deepEqual(await endAt("trap 'echo goodbye; exit 3' TERM"), [3, undefined, false, "goodbye\n"]);
+  assert.deepEqual(await endAt(":"), [undefined, "SIGTERM", false, ""]);
+  assert.deepEqual(await endAt("trap '' TERM"), [undefined, "SIGKILL", false, ""]);
+  const unwanted = await run(["true"], { timeoutMs: PATIENCE_MS, signal: AbortSignal.abort() });
+  assert.deepEqual([unwanted.ok, unwanted.signal], [false, "SIGTERM"], "it is not started");
+});
+
 test("run() comes back although a process that left the group holds its pipes", async (t) => {
   const path = folder(t);
   const program = script(t, `setsid sh -c 'echo $$ > ${path}/escaped; exec sleep 60' & wait`);
@@ -158,4 +179,54 @@ test("run() takes what ended while we were stopped for ended in time", async () 
   const running = run(["true"], { timeoutMs: 300 });
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
   assert.deepEqual(await running.then(({ ok, status }) => [ok, status]), [true, 0]);
+});
+
+test("runBytes() carries bytes both ways on every descriptor", async () => {
+  const result = await runBytes(["sh", "-c", "cat; cat <&4 >&3; echo said >&2; exit 3"], {
+    input: Uint8Array.of(0, 255, 10), descriptors: ["read", utf8Bytes("secret")], timeoutMs: PATIENCE_MS,
+  });
+  assert.deepEqual([result.ok, result.status, result.signal], [false, 3, undefined]);
+  assert.deepEqual(result.stdout, Uint8Array.of(0, 255, 10));
+  assert.equal(utf8Text(result.stderr), "said\n");
+  assert.deepEqual(result.outputs.map(utf8Text), ["secret", ""]);
+});
+
+test("runBytes() gives what env names in place of its own, and nothing for what is undefined there", async () => {
+  process.env["FKO_TOOL_TEST"] = "must not show";
+  const { stdout } = await runBytes(["env"], { env: { PATH: process.env["PATH"], EXTRA: "x", ABSENT: undefined }, timeoutMs: PATIENCE_MS });
+  delete process.env["FKO_TOOL_TEST"];
+  assert.deepEqual(utf8Text(stdout)!.trim().split("\n").sort(), ["EXTRA=x", "LC_ALL=C", `PATH=${process.env["PATH"]}`]);
+});
+
+test("runBytes() does not mind a program that leaves before it has read its descriptors", async () => {
+  const result = await runBytes(["true"], { input: new Uint8Array(1 << 20), descriptors: [new Uint8Array(1 << 20)], timeoutMs: PATIENCE_MS });
+  assert.equal(result.status, 0);
+});
+
+test("runBytes() takes no success of a program whose daemon keeps the pipes open", async () => {
+  const { ok, timedOut, status } = await runBytes(["sh", "-c", "setsid sleep 3 & exit 0"], { timeoutMs: 300 });
+  assert.deepEqual([ok, timedOut, status], [false, true, undefined]);
+});
+
+test("runBytes() ends when it is told to, before or after its start", async () => {
+  const ending = new AbortController();
+  const running = runBytes(["sh", "-c", "sleep 60 & sleep 60"], { timeoutMs: PATIENCE_MS, signal: ending.signal });
+  setTimeout(() => ending.abort(), 20);
+  for (const { ok, aborted, timedOut, status } of [
+    await running,
+    await runBytes(["sleep", "60"], { descriptors: ["read", new Uint8Array(1)], timeoutMs: PATIENCE_MS, signal: ending.signal }),
+  ]) assert.deepEqual([ok, aborted, timedOut, status], [false, true, false, undefined]);
+});
+
+test("runBytes() with killWhenFull ends a program at the bound of its output, on any descriptor", async () => {
+  for (const command of ["cat /dev/zero", "cat /dev/zero >&2", "cat /dev/zero >&3"]) {
+    const result = await runBytes(["sh", "-c", command], { descriptors: ["read"], timeoutMs: PATIENCE_MS, maxOutputBytes: 1000, killWhenFull: true });
+    assert.deepEqual([result.ok, result.truncated, result.timedOut, result.signal], [false, true, false, "SIGKILL"]);
+    assert.equal(result.stdout.length + result.stderr.length + result.outputs[0]!.length, 1000);
+  }
+});
+
+test("runBytes() says what could not be started", async () => {
+  const absent = await runBytes(["/nonexistent/program"], { descriptors: ["read", new Uint8Array(1)], timeoutMs: PATIENCE_MS });
+  assert.deepEqual([absent.ok, absent.startError?.code, absent.outputs.length], [false, "ENOENT", 2]);
 });

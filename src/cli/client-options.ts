@@ -7,8 +7,9 @@
 import { type Bytes, utf8Bytes } from "../bytes.ts";
 import type { DigestType, EncryptionMode } from "../fko.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
+import type { Shell } from "./completion.ts";
 import type { OptionTable, Parsed, Program, ValueType } from "./options.ts";
-import { digestType, encryptionMode, keyLength } from "./vocabularies.ts";
+import { digestType, encryptionMode, keyLength, shell } from "./vocabularies.ts";
 import { choice, count, custom, flag, integer, optionalText, portRefusal, rest, secret, text } from "./values.ts";
 
 /** How a packet travels; the names of `-P` and SPA_SERVER_PROTO. */
@@ -44,6 +45,8 @@ export interface ClientOptions {
   spoofProto?: "udp" | "tcp" | "icmp";
   sourcePort?: number;
   spoofSource?: string;
+  /** As Perl has it: by itself it chooses the transport, too. */
+  perlSpoofSource?: string;
   randPort?: true;
   httpProxy?: string;
   /** As Perl has it: empty stands for the environment's. */
@@ -117,7 +120,7 @@ export interface ClientOptions {
   then?: readonly string[];
   verbose?: number;
   quiet?: true;
-  completion?: "bash" | "zsh" | "fish";
+  completion?: Shell;
   version?: true;
   help?: true;
   serverMode?: "pcap" | "knock" | "shared";
@@ -130,8 +133,10 @@ export interface ClientOptions {
   gpgVerbose?: true;
   gpgUseOptions?: true;
   gpgNoOptions?: true;
-  maxPacketSize?: string;
-  maxResolveHttpSize?: string;
+  /** Characters. */
+  maxPacketSize?: number;
+  /** Bytes. */
+  maxResolveHttpSize?: number;
   libDir?: string;
   locale?: string;
   noLocale?: true;
@@ -177,9 +182,6 @@ const serverAuth = (): ValueType<Bytes> => ({
 
 const withoutCredentials = (url: string): string => url.replace(/^((?:http:\/\/)?)[^@]*@/, "$1");
 
-/** What older programs needed an option for. */
-const WITHOUT_EFFECT = "Without effect.";
-
 /** The table. Order within a group is the order in usage. */
 export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   access: {
@@ -188,7 +190,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   },
   allowIp: {
     long: "allow-ip", short: "a", synonyms: ["allow-IP"], value: /* @__PURE__ */ text("ADDRESS"), group: "request",
-    doc: "Address to open the ports for; it travels inside the encrypted packet. IPv6 needs a server that reads it: the C program does not.",
+    doc: "Address to open the ports for; it travels inside the encrypted packet. IPv6 needs a server that reads it: the C program does not. The address of a host name is looked up, IPv4 first; the C client takes no name.",
   },
   sourceIp: {
     long: "source-ip", short: "s", synonyms: ["source-IP"], value: flag, implies: { allowIp: "0.0.0.0" }, group: "request",
@@ -211,7 +213,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Have the server run a command instead of opening ports. Needs -a or -s.",
   },
   natAccess: {
-    long: "nat-access", short: "N", synonyms: ["NAT-access", "Forward-access"], value: /* @__PURE__ */ text("HOST[:PORT]"), group: "request",
+    long: "nat-access", short: "N", shortSynonym: "F", synonyms: ["NAT-access", "Forward-access"], value: /* @__PURE__ */ text("HOST[:PORT]"), group: "request",
     doc: "Have the server forward the port of -A to this host behind it. Without PORT the port is that of -A.",
   },
   natLocal: {
@@ -268,7 +270,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Port that the packet is sent from.",
   },
   spoofSource: {
-    long: "spoof-source", short: "Q", synonyms: ["spoof-src", "Spoof-src"], value: /* @__PURE__ */ text("ADDRESS"), group: "transport",
+    long: "spoof-source", short: "Q", synonyms: ["spoof-src"], value: /* @__PURE__ */ text("ADDRESS"), group: "transport",
     doc: "Address that the packet claims to come from, with -P udpraw, tcpraw or icmp.",
   },
   randPort: {
@@ -432,7 +434,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   json: { long: "json", added: true, value: flag, group: "output", doc: "Print one JSON object that says what was sent, without keys." },
   verify: { long: "verify", added: true, value: /* @__PURE__ */ text("PROTO/PORT"), group: "output", doc: "After the knock try the port of the server, such as 'tcp/22', and exit 0 only when it is open." },
   retry: {
-    long: "retry", added: true, value: /* @__PURE__ */ integer("TIMES", 0, 100, (shown) => `expected a number in [0-100], got '${shown}'`), group: "output",
+    long: "retry", added: true, value: /* @__PURE__ */ integer("TIMES", 0, 100), group: "output",
     doc: "With --verify: knock again up to so many times while the port is closed.",
   },
   then: {
@@ -440,9 +442,9 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "After a successful knock run the rest of the command line; its exit status is ours. All else that we print goes to standard error then, so an ssh ProxyCommand may be 'fwknop -n %h --verify tcp/%p --then nc %h %p'.",
   },
   verbose: { long: "verbose", short: "v", synonyms: ["debug"], value: count, group: "output", doc: "Say more: once the fields of the packet, twice how the rc file is read." },
-  quiet: { long: "quiet", added: true, value: flag, group: "output", minor: true, doc: "Say only what went wrong." },
+  quiet: { long: "quiet", short: "q", added: true, value: flag, group: "output", minor: true, doc: "Say only what went wrong." },
   completion: {
-    long: "completion", added: true, value: /* @__PURE__ */ choice("SHELL", ["bash", "zsh", "fish"], (shown) => `expected one of {bash,zsh,fish}, got '${shown}'`), group: "output",
+    long: "completion", added: true, value: /* @__PURE__ */ shell(), group: "output",
     doc: "Print a completion script for this shell and exit.",
   },
   version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "output", doc: "Print the version and exit." },
@@ -458,33 +460,43 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   spoofProto: {
     long: "Spoof-proto", added: true,
     value: /* @__PURE__ */ choice("PROTO", ["udp", "tcp", "icmp"], (shown) => `Unrecognized protocol: ${shown}, must be one of {udp,tcp,icmp}`),
-    group: "perl", minor: true, doc: "As '-P udpraw', '-P tcpraw' or '-P icmp'.",
+    group: "perl", minor: true, doc: "As '-P udpraw', '-P tcpraw' or '-P icmp', the last with the ICMP type 8, an echo request, unless --icmp-type is given.",
+  },
+  perlSpoofSource: {
+    long: "Spoof-src", added: true, value: /* @__PURE__ */ text("ADDRESS"), group: "perl", minor: true,
+    doc: "As -Q, with '-P udpraw' and '-U root' unless something else is said.",
   },
   wgetCmd: { long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "Without effect: -R needs no wget." },
   serverMode: {
     long: "Server-mode", added: true,
-    value: /* @__PURE__ */ choice("MODE", ["pcap", "knock", "shared"], (shown) => `expected one of {pcap,knock,shared}, got '${shown}'`), group: "perl", minor: true,
+    value: /* @__PURE__ */ choice("MODE", ["pcap", "knock", "shared"]), group: "perl", minor: true,
     doc: "What is done: pcap sends a packet, as is usual; knock tries 32 ports that spell the encrypted request, for a fwknopd 1.9 that hears nothing else; shared tries the ports of a line 'SERVER: tcp/5501, udp/1001, icmp' that stands in front of the rc file's stanzas. Whoever sees such knocks can repeat them.",
   },
   offset: {
-    long: "offset", added: true, value: /* @__PURE__ */ integer("PORT", 0, 65280, (shown) => `expected a number in [0-65280], got '${shown}'`), group: "perl", minor: true,
+    long: "offset", short: "o", added: true, value: /* @__PURE__ */ integer("PORT", 1, 65280), group: "perl", minor: true,
     doc: "With '--Server-mode knock' the port that stands for a zero byte; 61000 unless given.",
   },
   rotateProto: { long: "rotate-proto", added: true, value: flag, group: "perl", minor: true, doc: "With '--Server-mode knock' make every second knock over UDP." },
   timeDelay: {
-    long: "time-delay", added: true, value: /* @__PURE__ */ integer("SECONDS", 0, 3600, (shown) => `expected a number in [0-3600], got '${shown}'`), group: "perl", minor: true,
+    long: "time-delay", added: true, value: /* @__PURE__ */ integer("SECONDS", 0, 3600), group: "perl", minor: true,
     doc: "With '--Server-mode knock' or shared the time between knocks; 1 unless given.",
   },
   gpgAgentInfo: { long: "gpg-agent-info", added: true, value: /* @__PURE__ */ text("TEXT"), implies: { gpgEncryption: true, gpgAgent: true }, group: "perl", minor: true, doc: "As --gpg-agent." },
-  gpgVerbose: { long: "gpg-verbose", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  gpgUseOptions: { long: "gpg-use-options", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  gpgNoOptions: { long: "gpg-no-options", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  maxPacketSize: { long: "Max-packet-size", added: true, value: /* @__PURE__ */ text("BYTES"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  maxResolveHttpSize: { long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ text("BYTES"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  libDir: { long: "Lib-dir", added: true, value: /* @__PURE__ */ text("FOLDER"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
-  noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: WITHOUT_EFFECT },
+  gpgVerbose: { long: "gpg-verbose", added: true, value: flag, group: "perl", minor: true, doc: "Show what gpg says, and let it say more." },
+  gpgUseOptions: { long: "gpg-use-options", added: true, value: flag, group: "perl", minor: true, doc: "Let gpg read its gpg.conf, what is done anyway." },
+  gpgNoOptions: { long: "gpg-no-options", added: true, value: flag, group: "perl", minor: true, doc: "Keep gpg from reading its gpg.conf. --gpg-use-options wins over it." },
+  maxPacketSize: {
+    long: "Max-packet-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535), group: "perl", minor: true,
+    doc: "Send no longer packet than this; over HTTP the slash in front of it counts, too. No server takes more than 1500.",
+  },
+  maxResolveHttpSize: {
+    long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535), group: "perl", minor: true,
+    doc: "Take no longer answer than this from a web server that -R asks; 4096 unless given.",
+  },
+  libDir: { long: "Lib-dir", added: true, value: /* @__PURE__ */ text("FOLDER"), group: "perl", minor: true, doc: "Without effect: there are no Perl modules." },
+  locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: "Without effect: we and gpg speak English." },
+  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: "Without effect: so it is." },
+  noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: "Without effect: packets are always as libfko makes them, and fwknopd 1.9 takes those." },
   testFkoExists: { long: "test-FKO-exists", added: true, value: flag, group: "perl", minor: true, doc: "Say that FKO messages are understood, and exit." },
 };
 

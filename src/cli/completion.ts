@@ -80,12 +80,16 @@ function bashOffer(program: string, row: Row): string | undefined {
 
 /** What compgen lists. */
 const BASH_ACTIONS = { file: "-f", folder: "-d", host: "-A hostname", user: "-u" } as const;
-/** What fish runs, besides its own files. */
-const fishOffer = (program: string, completes: ValueType<unknown>["completes"]): string =>
-  ({ file: "", folder: "", host: "(__fish_print_hostnames)", user: "(__fish_complete_users)", stanza: `(${program} --stanza-list 2>/dev/null | string replace -rf "^ - " "")` })[completes ?? "file"];
 
-const zshAction = (program: string, completes: NonNullable<ValueType<unknown>["completes"]>): string =>
-  ({ file: "_files", folder: "_files -/", host: "_hosts", user: "_users", stanza: `_${program}_stanzas` })[completes];
+function zsh(program: string, rows: readonly Row[]): string {
+  return [
+    `#compdef ${program}`,
+    `# zsh completion for ${program}; write it to a file named _${program} in a folder of $fpath`,
+    ...(rows.some((row) => row.value.completes === "stanza") ? [zshStanzas(program)] : []),
+    "_arguments -s \\",
+    rows.map((row) => zshSpec(program, row)).join(" \\\n"),
+  ].join("\n");
+}
 
 const zshStanzas = (program: string): string => `_${program}_stanzas() {
   local -a names
@@ -93,14 +97,11 @@ const zshStanzas = (program: string): string => `_${program}_stanzas() {
   compadd -- \${names# - }
 }`;
 
-function zsh(program: string, rows: readonly Row[]): string {
-  const specs = rows.map((row) => {
-    const escaped = brief(row).replace(/[\\[\]:]/g, "\\$&");
-    const long = names(row).join(",");
-    const spelled = row.short === undefined ? quote(`--${row.long}`).slice(0, -1) : `{${long}}'`;
-    return `  ${spelled}[${escaped.replaceAll("'", "'\\''")}]${zshArgument(program, row)}'`;
-  });
-  return [`#compdef ${program}`, `# zsh completion for ${program}; write it to a file named _${program} in a folder of $fpath`, ...(rows.some((row) => row.value.completes === "stanza") ? [zshStanzas(program)] : []), "_arguments -s \\", specs.join(" \\\n")].join("\n");
+/** `{--name,-n}'[what it does]:argument:action'`. */
+function zshSpec(program: string, row: Row): string {
+  const text = brief(row).replace(/[\\[\]:]/g, "\\$&").replaceAll("'", "'\\''");
+  const described = `[${text}]${zshArgument(program, row)}'`;
+  return row.short === undefined ? `  '--${row.long}${described}` : `  {${names(row).join(",")}}'${described}`;
 }
 
 function zshArgument(program: string, row: Row): string {
@@ -112,6 +113,9 @@ function zshArgument(program: string, row: Row): string {
   return label + (completes === undefined ? "" : zshAction(program, completes));
 }
 
+const zshAction = (program: string, completes: NonNullable<ValueType<unknown>["completes"]>): string =>
+  ({ file: "_files", folder: "_files -/", host: "_hosts", user: "_users", stanza: `_${program}_stanzas` })[completes];
+
 function fish(program: string, rows: readonly Row[]): string {
   const lines = rows.map((row) => {
     const { takes, choices, completes } = row.value;
@@ -122,4 +126,15 @@ function fish(program: string, rows: readonly Row[]): string {
     return `complete -c ${program}${short} -l ${row.long}${argument}${words} -d ${quote(brief(row))}`;
   });
   return [`# fish completion for ${program}; use: ${program} --completion fish | source`, `complete -c ${program} -f`, ...lines].join("\n");
+}
+
+/** What fish runs, besides its own files. */
+function fishOffer(program: string, completes: ValueType<unknown>["completes"] = "file"): string {
+  return {
+    file: "",
+    folder: "",
+    host: "(__fish_print_hostnames)",
+    user: "(__fish_complete_users)",
+    stanza: `(${program} --stanza-list 2>/dev/null | string replace -rf "^ - " "")`,
+  }[completes];
 }

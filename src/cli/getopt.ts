@@ -115,7 +115,7 @@ class Scanner<Values> {
   #cluster(letters: string): void {
     for (let at = 0; at < letters.length; at++) {
       const letter = letters[at]!;
-      const found = this.#rows.find(([, row]) => row.short === letter);
+      const found = this.#rows.find(([, row]) => row.short === letter || row.shortSynonym === letter);
       if (found === undefined) throw new UsageProblem(`invalid option -- '${printableText(letter)}'`);
       const [key, row] = found;
       if (row.value.takes === "nothing") {

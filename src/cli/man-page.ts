@@ -69,7 +69,8 @@ export function renderManPage<Values>(program: Program<Values>, manual: Manual, 
 }
 
 function option<Values>(row: OptionRow<unknown, Values>): string[] {
-  const names = [...(row.short === undefined ? [] : [`-${row.short}`]), `--${row.long}`, ...(row.synonyms ?? []).map((name) => `--${name}`)];
+  const letters = [row.short, row.shortSynonym].filter((letter) => letter !== undefined);
+  const names = [...letters.map((letter) => `-${letter}`), `--${row.long}`, ...(row.synonyms ?? []).map((name) => `--${name}`)];
   const value = row.value.argument === undefined ? "" : ` \\fI${escape(row.value.argument)}\\fR`;
   return [".TP", names.map((name) => `\\fB${escape(name)}\\fR`).join(", ") + value, escape(row.doc)];
 }

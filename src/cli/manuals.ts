@@ -87,7 +87,14 @@ function clientManual(): Manual {
       {
         heading: "OLDER PROGRAMS",
         body: [
-          "Options of the C program 2.6 mean what they mean there. Those of the Perl program 1.9 are taken by their long names; of its one-letter options -D, -A, -R, -V, -a, -f, -h, -s and -v are the same.",
+          "Options of the C program 2.6 mean what they mean there. Those of the Perl program 1.9 are taken by their long names; of its one-letter options -A, -D, -F, -R, -V, -a, -f, -h, -o, -q, -s and -v are the same. A number for --time-offset-plus or --time-offset-minus is of seconds, not of minutes.",
+          "fwknopd 1.9 pads keys of less than 16 bytes and knows no HMAC: give its clients -M perl, or ENCRYPTION_MODE perl in the rc file.",
+          "Where fwknopd 1.9 does NAT, -A names the inner port and -N HOST,PORT the outer one; later servers have it the other way round. With fwknopd 1.9 name both ports: --nat-local alone and --nat-rand-port choose them for later servers.",
+          "Port knocking is for servers that have nothing else: fwknopd 1.9 in its KNOCK mode. The encrypted sequence holds an IPv4 address, one port, and the first 7 bytes of the user name, under a key that is padded as -M perl does it. It has neither a time nor an HMAC, so whoever has seen the knocks can repeat them. The same is true of a shared sequence: prefer a packet wherever the server takes one.",
+          "Open ssh by 32 knocks, which takes half a minute:",
+          "$ fwknop --Server-mode knock -A tcp/22 -a 203.0.113.5 -D old.example.com --get-key keys",
+          "A shared sequence stands in the rc file, in front of the stanzas, on a line of its own for each server; the server's own files say what it opens. ICMP needs root.",
+          "$ cat ~/.fwknoprc\n192.0.2.7: tcp/5501, udp/1001, icmp\n$ fwknop --Server-mode shared -D 192.0.2.7",
         ],
       },
       { heading: "SEE ALSO", body: ["fwknopd(8), fko-tool --help"] },
@@ -118,7 +125,21 @@ function serverManual(): Manual {
       },
       {
         heading: "ACCESS.CONF",
-        body: ["Stanzas of lines 'VARIABLE value'; each begins with SOURCE.", ...variableList(accessVariables(noHost))],
+        body: [
+          "Stanzas of lines 'VARIABLE value'; each begins with SOURCE. A packet is tried with each stanza whose SOURCE it comes from, in their order, until one grants it.",
+          { term: "%include FILE", text: "More stanzas, at most three files deep." },
+          { term: "%include_folder FOLDER", text: "Those of each *.conf file in it." },
+          { term: "%include_keys FILE", text: "Inside a stanza: its keys and what concerns GnuPG, from a file of their own." },
+          ...variableList(accessVariables(noHost)),
+        ],
+      },
+      {
+        heading: "FILES",
+        body: [
+          { term: "/etc/fwknop/fwknopd.conf, /etc/fwknop/access.conf", text: "The configuration. They must not be writable by others; readable ones are warned about." },
+          { term: "/run/fwknop/fwknopd.pid", text: "The pid of the daemon, which holds a lock on it." },
+          { term: "/run/fwknop/digest.cache", text: "The packets that were accepted. Without it an old packet could be accepted again, so a daemon that cannot open it does not start." },
+        ],
       },
       {
         heading: "SIGNALS",
@@ -131,7 +152,8 @@ function serverManual(): Manual {
         heading: "EXIT STATUS",
         body: [
           { term: "0", text: "Success." },
-          { term: "1", text: "A fatal error, told in one line; or, for --status and --kill, no daemon runs." },
+          { term: "1", text: "A fatal error, told in one line; or, for --status, --restart and --kill, no daemon runs." },
+          { term: "78", text: "--check found errors." },
         ],
       },
       { heading: "SEE ALSO", body: ["fwknop(8), tcpdump(8), iptables(8)"] },

@@ -6,7 +6,22 @@
  */
 
 /** A value that was read from text, or one line that says what was expected. */
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+export type Parsed<T> = { readonly ok: true; readonly value: T } | Refusal;
+
+/** One line that says what was expected. */
+export interface Refusal {
+  readonly ok: false;
+  readonly message: string;
+}
+
+/**
+ * Refuses what was read.
+ *
+ * @param message one line
+ */
+export function refuse(message: string): Refusal {
+  return { ok: false, message };
+}
 
 /** What follows an option's name on the command line. */
 export interface ValueType<T> {
@@ -35,6 +50,8 @@ export interface OptionRow<T, Values> {
   readonly long: string;
   /** One letter. */
   readonly short?: string;
+  /** One letter more, that of another program. */
+  readonly shortSynonym?: string;
   /** Further long names, those of other programs. */
   readonly synonyms?: readonly string[];
   /**
@@ -49,6 +66,8 @@ export interface OptionRow<T, Values> {
   readonly group: string;
   /** One or more sentences for usage and manual page. */
   readonly doc: string;
+  /** The option is taken but has no effect any more, which is said with this: what does its work now. */
+  readonly obsolete?: string;
   /** Not in usage and completion; the manual page lists it. */
   readonly minor?: true;
 }

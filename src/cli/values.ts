@@ -55,10 +55,13 @@ export function secret(argument: string): ValueType<Bytes> {
  * @param argument stands for it in usage
  * @param min the least
  * @param max the largest
- * @param refusal what to say of any other text
+ * @param refusal what to say of any other text, where scripts know words of its own
  * @returns the kind of value
  */
-export function integer(argument: string, min: number, max: number, refusal: (shown: string) => string): ValueType<number> {
+export function integer(
+  argument: string, min: number, max: number,
+  refusal = (shown: string): string => `expected a number in [${min}-${max}], got '${shown}'`,
+): ValueType<number> {
   return {
     takes: "argument",
     argument,
@@ -79,10 +82,13 @@ export function portRefusal(shown: string): string {
  *
  * @param argument stands for it in usage
  * @param names the names, written as they are kept
- * @param refusal what to say of any other text
+ * @param refusal what to say of any other text, where scripts know words of its own
  * @returns the kind of value
  */
-export function choice<T extends string>(argument: string, names: readonly T[], refusal: (shown: string) => string): ValueType<T> {
+export function choice<T extends string>(
+  argument: string, names: readonly T[],
+  refusal = (shown: string): string => `expected one of {${names.join(",")}}, got '${shown}'`,
+): ValueType<T> {
   return {
     takes: "argument",
     argument,

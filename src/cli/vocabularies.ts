@@ -4,14 +4,18 @@
  * @module
  */
 
-import type { DigestType, EncryptionMode } from "../fko.ts";
+import { DIGESTS, type DigestType, type EncryptionMode } from "../fko.ts";
+import type { Shell } from "./completion.ts";
 import type { ValueType } from "./options.ts";
 import { choice, integer } from "./values.ts";
 
 /** All names of digests. */
-export const DIGEST_NAMES: readonly DigestType[] = ["md5", "sha1", "sha256", "sha384", "sha512", "sha3_256", "sha3_512"];
+export const DIGEST_NAMES: readonly DigestType[] = /* @__PURE__ */ Object.keys(DIGESTS) as DigestType[];
 /** All names of encryption modes. */
 export const ENCRYPTION_MODE_NAMES: readonly EncryptionMode[] = ["cbc", "ecb", "cfb", "ofb", "ctr", "asymmetric", "legacy", "perl"];
+
+/** What `--test-FKO-exists` of fwknop 1.9 is answered. */
+export const FKO_EXISTS = "[+] FKO messages are understood without a module";
 
 /**
  * The kind of value that names a digest.
@@ -26,6 +30,11 @@ export function digestType(what: string): ValueType<DigestType> {
 /** @returns the kind of value that names an encryption mode */
 export function encryptionMode(): ValueType<EncryptionMode> {
   return choice("MODE", ENCRYPTION_MODE_NAMES, (shown) => `Invalid encryption mode: ${shown}, must be one of {CBC,ECB,CFB,OFB,CTR,Asymmetric,legacy,perl}`);
+}
+
+/** @returns the kind of value that names a shell */
+export function shell(): ValueType<Shell> {
+  return choice("SHELL", ["bash", "zsh", "fish"]);
 }
 
 /**

@@ -8,6 +8,7 @@ import { parsePortSpec } from "../access-message.ts";
 import { CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
+import { isResolvableName, splitHostPort } from "./destination.ts";
 import { decodeKey, type KeyKind } from "./key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isPortKnocking, isRawTransport, transportOf } from "./settings.ts";
 
@@ -30,17 +31,30 @@ const sendsNothing = (settings: ClientSettings): boolean => Boolean(settings.tes
 
 /** What a sequence of ports cannot say or do. */
 const NOT_BY_KNOCKING = [
-  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "serverProto", "digestType", "encryptionMode", "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "httpProxy", "savePacket",
-  "perlSavePacket", "json", "verify", "then", "gpgEncryption", "useHmac",
-] as const satisfies readonly (keyof ClientSettings)[];
+  "serverCmd", "natAccess", "natLocal", "natPort", "natRandPort", "fwTimeout", "close", "serverAuth", "timeOffsetPlus", "timeOffsetMinus",
+  "serverProto", "digestType", "encryptionMode", "serverPort", "sourcePort", "randPort", "spoofSource", "spoofProto", "icmpType", "icmpCode", "ipv6",
+  "httpProxy", "maxPacketSize", "savePacket", "perlSavePacket", "json", "verify", "then", "gpgEncryption", "useHmac",
+] as const satisfies readonly (keyof ClientOptions)[];
 
-function knockingProblem(settings: ClientSettings): string | undefined {
-  const isKnocking = isPortKnocking(settings);
-  const without = (["offset", "rotateProto", "timeDelay"] as const).find((key) => settings[key] !== undefined);
-  if (!isKnocking) return without === undefined ? undefined : `--${CLIENT_OPTIONS[without].long}: expected --Server-mode knock`;
-  if (settings.serverMode === "knock" && parseIp(settings.allowIp ?? "")?.version === 6) return "--allow-ip: expected an IPv4 address for --Server-mode knock";
-  const other = NOT_BY_KNOCKING.find((key) => settings[key] !== undefined);
-  return other === undefined ? undefined : `--Server-mode ${settings.serverMode}: cannot be combined with --${CLIENT_OPTIONS[other as keyof ClientOptions].long}`;
+/** What is nowhere in a sequence that was agreed on. */
+const NOT_IN_SHARED = ["offset", "rotateProto", "spoofUser"] as const satisfies readonly (keyof ClientOptions)[];
+
+/** What is said of knocks only, and the modes that regard it. */
+const OF_KNOCKING_ONLY = { offset: "knock", rotateProto: "knock", timeDelay: "knock or shared" } as const;
+
+function knockingOptionProblem(settings: ClientSettings): string | undefined {
+  const key = (Object.keys(OF_KNOCKING_ONLY) as (keyof typeof OF_KNOCKING_ONLY)[]).find((option) => settings[option] !== undefined);
+  return key && `--${CLIENT_OPTIONS[key].long}: expected --Server-mode ${OF_KNOCKING_ONLY[key]}`;
+}
+
+function knockingProblem({ serverMode: mode, ...settings }: ClientSettings): string | undefined {
+  const { allowIp = "", destination = "" } = settings;
+  if (mode === "knock" && parseIp(allowIp)?.version === 6) return "--allow-ip: expected an IPv4 address for --Server-mode knock";
+  if (splitHostPort(destination).port !== undefined) {
+    return `--destination: expected a host without a port for --Server-mode ${mode}, got '${printableText(destination)}'`;
+  }
+  const key = [...NOT_BY_KNOCKING, ...(mode === "shared" ? NOT_IN_SHARED : [])].find((option) => settings[option] !== undefined);
+  return key && `--Server-mode ${mode}: cannot be combined with --${CLIENT_OPTIONS[key].long}`;
 }
 
 /** In the order in which scripts expect to hear of them. */
@@ -53,8 +67,8 @@ const CHECKS: readonly Check[] = [
       : "Must use one of [-s|-a] to specify IP for SPA access with --server-cmd.",
   ),
   (s) => when(
-    s.allowIp !== undefined && parseIp(s.allowIp) === undefined,
-    () => `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, got '${printableText(s.allowIp ?? "")}'`,
+    s.allowIp !== undefined && parseIp(s.allowIp) === undefined && !isResolvableName(s.allowIp),
+    () => `Invalid allow IP specified for SPA access: --allow-ip expects an address such as 192.0.2.1, or a host name, got '${printableText(s.allowIp ?? "")}'`,
   ),
   (s) => when(
     s.spoofSource !== undefined && parseIp(s.spoofSource) === undefined,
@@ -84,7 +98,7 @@ const CHECKS: readonly Check[] = [
   ),
   (s) => when(Boolean(s.serverCmd) && s.close, "--close: cannot be combined with --server-cmd, which would run the command again"),
   (s) => when(s.serverAuth !== undefined && (Boolean(s.natAccess) || s.natLocal), "--server-auth: cannot be combined with --nat-access or --nat-local"),
-  knockingProblem,
+  (s) => (isPortKnocking(s) ? knockingProblem(s) : knockingOptionProblem(s)),
   (s) => when(s.retry !== undefined && s.verify === undefined, "--retry: expected --verify, which says when the port is open"),
   (s) => when(
     s.verify !== undefined && parsePortSpec(s.verify) === undefined,

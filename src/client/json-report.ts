@@ -6,7 +6,7 @@
 
 import { MESSAGE_TYPES } from "../fko.ts";
 import type { ListedPacket } from "./listing.ts";
-import type { SendTarget } from "./request.ts";
+import type { SendTarget } from "./send-target.ts";
 
 /** What became of the packet. */
 export interface Outcome {

@@ -7,7 +7,7 @@
 import { encodeBase64 } from "../base64.ts";
 import { utf8Bytes } from "../bytes.ts";
 import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, MESSAGE_TYPES, type Message } from "../fko.ts";
-import type { SendTarget } from "./request.ts";
+import type { SendTarget } from "./send-target.ts";
 
 /** All that a listing shows. */
 export interface ListedPacket {

@@ -1,11 +1,13 @@
 /**
- * How long a packet may be for older servers.
+ * How long a packet may be, for older servers or because the user says so.
  *
  * @module
  */
 
+import type { ServerProto } from "../cli/client-options.ts";
 import { SALTED_PREFIX } from "../fko.ts";
 import type { ListedPacket } from "./listing.ts";
+import type { ClientSettings } from "./settings.ts";
 
 /** The C program's server takes text of so many characters for an OpenPGP message, whatever its stanza says. */
 const C_OPENPGP_LENGTH = 400;
@@ -22,4 +24,18 @@ export function isTooLongForC(listed: ListedPacket): boolean {
   const { packet, hmac, message } = listed;
   const length = message.type === 0 && hmac !== undefined ? packet.length - hmac.text.length + SALTED_PREFIX.length : packet.length;
   return length >= C_OPENPGP_LENGTH;
+}
+
+/**
+ * Compares a packet with `--Max-packet-size`. Over HTTP it is a path, which begins with a slash.
+ *
+ * @param packet its text
+ * @param transport how it is to travel
+ * @param settings whether there is a limit
+ * @returns one line about the limit, or undefined when the packet keeps to it
+ */
+export function checkPacketSize(packet: string, transport: ServerProto, settings: ClientSettings): string | undefined {
+  const length = packet.length + (transport === "http" ? 1 : 0);
+  const { maxPacketSize: limit } = settings;
+  return limit === undefined || length <= limit ? undefined : `--Max-packet-size: the packet has ${length} bytes, more than ${limit}; ask for less`;
 }

@@ -6,14 +6,14 @@
  */
 
 import { parsePortSpec } from "../access-message.ts";
-import { concatBytes, latin1Text, utf8Bytes, wipe } from "../bytes.ts";
+import { concatBytes, utf8Bytes, utf8OrLatin1Text, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
 import type { RcLine } from "../config/fwknoprc.ts";
 import type { PortSpec } from "../firewall/grant.ts";
+import { PROTOCOL_NUMBERS } from "../firewall/protocols.ts";
+import { encryptSalted } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
-import type { IpAddress } from "../ip.ts";
-import { deriveKeyAndIv, fitPerlKey } from "../kdf.ts";
-import { encryptRijndael, padPkcs7 } from "../rijndael.ts";
+import { equalIp, type IpAddress, parseIp } from "../ip.ts";
 
 /** One knock; ICMP knows no ports. */
 export type PortKnock = PortSpec | { readonly protocol: "icmp" };
@@ -22,7 +22,8 @@ export type PortKnock = PortSpec | { readonly protocol: "icmp" };
 export interface EncryptedKnocks {
   /** IPv4. */
   readonly address: IpAddress;
-  readonly access: PortSpec;
+  /** What is to be opened; ICMP is told as port 0. */
+  readonly access: PortKnock;
   readonly username: string;
   readonly key: Uint8Array;
   /** 8 random bytes, fresh for each sequence. */
@@ -33,7 +34,7 @@ export interface EncryptedKnocks {
   readonly isRotated: boolean;
 }
 
-const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], number>> = { tcp: 6, udp: 17 };
+const KNOCK_NUMBERS: Readonly<Record<PortKnock["protocol"], number>> = { ...PROTOCOL_NUMBERS, icmp: 1 };
 /** With a longer name there would be a second block, and servers hear 32 knocks only. */
 const MAX_USERNAME_BYTES = 7;
 
@@ -45,37 +46,51 @@ const MAX_USERNAME_BYTES = 7;
  */
 export function encryptedKnocks(options: EncryptedKnocks): readonly PortKnock[] {
   const { address, access, username, offset } = options;
-  const request = [...address.bytes, access.port >> 8, access.port & 0xff, PROTOCOL_NUMBERS[access.protocol]];
+  const port = access.protocol === "icmp" ? 0 : access.port;
+  const request = [...address.bytes, port >> 8, port & 0xff, KNOCK_NUMBERS[access.protocol]];
   const checksum = request.reduce((sum, byte) => sum + byte, 0) & 0xff;
   const plaintext = concatBytes(Uint8Array.from([...request, checksum]), utf8Bytes(username).subarray(0, MAX_USERNAME_BYTES));
-  const passphrase = fitPerlKey(options.key);
-  const { key, iv } = deriveKeyAndIv(passphrase, options.salt);
-  const blob = concatBytes(utf8Bytes("Salted__"), options.salt, encryptRijndael(padPkcs7(plaintext), { mode: "cbc", key, iv }));
-  wipe(passphrase, key, iv);
+  const blob = encryptSalted(plaintext, { mode: "perl", key: options.key, salt: options.salt });
+  wipe(plaintext);
   return Array.from(blob, (byte, at) => ({ protocol: options.isRotated && at % 2 === 1 ? "udp" : "tcp", port: offset + byte }));
 }
 
 /**
  * Finds the sequence that is agreed with a server: a line `SERVER: tcp/5501, udp/1001, icmp` in front of the rc file's
- * stanzas.
+ * stanzas, where nothing else is read.
  *
  * @param lines the rc file
- * @param server as the file must have it
+ * @param server as the user named it
+ * @param address what that name stands for, if it is known: the line may name the server by it
  * @returns the knocks, or what is wrong
  */
-export function sharedKnocks(lines: readonly RcLine[], server: string): Parsed<readonly PortKnock[]> {
-  const texts = lines.flatMap(({ stanza, bytes, number }) => (stanza === undefined ? [{ number, text: latin1Text(bytes).trim() }] : []));
-  const found = texts.find(({ text }) => text.startsWith(server) && /^\s*:/.test(text.slice(server.length)));
-  if (server === "" || found === undefined) {
-    return { ok: false, message: `--Server-mode shared: expected a line '${printableText(server) || "SERVER"}: tcp/5501, udp/1001, icmp' in front of the rc file's stanzas` };
+export function sharedKnocks(lines: readonly RcLine[], server: string, address?: IpAddress): Parsed<readonly PortKnock[]> {
+  const isServer = (name: string): boolean => {
+    const named = parseIp(name);
+    return name.toLowerCase() === server.toLowerCase() || (named !== undefined && address !== undefined && equalIp(named, address));
+  };
+  for (const { kind, stanza, bytes, number } of lines) {
+    const [, name, list] = kind === "ignored" || stanza !== undefined ? [] : /^\s*([^\s:]+)\s*:\s*(.*?)\s*$/.exec(utf8OrLatin1Text(bytes)) ?? [];
+    if (name === undefined || !isServer(name)) continue;
+    const words = list!.split(",").map((word) => word.trim());
+    const knocks = words.map(parseKnock);
+    const wrong = knocks.indexOf(undefined);
+    return wrong < 0
+      ? { ok: true, value: knocks as readonly PortKnock[] }
+      : { ok: false, message: `--Server-mode shared: expected tcp/PORT, udp/PORT or icmp in line ${number} of the rc file, got '${printableText(words[wrong]!)}'` };
   }
-  const knocks: PortKnock[] = [];
-  for (const word of found.text.slice(server.length).replace(/^\s*:/, "").split(",").map((part) => part.trim())) {
-    const knock = word === "icmp" ? { protocol: word } as const : parsePortSpec(word);
-    if (knock === undefined) return { ok: false, message: `--Server-mode shared: expected tcp/PORT, udp/PORT or icmp in line ${found.number} of the rc file, got '${printableText(word)}'` };
-    knocks.push(knock);
-  }
-  return { ok: true, value: knocks };
+  return { ok: false, message: `--Server-mode shared: expected a line '${printableText(server) || "SERVER"}: tcp/5501, udp/1001, icmp' in front of the rc file's stanzas` };
+}
+
+/**
+ * Reads `tcp/22`, `udp/53`, `icmp` and `icmp/0`, in any case.
+ *
+ * @param text the whole text
+ * @returns the knock, or undefined when it is not of that form
+ */
+export function parseKnock(text: string): PortKnock | undefined {
+  const lower = text.toLowerCase();
+  return /^icmp(?:\/0)?$/.test(lower) ? { protocol: "icmp" } : parsePortSpec(lower);
 }
 
 /** @returns a knock as it is shown: `tcp/61083`, `icmp` */

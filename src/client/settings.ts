@@ -41,6 +41,11 @@ export function transportOf(settings: ClientSettings): ServerProto {
   return settings.spoofProto === undefined ? settings.serverProto ?? "udp" : spoofed[settings.spoofProto];
 }
 
+/** @returns the only family of addresses that is wanted, or undefined */
+export function familyOf(settings: ClientSettings): 4 | 6 | undefined {
+  return settings.ipv6 ? 6 : settings.ipv4 || settings.serverResolveIpv4 ? 4 : undefined;
+}
+
 /** @returns whether a transport makes whole IP packets by hand */
 export function isRawTransport(transport: ServerProto): transport is "udpraw" | "tcpraw" | "icmp" {
   return transport === "udpraw" || transport === "tcpraw" || transport === "icmp";

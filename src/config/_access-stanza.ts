@@ -9,9 +9,9 @@ import { ENCRYPTION_MODES } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
 import type { AccessConfigContext, AccessHost, AccessStanza } from "./access-config.ts";
 import { type AccessVariables, MAX_TIMEOUT } from "./access-variables.ts";
-import type { Dialect } from "./entries.ts";
+import type { Dialect, Entry } from "./entries.ts";
 import { firewallTypeOf } from "./firewall-type.ts";
-import type { ConfigProblem, Variable, VariableTable } from "./variable.ts";
+import { type ConfigProblem, hasErrors, type Place, type Variable, type VariableTable } from "./variable.ts";
 
 /** A stanza while it is read. */
 export interface Draft {
@@ -24,11 +24,25 @@ export interface Draft {
   readonly given: Set<string>;
   readonly texts: Record<string, string>;
   /** Where each variable's value stands. */
-  readonly lines: Map<string, Pick<ConfigProblem, "file" | "line" | "column">>;
+  readonly lines: Map<string, Place>;
   /** An error was told already. */
   broken: boolean;
+  /** It is for port knocking. */
   knocking: boolean;
+  /** What %include_keys names. */
   keysFile: string | undefined;
+}
+
+/**
+ * Begins a stanza.
+ *
+ * @param entry its SOURCE
+ * @param dialect of the file
+ * @param source the value, fit for messages
+ * @returns a draft in which nothing is set
+ */
+export function newDraft({ file, line }: Entry, dialect: Dialect, source: string): Draft {
+  return { file, line, dialect, source, values: {}, given: new Set(), texts: {}, lines: new Map(), broken: false, knocking: false, keysFile: undefined };
 }
 
 /** The stanza with its defaults; what has none may be missing. */
@@ -42,57 +56,59 @@ type Filled = { -readonly [Name in keyof AccessVariables]: AccessVariables[Name]
  * @param table the rows
  * @param host finds GnuPG homes
  * @param context the daemon's configuration and the time
- * @param problems takes up what is to be said
- * @returns the stanza, or undefined when it is unusable
+ * @returns the stanza, undefined when it is unusable, and what is to be said about it
  */
 export function checkStanza(
-  draft: Draft, number: number, table: VariableTable<AccessVariables>, host: AccessHost, context: AccessConfigContext, problems: ConfigProblem[],
-): AccessStanza | undefined {
-  const here = { file: draft.file, line: draft.line, column: 1 };
+  draft: Draft, number: number, table: VariableTable<AccessVariables>, host: AccessHost, context: AccessConfigContext,
+): { readonly stanza: AccessStanza | undefined; readonly problems: readonly ConfigProblem[] } {
+  const { file, line, given, texts, source } = draft;
+  const here: Place = { file, line, column: 1 };
   if (draft.knocking) {
-    problems.push({ severity: "warning", ...here, message: `This stanza is for port knocking, which is not heard any more; it is left out. Source: '${draft.source}'` });
-    return undefined;
+    const message = `This stanza is for port knocking, which is not heard any more; it is left out. Source: '${source}'`;
+    return { stanza: undefined, problems: [{ severity: "warning", ...here, message }] };
   }
-  let usable = !draft.broken;
   const filled = fillIn(draft, table, context);
-  for (const [severity, member, message] of findings(draft, filled, host, context)) {
-    if (severity === "error") usable = false;
-    problems.push({ severity, ...(member === undefined ? here : (draft.lines.get(member) ?? here)), message });
-  }
-  if (!usable) return undefined;
-  const { file, line, given, texts } = draft;
-  return { number, file, line, given, texts, ...filled, ENABLE_GPG: enablesGpg(filled) };
+  const problems = Array.from(findings(draft, filled, host, context), ([severity, member, message]): ConfigProblem => (
+    { severity, ...((member && draft.lines.get(member)) ?? here), message }));
+  const stanza: AccessStanza = { number, file, line, given, texts, ...filled, ENABLE_GPG: enablesGpg(filled) };
+  return { stanza: draft.broken || hasErrors(problems) ? undefined : stanza, problems };
 }
 
 const enablesGpg = (values: Draft["values"]): boolean => values.GPG_DECRYPT_PW !== undefined || values.GPG_ALLOW_NO_PW === true;
 
 /** Puts defaults in and takes out the values that mean none. */
 function fillIn({ dialect, values: given, lines }: Draft, table: VariableTable<AccessVariables>, { config }: AccessConfigContext): Filled {
-  const values: Draft["values"] = { ...given };
-  for (const [member, variable] of Object.entries(table) as [keyof AccessVariables, Variable<unknown>][]) {
-    const text = (dialect === "perl" ? variable.perlDefault : undefined) ?? variable.default;
-    // A row's own default always parses; the tests hold every row to that.
-    const parsed = values[member] === undefined && text !== undefined && !variable.kind.secret ? variable.kind.parse(text, member) : undefined;
-    if (parsed?.ok) Object.assign(values, { [member]: parsed.value });
-  }
-  values.GPG_HOME_DIR ??= config.GPG_HOME_DIR;
-  values.GPG_EXE ??= config.GPG_EXE;
-  values.EXTERNAL_CMD_ALARM ??= config.EXTERNAL_CMD_ALARM;
-  if (config.FIREWALL_TYPE === "external_cmd" && values.EXTERNAL_CMD_OPEN === undefined && config.EXTERNAL_CMD_OPEN !== undefined && config.EXTERNAL_CMD_CLOSE !== undefined) {
-    values.EXTERNAL_CMD_OPEN = config.EXTERNAL_CMD_OPEN;
-    values.EXTERNAL_CMD_CLOSE = config.EXTERNAL_CMD_CLOSE;
-  }
-  values.REQUIRE_SOURCE_ADDRESS ??= config.REQUIRE_SOURCE_ADDRESS;
-  if (values.FW_ACCESS_TIMEOUT === 0) values.FW_ACCESS_TIMEOUT = dialect === "perl" ? MAX_TIMEOUT : 30;
+  const values: Draft["values"] = { ...daemonDefaults(given, config), ...rowDefaults(table, dialect), ...given };
+  const isPerl = dialect === "perl";
+  if (values.FW_ACCESS_TIMEOUT === 0) values.FW_ACCESS_TIMEOUT = isPerl ? MAX_TIMEOUT : 30;
   if (values.MAX_FW_TIMEOUT === 0) values.MAX_FW_TIMEOUT = 300;
   if (values.CMD_CYCLE_CLOSE?.startsWith("NONE")) delete values.CMD_CYCLE_CLOSE;
   if (values.ACCESS_EXPIRE === Number.POSITIVE_INFINITY) delete values.ACCESS_EXPIRE;
-  if (dialect === "perl" && values.PERMIT_CLIENT_PORTS) delete values.OPEN_PORTS;
-  if (dialect === "perl" && values.GPG_REMOTE_ID?.includes("ANY")) delete values.GPG_REMOTE_ID;
+  if (isPerl && values.PERMIT_CLIENT_PORTS) delete values.OPEN_PORTS;
+  if (isPerl && values.GPG_REMOTE_ID?.includes("ANY")) delete values.GPG_REMOTE_ID;
   // Both set: signatures are verified all the same, of any key.
   if (lines.has("GPG_REQUIRE_SIG") && given.GPG_REQUIRE_SIG && given.GPG_DISABLE_SIG) values.GPG_DISABLE_SIG = false;
   values.GPG_REQUIRE_SIG = !values.GPG_DISABLE_SIG;
   return values as Filled;
+}
+
+/** What the table says. */
+function rowDefaults(table: VariableTable<AccessVariables>, dialect: Dialect): Draft["values"] {
+  const defaults: Record<string, unknown> = {};
+  for (const [member, { kind, default: usual, perlDefault }] of Object.entries(table) as [string, Variable<unknown>][]) {
+    const text = (dialect === "perl" ? perlDefault : undefined) ?? usual;
+    // A row's own default always parses; the tests hold every row to that.
+    const parsed = text === undefined || kind.secret ? undefined : kind.parse(text, member);
+    if (parsed?.ok) defaults[member] = parsed.value;
+  }
+  return defaults;
+}
+
+/** What fwknopd.conf says for stanzas that say nothing. */
+function daemonDefaults(given: Draft["values"], config: AccessConfigContext["config"]): Draft["values"] {
+  const { GPG_HOME_DIR, GPG_EXE, EXTERNAL_CMD_ALARM, REQUIRE_SOURCE_ADDRESS, EXTERNAL_CMD_OPEN, EXTERNAL_CMD_CLOSE } = config;
+  const takesCommands = config.FIREWALL_TYPE === "external_cmd" && given.EXTERNAL_CMD_OPEN === undefined && EXTERNAL_CMD_OPEN !== undefined && EXTERNAL_CMD_CLOSE !== undefined;
+  return { GPG_HOME_DIR, GPG_EXE, EXTERNAL_CMD_ALARM, REQUIRE_SOURCE_ADDRESS, ...(takesCommands && { EXTERNAL_CMD_OPEN, EXTERNAL_CMD_CLOSE }) };
 }
 
 /** Severity, the variable whose line is to blame (else the stanza's first), message. */
@@ -104,58 +120,81 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   yield* natFindings(draft, stanza, context);
   yield* commandFindings(draft, stanza);
   yield* grantFindings(draft, stanza, context);
+  yield* idleFindings(draft, stanza, context);
   if (enablesGpg(stanza)) yield* gpgFindings(draft, stanza, host);
-  const { source: S, dialect, values } = draft;
+  const { source, dialect, values } = draft;
   if (stanza.REQUIRE_SOURCE_ADDRESS === false) {
-    yield ["info", undefined, `REQUIRE_SOURCE_ADDRESS not enabled for access stanza source: '${S}'`];
+    yield ["info", undefined, `REQUIRE_SOURCE_ADDRESS not enabled for access stanza source: '${source}'`];
   }
   if (dialect === "c" && values.PERMIT_CLIENT_PORTS) {
     yield ["warning", "PERMIT_CLIENT_PORTS", "PERMIT_CLIENT_PORTS has a meaning only in a file of fwknop 1.x; here OPEN_PORTS decides"];
   }
   const needsPorts = dialect === "perl" && !stanza.DISABLE_FW_ACCESS && stanza.EXTERNAL_CMD_OPEN === undefined;
   if (needsPorts && stanza.OPEN_PORTS === undefined && !stanza.PERMIT_CLIENT_PORTS && !draft.given.has("OPEN_PORTS")) {
-    yield ["error", undefined, `OPEN_PORTS or PERMIT_CLIENT_PORTS is missing in stanza source: '${S}'`];
+    yield ["error", undefined, `OPEN_PORTS or PERMIT_CLIENT_PORTS is missing in stanza source: '${source}'`];
   }
 }
 
-function* grantFindings({ source: S }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
+function* grantFindings({ source }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
   const usesFirewall = !stanza.DISABLE_FW_ACCESS && stanza.EXTERNAL_CMD_OPEN === undefined && stanza.CMD_CYCLE_OPEN === undefined;
   const isNftables = firewallTypeOf(config) === "nftables" && config.NFT_SET === undefined;
   if (stanza.GRANT_USES === 1 && !isNftables) {
-    yield ["error", "GRANT_USES", `GRANT_USES needs FIREWALL_TYPE nftables without NFT_SET, for no other firewall counts connections, in stanza source: '${S}'`];
+    yield ["error", "GRANT_USES", `GRANT_USES needs FIREWALL_TYPE nftables without NFT_SET, for no other firewall counts connections, in stanza source: '${source}'`];
   }
   for (const name of ["GRANT_PREFIX_V4", "GRANT_PREFIX_V6"] as const) {
     if (stanza[name] !== undefined && config.NFT_SET !== undefined) yield ["error", name, `${name} does not go with NFT_SET, whose sets hold single addresses`];
   }
   if (isNftables && config.NFT_MODE === "guard" && config.NFT_GUARD_PORTS === undefined && stanza.OPEN_PORTS === undefined && usesFirewall) {
-    yield ["error", undefined, `NFT_MODE guard has to know what to close: set NFT_GUARD_PORTS in fwknopd.conf, or OPEN_PORTS in stanza source: '${S}'`];
+    yield ["error", undefined, `NFT_MODE guard has to know what to close: set NFT_GUARD_PORTS in fwknopd.conf, or OPEN_PORTS in stanza source: '${source}'`];
+  }
+}
+
+/** What is set but can have no effect, since another setting is missing. */
+function* idleFindings({ lines }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
+  const lacksGpg = !enablesGpg(stanza) && "GPG_DECRYPT_PW or GPG_ALLOW_NO_PW";
+  const lacking: readonly (readonly [member: keyof AccessVariables, what: string | false])[] = [
+    ["SHADOW_FILE", stanza.REQUIRE_AUTH_METHOD === undefined && "REQUIRE_AUTH_METHOD crypt"],
+    ["CMD_REGEX", !stanza.ENABLE_CMD_EXEC && "ENABLE_CMD_EXEC"],
+    ["ENABLE_OUTPUT_ACCESS", stanza.ENABLE_OUTPUT_ACCESS === true && !config.ENABLE_IPT_OUTPUT && "ENABLE_IPT_OUTPUT in fwknopd.conf"],
+    ["GPG_DECRYPT_ID", lacksGpg],
+    ["GPG_REMOTE_ID", lacksGpg],
+    ["GPG_FINGERPRINT_ID", lacksGpg],
+  ];
+  for (const [member, what] of lacking) {
+    if (what !== false && lines.has(member)) yield ["warning", member, `${member} has no effect without ${what}`];
+  }
+  if (stanza.ENABLE_FORWARD_ACCESS && !config.ENABLE_IPT_FORWARDING && !config.ENABLE_IPT_LOCAL_NAT) {
+    yield ["warning", "ENABLE_FORWARD_ACCESS", "ENABLE_FORWARD_ACCESS takes requests for NAT only, and fwknopd.conf allows none (ENABLE_IPT_FORWARDING, ENABLE_IPT_LOCAL_NAT): nothing is granted"];
+  }
+  if (stanza.DISABLE_FW_ACCESS && !stanza.ENABLE_CMD_EXEC) {
+    yield ["warning", "DISABLE_FW_ACCESS", "DISABLE_FW_ACCESS takes commands only, which need ENABLE_CMD_EXEC: nothing is granted"];
   }
 }
 
 function* keyFindings(draft: Draft, { KEY, HMAC_KEY, GPG_DECRYPT_PW, GPG_ALLOW_NO_PW, ENCRYPTION_MODE }: Filled): Generator<Finding> {
-  const { source: S, given, keysFile } = draft;
+  const { source, given, keysFile } = draft;
   const none = KEY === undefined && GPG_DECRYPT_PW === undefined && !GPG_ALLOW_NO_PW;
   const told = ["KEY", "KEY_BASE64", "GPG_DECRYPT_PW"].some((name) => given.has(name));
   if (none && keysFile !== undefined) {
-    yield ["error", undefined, `No keys found for access stanza source: '${S}'. Data error in included keyfile: '${printableText(keysFile, 300)}', skipping stanza.`];
+    yield ["error", undefined, `No keys found for access stanza source: '${source}'. Data error in included keyfile: '${printableText(keysFile, 300)}', skipping stanza.`];
   } else if (none && !told) {
-    yield ["error", undefined, `No keys found for access stanza source: '${S}'`];
+    yield ["error", undefined, `No keys found for access stanza source: '${source}'`];
   }
   const same = (key: Uint8Array | undefined): boolean => key !== undefined && HMAC_KEY !== undefined && constantTimeEqual(key, HMAC_KEY);
   if (same(KEY) || same(GPG_DECRYPT_PW)) {
-    yield ["error", "HMAC_KEY", `The encryption passphrase and HMAC key should not be identical for access stanza source: '${S}'`];
+    yield ["error", "HMAC_KEY", `The encryption passphrase and HMAC key should not be identical for access stanza source: '${source}'`];
   }
   if (KEY === undefined) return;
   const { maxKeyLength, label } = ENCRYPTION_MODES[ENCRYPTION_MODE];
   if (ENCRYPTION_MODE === "legacy" && KEY.length > 16) {
-    yield ["warning", "KEY", `Warning: truncating encryption key in legacy mode to 16 bytes for access stanza source: '${S}'`];
+    yield ["warning", "KEY", `Warning: truncating encryption key in legacy mode to 16 bytes for access stanza source: '${source}'`];
   } else if (KEY.length > maxKeyLength && maxKeyLength > 0) {
     yield ["warning", "KEY", `Invalid key length: ${KEY.length} bytes, at most ${maxKeyLength} work in mode ${label}. No packet can be opened with it`];
   }
 }
 
 function* timeFindings(draft: Draft, stanza: Filled, { now }: AccessConfigContext): Generator<Finding> {
-  const { source: S, dialect, lines } = draft;
+  const { source, dialect, lines } = draft;
   if (dialect === "perl" && !lines.has("FW_ACCESS_TIMEOUT")) {
     yield ["info", undefined, `FW_ACCESS_TIMEOUT is not set: grants last ${stanza.FW_ACCESS_TIMEOUT} s. fwknop 1.9 left such ports open for ever`];
   }
@@ -164,17 +203,17 @@ function* timeFindings(draft: Draft, stanza: Filled, { now }: AccessConfigContex
   }
   if (stanza.FW_ACCESS_TIMEOUT > stanza.MAX_FW_TIMEOUT) {
     const member = lines.has("MAX_FW_TIMEOUT") ? "MAX_FW_TIMEOUT" : "FW_ACCESS_TIMEOUT";
-    yield ["warning", member, `Warning: MAX_FW_TIMEOUT < FW_ACCESS_TIMEOUT, honoring MAX_FW_TIMEOUT for stanza source: '${S}': grants last ${stanza.MAX_FW_TIMEOUT} s`];
+    yield ["warning", member, `Warning: MAX_FW_TIMEOUT < FW_ACCESS_TIMEOUT, honoring MAX_FW_TIMEOUT for stanza source: '${source}': grants last ${stanza.MAX_FW_TIMEOUT} s`];
   }
   if (stanza.CMD_CYCLE_TIMER !== undefined && stanza.CMD_CYCLE_CLOSE !== undefined && stanza.CMD_CYCLE_TIMER > stanza.MAX_FW_TIMEOUT) {
-    yield ["warning", "CMD_CYCLE_TIMER", `Warning: MAX_FW_TIMEOUT < CMD_CYCLE_TIMER, honoring MAX_FW_TIMEOUT for stanza source: '${S}': what is opened is closed after ${stanza.MAX_FW_TIMEOUT} s`];
+    yield ["warning", "CMD_CYCLE_TIMER", `Warning: MAX_FW_TIMEOUT < CMD_CYCLE_TIMER, honoring MAX_FW_TIMEOUT for stanza source: '${source}': what is opened is closed after ${stanza.MAX_FW_TIMEOUT} s`];
   }
   if (stanza.ACCESS_EXPIRE !== undefined && stanza.ACCESS_EXPIRE < now) {
     yield ["warning", "ACCESS_EXPIRE", "This stanza's time is over; nothing is granted by it"];
   }
 }
 
-function* natFindings({ source: S }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
+function* natFindings({ source }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
   const natEnabled = config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT;
   for (const member of ["FORCE_NAT", "FORCE_SNAT", "FORCE_MASQUERADE"] as const) {
     if (!stanza[member]) continue;
@@ -184,47 +223,55 @@ function* natFindings({ source: S }: Draft, stanza: Filled, { config }: AccessCo
       yield ["error", member, `${member} requires ENABLE_IPT_SNAT in fwknopd.conf, for there is no chain for it otherwise`];
     }
     if (member !== "FORCE_NAT" && stanza.FORCE_NAT === undefined && !stanza.FORWARD_ALL) {
-      yield ["error", member, `FORCE_SNAT/FORCE_MASQUERADE requires either FORCE_NAT or FORWARD_ALL: '${S}'`];
+      yield ["error", member, `FORCE_SNAT/FORCE_MASQUERADE requires either FORCE_NAT or FORWARD_ALL: '${source}'`];
     }
   }
 }
 
-function* commandFindings({ source: S, given }: Draft, stanza: Filled): Generator<Finding> {
+/** Each is nothing without the other. */
+const COMMAND_PAIRS = [
+  ["CMD_CYCLE_OPEN", "CMD_CYCLE_CLOSE"],
+  ["CMD_CYCLE_CLOSE", "CMD_CYCLE_OPEN"],
+  ["EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE"],
+  ["EXTERNAL_CMD_CLOSE", "EXTERNAL_CMD_OPEN"],
+] as const;
+
+function* commandFindings({ source, given }: Draft, stanza: Filled): Generator<Finding> {
   const has = (name: string): boolean => given.has(name);
-  for (const [set, missing] of [["CMD_CYCLE_OPEN", "CMD_CYCLE_CLOSE"], ["CMD_CYCLE_CLOSE", "CMD_CYCLE_OPEN"], ["EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE"], ["EXTERNAL_CMD_CLOSE", "EXTERNAL_CMD_OPEN"]] as const) {
-    if (has(set) && !has(missing)) yield ["error", set, `Cannot set ${set} without also setting ${missing}: '${S}'`];
+  for (const [set, missing] of COMMAND_PAIRS) {
+    if (has(set) && !has(missing)) yield ["error", set, `Cannot set ${set} without also setting ${missing}: '${source}'`];
   }
   if (stanza.CMD_CYCLE_CLOSE !== undefined && stanza.CMD_CYCLE_OPEN !== undefined && !has("CMD_CYCLE_TIMER")) {
-    yield ["error", "CMD_CYCLE_OPEN", `Must set the CMD_CYCLE_TIMER for command cycle functionality: '${S}'`];
+    yield ["error", "CMD_CYCLE_OPEN", `Must set the CMD_CYCLE_TIMER for command cycle functionality: '${source}'`];
   }
   if (has("CMD_EXEC_GROUP") && !has("CMD_EXEC_USER")) {
-    yield ["error", "CMD_EXEC_GROUP", `Cannot set CMD_EXEC_GROUP without also setting CMD_EXEC_USER: '${S}'`];
+    yield ["error", "CMD_EXEC_GROUP", `Cannot set CMD_EXEC_GROUP without also setting CMD_EXEC_USER: '${source}'`];
   }
   if (stanza.CMD_EXEC_USER !== undefined && !has("CMD_EXEC_GROUP")) {
-    yield ["info", "CMD_EXEC_USER", `Setting gid to group associated with CMD_EXEC_USER '${printableText(stanza.CMD_EXEC_USER.name)}' for setgid() execution in stanza source: '${S}'`];
+    yield ["info", "CMD_EXEC_USER", `Setting gid to group associated with CMD_EXEC_USER '${printableText(stanza.CMD_EXEC_USER.name)}' for setgid() execution in stanza source: '${source}'`];
   }
   if (stanza.CMD_SUDO_EXEC_USER !== undefined && !has("CMD_SUDO_EXEC_GROUP")) {
-    yield ["info", "CMD_SUDO_EXEC_USER", `Setting gid to group associated with CMD_SUDO_EXEC_USER '${printableText(stanza.CMD_SUDO_EXEC_USER.name)}' in stanza source: '${S}'`];
+    yield ["info", "CMD_SUDO_EXEC_USER", `Setting gid to group associated with CMD_SUDO_EXEC_USER '${printableText(stanza.CMD_SUDO_EXEC_USER.name)}' in stanza source: '${source}'`];
   }
 }
 
-function* gpgFindings({ source: S, dialect, lines, values }: Draft, stanza: Filled, host: AccessHost): Generator<Finding> {
+function* gpgFindings({ source, dialect, lines, values }: Draft, stanza: Filled, host: AccessHost): Generator<Finding> {
   if (lines.has("GPG_HOME_DIR") && "error" in host.list(stanza.GPG_HOME_DIR)) {
-    yield ["error", "GPG_HOME_DIR", `GPG_HOME_DIR directory '${printableText(stanza.GPG_HOME_DIR, 300)}' stat()/existence problem in stanza source '${S}'`];
+    yield ["error", "GPG_HOME_DIR", `GPG_HOME_DIR directory '${printableText(stanza.GPG_HOME_DIR, 300)}' stat()/existence problem in stanza source '${source}'`];
   }
   const both = values.GPG_REQUIRE_SIG === true && values.GPG_DISABLE_SIG === true;
   if (both) {
-    yield ["warning", "GPG_DISABLE_SIG", `Warning: GPG_REQUIRE_SIG and GPG_DISABLE_SIG are both set, so signatures of any key are required: '${S}'`];
+    yield ["warning", "GPG_DISABLE_SIG", `Warning: GPG_REQUIRE_SIG and GPG_DISABLE_SIG are both set, so signatures of any key are required: '${source}'`];
   } else if (values.GPG_DISABLE_SIG) {
-    yield ["warning", "GPG_DISABLE_SIG", `Warning: GPG_REQUIRE_SIG should really be enabled for gpg stanza source: '${S}': anybody may seal a packet for this host's key`];
+    yield ["warning", "GPG_DISABLE_SIG", `Warning: GPG_REQUIRE_SIG should really be enabled for gpg stanza source: '${source}': anybody may seal a packet for this host's key`];
   } else if (values.GPG_REQUIRE_SIG === false) {
-    yield ["warning", "GPG_REQUIRE_SIG", `Warning: GPG_REQUIRE_SIG should really be enabled for gpg stanza source: '${S}'; N has no effect`];
+    yield ["warning", "GPG_REQUIRE_SIG", `Warning: GPG_REQUIRE_SIG should really be enabled for gpg stanza source: '${source}'; N has no effect`];
   }
   if (dialect === "c" && stanza.GPG_REMOTE_ID?.includes("ANY")) {
     yield ["error", "GPG_REMOTE_ID", "GPG_REMOTE_ID ANY has a meaning only in a file of fwknop 1.x"];
   }
   const anybody = both || stanza.GPG_DISABLE_SIG || (dialect === "perl" && values.GPG_REMOTE_ID?.includes("ANY"));
   if (!anybody && stanza.GPG_REMOTE_ID === undefined && stanza.GPG_FINGERPRINT_ID === undefined) {
-    yield ["error", undefined, `Warning: Must have either sig ID's or fingerprints to check (GPG_REMOTE_ID or GPG_FINGERPRINT_ID) for gpg stanza source: '${S}'`];
+    yield ["error", undefined, `Warning: Must have either sig ID's or fingerprints to check (GPG_REMOTE_ID or GPG_FINGERPRINT_ID) for gpg stanza source: '${source}'`];
   }
 }

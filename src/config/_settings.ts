@@ -6,13 +6,14 @@
 
 import { printableText } from "../foreign-text.ts";
 import { shown } from "./_kinds.ts";
-import { daemonVariables, OBSOLETE_DAEMON_VARIABLES, type ObsoleteVariables } from "./daemon-variables.ts";
 import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
-import { C_LINE_LIMIT, type ConfigFile, cutValue, type Dialect, type Entry, readEntries, valueText } from "./entries.ts";
-import { COMMAND_LINE, type ConfigProblem, indexVariables, type NamedVariable, withSuggestion } from "./variable.ts";
+import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "./daemon-variables.ts";
+import { type ConfigFile, cutValue, type Dialect, type Entry, lengthWarning, readEntries, valueText } from "./entries.ts";
+import { ObsoleteNames } from "./_obsolete-names.ts";
+import { COMMAND_LINE, type ConfigProblem, indexVariables, type NamedVariable, type ObsoleteVariables, type Place, withSuggestion } from "./variable.ts";
 
-/** Where something stands. */
-export type Place = Pick<ConfigProblem, "file" | "line" | "column">;
+/** Says something about an entry. */
+type Say = (severity: ConfigProblem["severity"], message: string) => void;
 
 /** A value as it was set. */
 export interface Setting {
@@ -59,7 +60,8 @@ export class Settings {
     this.dialect = this.#looksPerl() ? "perl" : "c";
     this.#expandLines(commandLine);
     for (const [name, text] of Object.entries(commandLine)) {
-      this.#settings.set(name, { spelling: name, text, place: { file: COMMAND_LINE, line: 0, column: 0 }, weak: false });
+      if (this.#index.get(name)?.variable.unset?.includes(text)) this.#settings.delete(name);
+      else this.#settings.set(name, { spelling: name, text, place: { file: COMMAND_LINE, line: 0, column: 0 }, weak: false });
     }
   }
 
@@ -75,44 +77,40 @@ export class Settings {
   }
 
   #readFile(file: ConfigFile): void {
+    /** Lines of this file by the variable that they set. */
     const seen = new Map<string, number>();
-    const obsolete = new Map<string, { names: string[]; place: Place }>();
-    for (const entry of readEntries(file)) {
-      const place: Place = { file: file.path, line: entry.line, column: entry.nameColumn };
-      const say = (severity: ConfigProblem["severity"], message: string): void => void this.problems.push({ severity, ...place, message });
-      if (entry.length > C_LINE_LIMIT) {
-        say("warning", `This line has ${entry.length} bytes; it is read whole, where fwknopd 2.6 would take what follows ${C_LINE_LIMIT} bytes for another line`);
-      }
-      const { name } = entry;
-      const named = this.#index.get(name);
-      const group = OBSOLETE_DAEMON_VARIABLES.find(({ names }) => names.includes(name));
-      if (named === undefined && group === undefined && entry.rest.length > 0) {
-        say("warning", withSuggestion(`Ignoring unknown configuration parameter: ${shown(name)}`, name, this.#index.keys()));
-        continue;
-      }
-      const line = this.#readValue(entry, named ?? obsoleteRow(name, group), say);
-      if (line === undefined) continue;
-      const now = group?.now ?? named?.variable.obsolete;
-      if (now !== undefined) {
-        const already = obsolete.get(now) ?? { names: [], place };
-        if (!already.names.includes(name)) already.names.push(name);
-        obsolete.set(now, already);
-      }
-      if (named === undefined) {
-        this.#obsolete.set(name, line);
-        continue;
-      }
-      const before = seen.get(named.member);
-      if (before !== undefined) say("info", `${name} replaces what line ${before} sets`);
-      seen.set(named.member, entry.line);
-      this.#lines.push(line);
-    }
-    for (const [now, { names, place }] of obsolete) {
-      this.problems.push({ severity: "warning", ...place, message: `Without effect: ${names.join(", ")}. ${now.replace(/\.$/, "")}` });
-    }
+    const obsolete = new ObsoleteNames();
+    for (const entry of readEntries(file)) this.#readEntry(entry, seen, obsolete);
+    this.problems.push(...obsolete.problems());
   }
 
-  #readValue(entry: Entry, named: NamedVariable, say: (severity: ConfigProblem["severity"], message: string) => void): Line | undefined {
+  #readEntry(entry: Entry, seen: Map<string, number>, obsolete: ObsoleteNames): void {
+    const { name } = entry;
+    const place: Place = { file: entry.file, line: entry.line, column: entry.nameColumn };
+    const say: Say = (severity, message) => void this.problems.push({ severity, ...place, message });
+    const tooLong = lengthWarning(entry);
+    if (tooLong !== undefined) say("warning", tooLong);
+    const named = this.#index.get(name);
+    const group = OBSOLETE_DAEMON_VARIABLES.find(({ names }) => names.includes(name));
+    if (named === undefined && group === undefined && entry.rest.length > 0) {
+      say("warning", withSuggestion(`Ignoring unknown configuration parameter: ${shown(name)}`, name, this.#index.keys()));
+      return;
+    }
+    const line = this.#readValue(entry, named ?? obsoleteRow(name, group), say);
+    if (line === undefined) return;
+    const now = group?.now ?? named?.variable.obsolete;
+    if (now !== undefined) obsolete.add(name, now, place);
+    if (named === undefined) {
+      this.#obsolete.set(name, line);
+      return;
+    }
+    const before = seen.get(named.member);
+    if (before !== undefined) say("info", `${name} replaces what line ${before} sets`);
+    seen.set(named.member, entry.line);
+    this.#lines.push(line);
+  }
+
+  #readValue(entry: Entry, named: NamedVariable, say: Say): Line | undefined {
     const value = cutValue(entry);
     if (value === undefined) {
       say("warning", `Invalid config file entry: expected NAME VALUE, got '${printableText(entry.name)}' without a value`);

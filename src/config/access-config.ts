@@ -13,8 +13,6 @@ import type { Dialect } from "./entries.ts";
 import type { PortList } from "./port-list.ts";
 import type { ConfigProblem } from "./variable.ts";
 
-export { parseAccessConfig, wipeStanzas } from "./_access-parser.ts";
-
 /** A user of this host. */
 export interface UserAccount {
   readonly name: string;
@@ -66,6 +64,9 @@ export interface AccessStanza {
   readonly PERMIT_CLIENT_TIMEOUT: boolean;
   /** Any of these. */
   readonly REQUIRE_USERNAME?: readonly string[];
+  /** The packet must bear the password that its user has on this host. */
+  readonly REQUIRE_AUTH_METHOD?: "crypt";
+  readonly SHADOW_FILE: string;
   /** A list: not required of packets from there. See {@link requiresSourceAddress}. */
   readonly REQUIRE_SOURCE_ADDRESS: boolean | AddressList;
   /** Command messages only. */

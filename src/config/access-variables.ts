@@ -12,9 +12,8 @@ import { parseIp } from "../ip.ts";
 import { accept, addresses, choice, command, integer, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
 import type { AccessHost, AccessStanza, GroupAccount, UserAccount } from "./access-config.ts";
 import type { AddressList } from "./address-list.ts";
-import type { ObsoleteVariables } from "./daemon-variables.ts";
 import { parsePortList, type PortList } from "./port-list.ts";
-import type { ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
+import type { ObsoleteVariables, ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
 
 /** The members of a stanza that are variables. */
 export type AccessVariables = Omit<AccessStanza, "number" | "file" | "line" | "given" | "texts" | "ENABLE_GPG">;
@@ -228,8 +227,8 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     OPEN_PORTS: { kind: ports, origin: both, toLastSemicolon: true, doc: "What may be asked for; anything when it is not set." },
     RESTRICT_PORTS: { kind: ports, origin: "C", toLastSemicolon: true, doc: "What may not be asked for, whatever OPEN_PORTS says." },
     PERMIT_CLIENT_PORTS: { kind: yesNo, origin: "Perl", default: "N", standsAlone: true, doc: "In a file of fwknop 1.x: anything may be asked for, whatever OPEN_PORTS says." },
-    KEY: { kind: passphrase, origin: both, toLastSemicolon: true, synonyms: { KEY_BASE64: { origin: "C", kind: base64Key } }, doc: "The key that packets are encrypted with." },
-    HMAC_KEY: { kind: passphrase, origin: "C", toLastSemicolon: true, synonyms: { HMAC_KEY_BASE64: { origin: "C", kind: base64Key } }, doc: "The key that packets are authenticated with. Set it always." },
+    KEY: { kind: passphrase, origin: both, toLastSemicolon: true, synonyms: { KEY_BASE64: { origin: "C", kind: base64Key } }, doc: "The key that packets are encrypted with; KEY_BASE64 has it in base64." },
+    HMAC_KEY: { kind: passphrase, origin: "C", toLastSemicolon: true, synonyms: { HMAC_KEY_BASE64: { origin: "C", kind: base64Key } }, doc: "The key that packets are authenticated with; HMAC_KEY_BASE64 has it in base64. Set it always." },
     HMAC_DIGEST_TYPE: { kind: digestType, origin: "C", default: "sha256", doc: "The hash of that authentication." },
     ENCRYPTION_MODE: { kind: encryptionMode, origin: "C", default: "CBC", perlDefault: "perl", doc: "How packets are encrypted; legacy and perl are CBC with the key rules of older clients." },
     FW_ACCESS_TIMEOUT: {
@@ -239,12 +238,17 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     MAX_FW_TIMEOUT: { kind: seconds, origin: "C", default: "300", perlDefault: String(MAX_TIMEOUT), doc: "Seconds that any grant lasts at most." },
     PERMIT_CLIENT_TIMEOUT: { kind: yesNo, origin: "Perl", default: "Y", perlDefault: "N", standsAlone: true, doc: "Let the client say how long a grant lasts." },
     REQUIRE_USERNAME: { kind: userNames, origin: both, toLastSemicolon: true, doc: "User names of which the packet must bear one." },
+    REQUIRE_AUTH_METHOD: {
+      kind: choice({ crypt: "crypt" } as const, (name, value) => `${name} value ${value} is not crypt`), origin: "Perl",
+      doc: "With crypt, packets must also bear the password that their user has on this host (fwknop --server-auth). It is hashed by perl, or else by python3.",
+    },
+    SHADOW_FILE: { kind: path, origin: "Perl", default: "/etc/shadow", doc: "The file of these users' password hashes." },
     REQUIRE_SOURCE_ADDRESS: {
       kind: sourceRequirement, origin: both, toLastSemicolon: true, synonyms: { REQUIRE_SOURCE: { origin: "C" } },
       doc: "Refuse packets that do not name the address to open for; not those from the given networks.",
     },
     DISABLE_FW_ACCESS: { kind: yesNo, origin: "Perl", default: "N", standsAlone: true, doc: "Take command messages only." },
-    ACCESS_EXPIRE: { kind: date, origin: "C", synonyms: { ACCESS_EXPIRE_EPOCH: { origin: "C", kind: epoch } }, doc: "The first day on which the stanza is not used any more." },
+    ACCESS_EXPIRE: { kind: date, origin: "C", synonyms: { ACCESS_EXPIRE_EPOCH: { origin: "C", kind: epoch } }, doc: "The first day on which the stanza is not used any more; ACCESS_EXPIRE_EPOCH has its beginning in seconds since 1970." },
     ENABLE_CMD_EXEC: { kind: yesNo, origin: both, default: "N", standsAlone: true, doc: "Run the commands that packets bring." },
     CMD_REGEX: { kind: regex, origin: "Perl", toLastSemicolon: true, doc: "What such a command, after its address and a comma, must match." },
     CMD_EXEC_USER: { kind: user, origin: "C", doc: "Who runs such commands." },
@@ -271,7 +275,7 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     GRANT_USES: { kind: uses, origin: "own", doc: "1: a grant ends with the first connection that it lets in; any: it does not. 1 needs FIREWALL_TYPE nftables." },
     GPG_HOME_DIR: { kind: path, origin: both, doc: "GnuPG's home; fwknopd.conf's when it is not set." },
     GPG_EXE: { kind: path, origin: "C", synonyms: { GPG_PATH: { origin: "Perl" } }, doc: "GnuPG; fwknopd.conf's when it is not set." },
-    GPG_DECRYPT_ID: { kind: text, origin: both, doc: "The key that packets are encrypted for." },
+    GPG_DECRYPT_ID: { kind: text, origin: both, doc: "The key that packets are encrypted for. GnuPG finds it out itself." },
     GPG_DECRYPT_PW: { kind: passphrase, origin: both, toLastSemicolon: true, doc: "Its passphrase." },
     GPG_ALLOW_NO_PW: { kind: yesNo, origin: "C", default: "N", doc: "It has none." },
     GPG_REQUIRE_SIG: { kind: yesNo, origin: "C", default: "Y", doc: "Packets must be signed; GPG_DISABLE_SIG is what switches this off." },
@@ -291,7 +295,7 @@ export const OBSOLETE_ACCESS_VARIABLES: readonly ObsoleteVariables[] = [
     now: "Port knocking is not heard any more",
     origin: "Perl",
     names: [
-      ...["SHARED_SEQUENCE", "ENCRYPT_SEQUENCE"], "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
+      ...KNOCKING_VARIABLES, "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
     ],
   },
   {
@@ -310,9 +314,3 @@ export const OBSOLETE_ACCESS_VARIABLES: readonly ObsoleteVariables[] = [
     names: ["ENABLE_EXTERNAL_CMDS"],
   },
 ];
-
-/** Names that demand what cannot be done; leaving them out would let in who should be kept out. */
-export const UNKEPT_ACCESS_VARIABLES: Readonly<Record<string, string>> = {
-  REQUIRE_AUTH_METHOD: "Passwords of the server's users are not checked; remove REQUIRE_AUTH_METHOD and set HMAC_KEY_BASE64, or sign packets with GnuPG",
-  SHADOW_FILE: "Passwords of the server's users are not checked; remove SHADOW_FILE",
-};

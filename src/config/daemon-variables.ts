@@ -9,7 +9,7 @@ import { accept, addresses, choice, command, integer, ipv4, path, refuse, shown,
 import type { NftTable } from "../firewall/nftables.ts";
 import type { AlertingMethods, AuthMode, ChainAccess, DaemonConfig, NftSets, SyslogFacility } from "./daemon-config.ts";
 import { parsePortList, type PortList } from "./port-list.ts";
-import type { TextKind, Variable, VariableTable } from "./variable.ts";
+import type { ObsoleteVariables, TextKind, Variable, VariableTable } from "./variable.ts";
 
 // --- Kinds of values that only this file has --------------------------------------------------------------------------
 
@@ -325,14 +325,6 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     sendmailCmd: { kind: path, origin: "Perl", default: "/usr/sbin/sendmail", doc: "Sends mail." },
     mailCmd: { kind: path, origin: "Perl", default: "/bin/mail", doc: "Sends mail where sendmailCmd is missing." },
   });
-}
-
-/** Names that are known but have no row, for nothing is left of what they did. */
-export interface ObsoleteVariables {
-  /** What does the work now. */
-  readonly now: string;
-  readonly origin: "C" | "Perl";
-  readonly names: readonly string[];
 }
 
 /** What older files set. */

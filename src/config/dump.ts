@@ -1,5 +1,5 @@
 /**
- * Configurations as text: what `--dump-config` and `--check` print.
+ * Configurations as text: what `--dump-config` prints.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import { formatIp } from "../ip.ts";
 import type { AccessStanza } from "./access-config.ts";
 import { daemonVariables } from "./daemon-variables.ts";
 import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
-import { type ConfigProblem, formatProblem } from "./variable.ts";
 
 const NOT_SET = "<not set>";
 /** As many bytes of a key count in the mode of old. */
@@ -91,16 +90,3 @@ const STANZA_LINES: readonly Line[] = [
   /* @__PURE__ */ textLine("GPG_REMOTE_ID"),
   /* @__PURE__ */ textLine("GPG_FINGERPRINT_ID"),
 ];
-
-/**
- * Writes the problems as `--check` prints them, errors and warnings, file by file in the order of their lines.
- *
- * @param problems of all files
- * @returns one line each, ended
- */
-export function checkReport(problems: readonly ConfigProblem[]): string {
-  const files = [...new Set(problems.map(({ file }) => file))];
-  const told = problems.filter(({ severity }) => severity !== "info");
-  told.sort((left, right) => files.indexOf(left.file) - files.indexOf(right.file) || left.line - right.line || left.column - right.column);
-  return told.map((problem) => `${formatProblem(problem.severity === "error" ? problem : { ...problem, message: `warning: ${problem.message.replace(/^Warning: /, "")}` })}\n`).join("");
-}

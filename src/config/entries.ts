@@ -7,7 +7,7 @@
  * @module
  */
 
-import { latin1Text, utf8Text } from "../bytes.ts";
+import { latin1Text, utf8OrLatin1Text } from "../bytes.ts";
 
 /** A file that was read. */
 export interface ConfigFile {
@@ -47,7 +47,7 @@ export interface RawValue {
 }
 
 /** fwknopd 2.6 reads as many bytes of a line and takes the rest for the next one. */
-export const C_LINE_LIMIT = 1023;
+const C_LINE_LIMIT = 1023;
 
 const [TAB, LF, CR, SPACE, HASH, SEMICOLON] = [0x09, 0x0a, 0x0d, 0x20, 0x23, 0x3b] as const;
 
@@ -88,6 +88,17 @@ function readEntry(line: Uint8Array): Omit<Entry, "file" | "line"> | undefined {
   return { name, nameColumn: nameStart + 1, rest, restColumn: at + 1, ended: rest.includes(SEMICOLON), length: line.length };
 }
 
+/**
+ * Tells of a line that fwknopd 2.6 would read otherwise because of its length.
+ *
+ * @param entry the line
+ * @returns a warning, or undefined
+ */
+export function lengthWarning({ length }: Entry): string | undefined {
+  if (length <= C_LINE_LIMIT) return undefined;
+  return `This line has ${length} bytes; it is read whole, where fwknopd 2.6 would take what follows ${C_LINE_LIMIT} bytes for another line`;
+}
+
 /** How a value is cut out of its line. */
 export interface ValueCut {
   /** At the last `;` of the line instead of the first. */
@@ -116,6 +127,6 @@ export function cutValue({ rest, restColumn }: Entry, { toLastSemicolon = false,
  * @returns the text, or undefined when there is a control code in it
  */
 export function valueText(bytes: Uint8Array): string | undefined {
-  const text = utf8Text(bytes) ?? latin1Text(bytes);
+  const text = utf8OrLatin1Text(bytes);
   return /[\0-\x08\x0a-\x1f\x7f]/.test(text) ? undefined : text;
 }

@@ -5,9 +5,10 @@
  */
 
 import { encodeBase64, padBase64 } from "../base64.ts";
-import { type Bytes, latin1Text, utf8Bytes, utf8Text } from "../bytes.ts";
+import { type Bytes, latin1Text, utf8Bytes, utf8OrLatin1Text } from "../bytes.ts";
 import { CLIENT_OPTIONS, type ClientOptions, fwTimeout } from "../cli/client-options.ts";
 import type { Parsed, ValueType } from "../cli/options.ts";
+import { isResolvableName } from "../client/destination.ts";
 import { decodeKey, type KeyKind } from "../client/key-text.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
@@ -44,8 +45,6 @@ export interface RcVariable {
   write(given: ClientSettings): string | Uint8Array | undefined;
 }
 
-const textOf = (value: Uint8Array): string => utf8Text(value) ?? latin1Text(value);
-
 type RowOptions = Pick<RcVariable, "critical" | "wholeLine"> & {
   /** What the variable sets besides. Other than the option it may switch nothing on. */
   readonly implies?: ClientSettings;
@@ -66,7 +65,7 @@ function like<K extends keyof ClientOptions>(name: string, option: K, options: R
     describe: value.choices?.join(", ") ?? value.argument ?? "",
     ...row,
     read: (bytes) => {
-      const parsed = value.parse([textOf(bytes)], undefined);
+      const parsed = value.parse([utf8OrLatin1Text(bytes)], undefined);
       return parsed.ok ? { ok: true, value: { ...implies, [option]: parsed.value } } : parsed;
     },
     write: (given) => (given[option] === undefined || given[option] === "" ? undefined : format(given[option] as never)),
@@ -79,7 +78,7 @@ function yes<K extends keyof ClientOptions>(name: string, option: K, options: Pi
     name,
     option,
     describe: "Y",
-    read: (bytes) => ({ ok: true, value: /^y$/i.test(textOf(bytes)) ? { ...options.implies, [option]: true } : {} }),
+    read: (bytes) => ({ ok: true, value: /^y$/i.test(utf8OrLatin1Text(bytes)) ? { ...options.implies, [option]: true } : {} }),
     write: options.write ?? ((given) => (given[option] ? "Y" : undefined)),
   };
 }
@@ -108,23 +107,23 @@ const upper = (value: string): string => value.toUpperCase();
 
 /** `Y` or 0..4. */
 function readVerbose(value: Uint8Array): Parsed<ClientSettings> {
-  const text = textOf(value);
+  const text = utf8OrLatin1Text(value);
   if (/^y$/i.test(text)) return { ok: true, value: { verbose: 1 } };
   if (/^[0-4]$/.test(text)) return { ok: true, value: { verbose: Number(text) } };
   return { ok: false, message: "expected Y or a number in [0-4]" };
 }
 
-/** An address, or the word for `-s` or `-R`. */
+/** An address or a host name, or the word for `-s` or `-R`. */
 function readAllowIp(value: Uint8Array): Parsed<ClientSettings> {
-  const text = textOf(value);
+  const text = utf8OrLatin1Text(value);
   if (/^source$/i.test(text)) return { ok: true, value: { allowIp: "0.0.0.0" } };
   if (/^resolve$/i.test(text)) return { ok: true, value: { resolveIpHttps: true } };
-  if (parseIp(text) === undefined) return { ok: false, message: "expected an address, 'source' or 'resolve'" };
+  if (parseIp(text) === undefined && !isResolvableName(text)) return { ok: false, message: "expected an address, a host name, 'source' or 'resolve'" };
   return { ok: true, value: { allowIp: text } };
 }
 
 function readTimeOffset(value: Uint8Array): Parsed<ClientSettings> {
-  const text = textOf(value);
+  const text = utf8OrLatin1Text(value);
   const parsed = parseTimeOffset(text.replace(/^-/, ""));
   if (!parsed.ok) return parsed;
   return { ok: true, value: text.startsWith("-") ? { timeOffsetMinus: parsed.value } : { timeOffsetPlus: parsed.value } };
@@ -172,7 +171,7 @@ function buildVariables(): readonly RcVariable[] {
     like("SPA_SERVER_PORT", "serverPort"),
     like("SPA_SOURCE_PORT", "sourcePort"),
     like("FW_TIMEOUT", "fwTimeout", { value: fwTimeout(65536) as ValueType<never> }),
-    { name: "ALLOW_IP", option: "allowIp", describe: "address, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
+    { name: "ALLOW_IP", option: "allowIp", describe: "address, host name, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
     { name: "TIME_OFFSET", option: "timeOffsetPlus", describe: "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset },
     like("ENCRYPTION_MODE", "encryptionMode", { format: (mode: keyof typeof ENCRYPTION_MODES) => (mode === "perl" ? mode : ENCRYPTION_MODES[mode].label) }),
     yes("USE_GPG", "gpgEncryption"),

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { latin1Text, utf8Text } from "../bytes.ts";
+import { latin1Text, utf8OrLatin1Text } from "../bytes.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { printableText } from "../foreign-text.ts";
-import { nearestName } from "./variable.ts";
+import { withSuggestion } from "./variable.ts";
 import { type RcVariable, rcVariables } from "./fwknoprc-variables.ts";
 
 /** One line of the file. */
@@ -64,7 +64,7 @@ function readLine(line: Uint8Array): { readonly kind: RcLine["kind"]; readonly h
   while (isBlank(line[at])) at++;
   if (line[at] === OPEN) {
     const close = line.indexOf(CLOSE, at);
-    if (close >= 0) return { kind: "stanza", header: textOf(line.subarray(at + 1, close)) };
+    if (close >= 0) return { kind: "stanza", header: utf8OrLatin1Text(line.subarray(at + 1, close)) };
   }
   const nameStart = at;
   while (at < line.length && !isBlank(line[at]) && line[at] !== CR) at++;
@@ -74,8 +74,6 @@ function readLine(line: Uint8Array): { readonly kind: RcLine["kind"]; readonly h
   const isWhole = name !== "" && rest.length > 0 && !endsValue(rest[0]!) && line.length <= LINE_LIMIT;
   return isWhole ? { kind: "parameter", name, rest } : { kind: "malformed" };
 }
-
-const textOf = (bytes: Uint8Array): string => utf8Text(bytes) ?? latin1Text(bytes);
 
 /** The value of a parameter: up to a blank, `;` or `#`, or all of the line. */
 function valueOf(rest: Uint8Array, variable: RcVariable | undefined): Uint8Array {
@@ -124,7 +122,7 @@ export function readStanza(lines: readonly RcLine[], stanza: string, path: strin
     const shown = variable?.secret ? "(hidden)" : printableText(value);
     const place = `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name!)}, val=${shown}`;
     if (variable === undefined) {
-      problems.push(`${place}: no such variable${suggestion(line.name!)}`);
+      problems.push(withSuggestion(`${place}: no such variable`, line.name!, rcVariables().map(({ name }) => name)));
       continue;
     }
     const read = variable.read(value);
@@ -142,11 +140,6 @@ export function readStanza(lines: readonly RcLine[], stanza: string, path: strin
  */
 export function findVariable(name: string): RcVariable | undefined {
   return rcVariables().find((variable) => variable.name === name);
-}
-
-function suggestion(name: string): string {
-  const near = nearestName(name, rcVariables().map((variable) => variable.name));
-  return near === undefined ? "" : `, did you mean ${near}?`;
 }
 
 /**

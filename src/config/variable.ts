@@ -20,6 +20,9 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/** Where something stands. */
+export type Place = Pick<ConfigProblem, "file" | "line" | "column">;
+
 /** Stands for the file's name in problems of values that came from options. */
 export const COMMAND_LINE = "command line";
 
@@ -96,6 +99,14 @@ export interface Variable<T> {
 
 /** A row for each member of `Values`: a forgotten one does not compile. */
 export type VariableTable<Values> = { readonly [Name in keyof Values]-?: Variable<NonNullable<Values[Name]>> };
+
+/** Names that are known but have no row, for nothing is left of what they did. */
+export interface ObsoleteVariables {
+  /** What does the work now. */
+  readonly now: string;
+  readonly origin: "C" | "Perl";
+  readonly names: readonly string[];
+}
 
 /** A name of a table, and the variable that it stands for. */
 export interface NamedVariable {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { protocolName } from "./protocols.ts";
+
 /** One rule of a listing. */
 export interface ListedRule {
   readonly number: number;
@@ -72,9 +74,6 @@ export function expiryOf({ comment }: ListedRule): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Protocols by their numbers: listings name them, commands may give numbers. */
-const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
-
 /**
  * Gives a rule's meaning, for comparison.
  *
@@ -87,5 +86,5 @@ export function meaningOf(body: string): string {
   if (action !== "pass" && action !== "allow") return words.join(" ");
   // Newer releases name the states: `keep-state :default`.
   const conditions = rest.filter((word) => !/^(setup|keep-state|:\w+)$/.test(word));
-  return ["allow", PROTOCOLS[protocol] ?? protocol, ...conditions].join(" ");
+  return ["allow", protocolName(protocol), ...conditions].join(" ");
 }

@@ -7,8 +7,11 @@
 import { formatIp } from "../ip.ts";
 import { expiryOf, type ListedRule, meaningOf } from "./_ipfw-listing.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
-import type { Grant, PortSpec } from "./grant.ts";
-import { checkGrant, plainAccessProblem, sourceText } from "./grant-checks.ts";
+import type { Grant } from "./grant.ts";
+import { checkGrant, plainAccessProblem } from "./grant-checks.ts";
+import { sourceText } from "./grant-text.ts";
+import { PROTOCOL_NUMBERS } from "./protocols.ts";
+import { timeMark } from "./time-mark.ts";
 
 /** Where the rules are, and how they are called to life again. */
 export interface IpfwLayout {
@@ -28,8 +31,6 @@ export interface IpfwLayout {
   /** Add a `check-state` rule before all others; in the sets layout only. */
   readonly checkState: boolean;
 }
-
-const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], string>> = { tcp: "6", udp: "17" };
 
 /**
  * Plans the rules of a grant. They have no numbers yet: those are chosen when what is there is known.
@@ -51,11 +52,11 @@ export function rulesForIpfw(grant: Grant, layout: IpfwLayout): RulesOrRefusal {
     ok: true,
     rules: grant.ports.map(({ protocol, port }): Rule => {
       // IPv6 with names: `6` would be read as TCP all the same, but is recorded of one form only.
-      const named = family === 4 && layout.kind === "sets" ? PROTOCOL_NUMBERS[protocol] : protocol;
+      const named = family === 4 && layout.kind === "sets" ? String(PROTOCOL_NUMBERS[protocol]) : protocol;
       const conditions = ["from", sourceText(grant), "to", to, "dst-port", String(port)];
       // `setup` on udp is taken and can never match.
       const states = layout.kind === "sets" && protocol === "tcp" ? ["setup", "keep-state"] : ["keep-state"];
-      const words = [layout.kind === "sets" ? "pass" : "allow", named, ...conditions, ...states, "//", `_exp_${expiresAt}`];
+      const words = [layout.kind === "sets" ? "pass" : "allow", named, ...conditions, ...states, "//", timeMark(expiresAt)];
       return {
         key: keyOf(family, words), family, table: `set ${layout.activeSet}`, chain: "", kind: "access", words, expiresAt, grant,
         subject: `${sourceText(grant)}, ${protocol}/${port}`,
@@ -74,7 +75,7 @@ export function foundRule(listed: ListedRule): Rule | undefined {
   const expiresAt = expiryOf(listed);
   if (expiresAt === undefined) return undefined;
   const family: Family = / from [\da-f.]*:/i.test(listed.body) ? 6 : 4;
-  const words = [...listed.body.split(/\s+/), "//", `_exp_${expiresAt}`];
+  const words = [...listed.body.split(/\s+/), "//", timeMark(expiresAt)];
   return { key: keyOf(family, words), family, table: `set ${listed.set ?? 0}`, chain: String(listed.number), kind: "", words, subject: "", expiresAt };
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { formatIp, parseIp } from "../ip.ts";
+import { protocolName } from "./protocols.ts";
 
 /** Rules of each chain in their order, each as its words after the chain's name. */
 export type Listing = ReadonlyMap<string, readonly (readonly string[])[]>;
@@ -64,9 +65,6 @@ export function expiryOf(words: readonly string[]): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Protocols by their numbers: listings name them, we write numbers. */
-const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
-
 /** Modules that the program adds to a rule by itself, or that hold no condition. */
 const IMPLIED_MODULES: ReadonlySet<string> = new Set(["tcp", "udp", "comment"]);
 
@@ -88,7 +86,7 @@ export function meaningOf(words: readonly string[]): string {
     if (name === "-s" || name === "-d") {
       const network = plainNetwork(values[0] ?? "");
       if (network !== undefined) options.push(`${name} ${network}`);
-    } else if (name === "-p") options.push(`-p ${PROTOCOLS[values[0] ?? ""] ?? values[0]}`);
+    } else if (name === "-p") options.push(`-p ${protocolName(values[0] ?? "")}`);
     else options.push([name, ...values].join(" "));
   }
   return options.sort().join(" ");

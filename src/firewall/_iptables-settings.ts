@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Family, Program } from "./backend.ts";
+
 /** One of our chains and how packets come to it: a line `IPT_*_ACCESS`. */
 export interface ChainSettings {
   /** What rules do with a packet: `ACCEPT`, `DNAT` … */
@@ -33,9 +35,6 @@ export interface IptablesSettings {
   /** Off with --no-ipt-check-support; only the wording of a debug line depends on it. */
   readonly checkSupport: boolean;
 }
-
-/** A program, perhaps with others in front of it, as the start of an argument vector. */
-export type Program = readonly [string, ...string[]];
 
 /** The chains of the default configuration. */
 export const DEFAULT_CHAINS: Readonly<Record<ChainRole, ChainSettings>> = {
@@ -86,7 +85,7 @@ export function checkSettings({ program, chains }: IptablesSettings): void {
  * @param program the one for IPv4
  * @param family IPv6's has the same name with `ip6`; firewalld is told `ipv6` instead of `ipv4`
  */
-export function programOf(program: Program, family: 4 | 6): Program {
+export function programOf(program: Program, family: Family): Program {
   return family === 4 ? program : withLastWord(program, (word) => (word === "ipv4" ? "ipv6" : word.replace(/iptables(?=[^/]*$)/, "ip6tables")));
 }
 

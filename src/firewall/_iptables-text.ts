@@ -6,6 +6,7 @@
 
 import type { ChainSettings } from "./_iptables-settings.ts";
 import type { Rule } from "./backend.ts";
+import { protocolName } from "./protocols.ts";
 
 /** The line of a new jump. */
 export function jumpLine({ from, chain }: ChainSettings): string {
@@ -25,6 +26,5 @@ export function typedRule(rule: Rule): string {
 /** A rule as programs that cannot ask for one were asked about it. */
 export function checkedRule({ words, subject, expiresAt }: Rule): string {
   const after = (option: string): string => (words.includes(option) ? words[words.indexOf(option) + 1]! : "");
-  const protocol = { "6": "tcp", "17": "udp" }[after("-p")] ?? "";
-  return ` ${protocol}  ${after("--dport") || after("--sport")} -> ${subject.split(" ")[0]} expires: ${expiresAt}`;
+  return ` ${protocolName(after("-p"))}  ${after("--dport") || after("--sport")} -> ${subject.split(" ")[0]} expires: ${expiresAt}`;
 }

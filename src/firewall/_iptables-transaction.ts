@@ -5,9 +5,9 @@
  */
 
 import { joinWords } from "./_iptables-listing.ts";
-import { type Program, restoreProgramOf } from "./_iptables-settings.ts";
-import type { Plan } from "./backend.ts";
-import { ask, type Run, succeeded } from "./steps.ts";
+import { restoreProgramOf } from "./_iptables-settings.ts";
+import type { Plan, Program } from "./backend.ts";
+import { ask, type Run, SUCCESS, succeeded } from "./steps.ts";
 
 /** Seconds that the program waits for the lock that the older kernel interface needs. */
 export const LOCK_WAIT: readonly string[] = ["-w", "5"];
@@ -52,7 +52,7 @@ export class Transaction {
    */
   *perform(program: Program, purpose: string): Plan<Run> {
     const restore = restoreProgramOf(program);
-    let last: Run = { command: { kind: "command", argv: restore ?? program, purpose }, result: { status: 0, stdout: "", stderr: "" } };
+    let last: Run = { command: { kind: "command", argv: restore ?? program, purpose }, result: SUCCESS };
     if (this.#sections.size === 0) return last;
     if (restore !== undefined) {
       const stdin = [...this.#sections]

@@ -6,6 +6,8 @@
 
 import { formatIp, parseIp } from "../ip.ts";
 import type { NftTable } from "./_nftables-settings.ts";
+import { protocolName } from "./protocols.ts";
+import { parseTimeMark } from "./time-mark.ts";
 
 /** An element of a set, or a pair of a map. */
 export interface ListedElement {
@@ -39,9 +41,6 @@ export interface ListedTable {
   readonly sets: ReadonlyMap<string, ListedSet>;
   readonly chains: ReadonlyMap<string, readonly ListedRule[]>;
 }
-
-/** The protocols that grants are for, where a host has no names for them. */
-const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
 
 /**
  * Reads one table out of a listing.
@@ -84,14 +83,18 @@ function readSet(set: Readonly<Record<string, unknown>>): ListedSet {
 function readElement(entry: unknown): ListedElement {
   const [element, value] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry];
   const inner = isObject(element) && isObject(element["elem"]) ? element["elem"] : undefined;
-  const mark = /^_exp_(\d{1,11})$/.exec(String(inner?.["comment"] ?? ""))?.[1];
-  return { key: parts(inner === undefined ? element : inner["val"]), value: value === undefined ? [] : parts(value).map(plain), ...(mark !== undefined && { expiresAt: Number(mark) }) };
+  const expiresAt = parseTimeMark(String(inner?.["comment"] ?? ""));
+  return {
+    key: parts(inner === undefined ? element : inner["val"]),
+    value: value === undefined ? [] : parts(value).map(plain),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
 }
 
-/** Parts of a key: a protocol is named like one, whatever place it has. */
+/** Parts of a key. A host without names for protocols lists their numbers; a protocol stands before the last part. */
 function parts(value: unknown): string[] {
   const list = isObject(value) && Array.isArray(value["concat"]) ? (value["concat"] as readonly unknown[]) : [value];
-  return list.map((part, at) => (typeof part === "number" && at > 0 && at === list.length - 2 ? PROTOCOLS[part] ?? String(part) : plain(part)));
+  return list.map((part, at) => (typeof part === "number" && at > 0 && at === list.length - 2 ? protocolName(String(part)) : plain(part)));
 }
 
 /** An address in its shortest form, anything else as it is. */

@@ -5,17 +5,19 @@
  * @module
  */
 
-import { equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
+import { formatIp, type IpAddress } from "../ip.ts";
 import { readTable } from "./_nftables-listing.ts";
 import { elementOf, placeOf } from "./_nftables-rules.ts";
 import { checkName, type NftTable, tableText } from "./_nftables-settings.ts";
-import { additionLines, ANSWERS, ELEMENT_LINES, isAbsence, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
+import { additionLines, ANSWERS, isAbsence, needLines, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
+import { RULE_LINES } from "./_rule-lines.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
-import { ask, note, type Run, succeeded } from "./steps.ts";
+import { standsFor } from "./grant-text.ts";
+import { ask, complaintOf, note, type Run, succeeded } from "./steps.ts";
 
 /** Which sets, and how they are reached. */
 export interface NftSetSettings {
@@ -61,7 +63,7 @@ class NftSet implements FirewallBackend {
   };
   readonly newestFirst = false;
   readonly needsNoSearch = true;
-  readonly lines = ELEMENT_LINES;
+  readonly lines = RULE_LINES;
   readonly #settings: NftSetSettings;
   readonly #now: () => number;
   /** Known when the sets have been looked at. */
@@ -88,7 +90,7 @@ class NftSet implements FirewallBackend {
   *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
     const found = yield* this.#look();
     if (!fresh) return found;
-    yield* this.#remove(found);
+    yield* this.#need(removalLines(found), "delete_elements");
     return [];
   }
 
@@ -100,8 +102,7 @@ class NftSet implements FirewallBackend {
     // Their set may have been made anew, and is empty then.
     const there = new Set((yield* this.#look()).map(({ key }) => key));
     const back = [...keep].filter(({ key }) => !there.has(key));
-    const again = yield* this.#perform(repairLines(change, back, there, this.#now()), "add_elements");
-    if (!succeeded(again)) throw nftFailure(again);
+    yield* this.#need(repairLines(change, back, there, this.#now()), "add_elements");
     yield note("warning", `Somebody else removed elements of ours: ${back.length} grants whose time is not over were given back`);
     return { repaired: true };
   }
@@ -112,8 +113,7 @@ class NftSet implements FirewallBackend {
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    const client = parseIp(words[0]!);
-    return client !== undefined && equalIp(client, address);
+    return standsFor(words[0]!, address);
   }
 
   endsByItself(): boolean {
@@ -121,7 +121,7 @@ class NftSet implements FirewallBackend {
   }
 
   *clear(): Plan<void> {
-    yield* this.#remove(yield* this.#look());
+    yield* this.#need(removalLines(yield* this.#look()), "delete_elements");
   }
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
@@ -133,7 +133,7 @@ class NftSet implements FirewallBackend {
       const argv: Command["argv"] = [...program, "list", kind!, table.family, table.name, ...(name === undefined ? [] : [name])];
       const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
       if (succeeded(run)) stdout += `\n${run.result.stdout}`;
-      else stderr += run.result.stderr.replace(/\n*$/, "\n");
+      else stderr += complaintOf(run);
     }
     return { stdout, stderr };
   }
@@ -170,13 +170,12 @@ class NftSet implements FirewallBackend {
     return rules;
   }
 
-  *#remove(rules: readonly Rule[]): Plan<void> {
-    const run = yield* this.#perform(removalLines(rules), "delete_elements");
-    if (!succeeded(run)) throw nftFailure(run);
-  }
-
   #perform(lines: readonly string[], purpose: string): Plan<Run> {
     return performLines(this.#settings.program, lines, purpose);
+  }
+
+  #need(lines: readonly string[], purpose: string): Plan<void> {
+    return needLines(this.#settings.program, lines, purpose);
   }
 }
 

@@ -5,8 +5,9 @@
  */
 
 import { keyText, valueText } from "./_nftables-rules.ts";
-import { type Change, type Command, type CommandResult, FirewallError, type FirewallBackend, type Plan, type Rule } from "./backend.ts";
-import { ask, type Run } from "./steps.ts";
+import { type Change, type Command, FirewallError, type Plan, type Program, type Rule } from "./backend.ts";
+import { ask, type Run, SUCCESS, succeeded } from "./steps.ts";
+import { timeMark } from "./time-mark.ts";
 
 /** Done, or not so: asked again it says the same. */
 export const ANSWERS: readonly number[] = [0, 1];
@@ -38,7 +39,7 @@ export function additionLines(rules: readonly Rule[], now: number, { renew = tru
   const lines = bySet(rules).map(([set, elements]) => `add element ${set} { ${elements.map((rule) => {
     // 0 would be for ever.
     const milliseconds = Math.max(1, Math.ceil(1000 * (rule.expiresAt - now)));
-    return elementText(rule, `timeout ${milliseconds}ms comment "_exp_${rule.expiresAt}"`);
+    return elementText(rule, `timeout ${milliseconds}ms comment "${timeMark(rule.expiresAt)}"`);
   }).join(", ")} }`);
   return renew ? [...removalLines(rules), ...lines] : lines;
 }
@@ -66,20 +67,24 @@ export function repairLines({ add, remove }: Change, back: readonly Rule[], list
  * @param lines what it reads
  * @param purpose as the debug log names it
  */
-export function* performLines(program: Command["argv"], lines: readonly string[], purpose: string): Plan<Run> {
+export function* performLines(program: Program, lines: readonly string[], purpose: string): Plan<Run> {
   const stdin = lines.map((line) => `${line}\n`).join("");
   const command: Command = { kind: "command", argv: [...program, "-f", "-"], stdin, purpose, answers: ANSWERS };
-  if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
-  return yield* ask(command);
+  return lines.length === 0 ? { command, result: SUCCESS } : yield* ask(command);
 }
 
-/** Log lines about elements. */
-export const ELEMENT_LINES: FirewallBackend["lines"] = {
-  opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
-    + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
-  present: (rule) => `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already`,
-  closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
-};
+/**
+ * Performs lines without which the plan cannot go on.
+ *
+ * @param program `nft`
+ * @param lines what it reads
+ * @param purpose as the debug log names it
+ * @throws {FirewallError} when they fail
+ */
+export function* needLines(program: Program, lines: readonly string[], purpose: string): Plan<void> {
+  const run = yield* performLines(program, lines, purpose);
+  if (!succeeded(run)) throw nftFailure(run);
+}
 
 function elementText(rule: Rule, attributes: string): string {
   const value = valueText(rule);
@@ -120,7 +125,7 @@ export function nftFailure({ command, result }: Run): FirewallError {
  *
  * @param run the command and what came of it
  */
-export function isAbsence({ result }: { readonly result: CommandResult }): boolean {
+export function isAbsence({ result }: Run): boolean {
   return result.failure === undefined && result.status === 1 && /No such file or directory|File exists/.test(result.stderr)
     && !/Operation not permitted/.test(result.stderr);
 }

@@ -5,6 +5,9 @@
  * @module
  */
 
+import { protocolName } from "./protocols.ts";
+import { parseTimeMark } from "./time-mark.ts";
+
 /** One line of a listing. */
 export interface ListedPfRule {
   /** As printed. */
@@ -28,13 +31,9 @@ export function readPfListing(text: string): ListedPfRule[] {
   return text.split("\n").filter((line) => line.trim() !== "").map((line) => {
     const match = LABEL.exec(line);
     const label = match?.[1] ?? match?.[2];
-    const digits = /^_exp_(\d{1,11})$/.exec(label ?? "")?.[1];
-    return { line, label, expiresAt: digits === undefined ? undefined : Number(digits) };
+    return { line, label, expiresAt: parseTimeMark(label ?? "") };
   });
 }
-
-/** Protocols by their numbers: listings name them, commands give numbers. */
-const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
 
 /**
  * Names under which listings show frequent ports (IANA). A port with a name that is missing here is only not recognised
@@ -55,5 +54,5 @@ export function pfMeaningOf(line: string): string {
   const match = /^pass in quick (?:inet6? )?proto (\S+) from (\S+) to (\S+) port (?:= )?(\S+) (?:flags \S+ )?keep state/.exec(line);
   if (match === null) return line;
   const [, protocol, source, destination, port] = match as unknown as [string, string, string, string, string];
-  return `${PROTOCOLS[protocol] ?? protocol} ${source} ${destination} ${SERVICES[port] ?? port}`;
+  return `${protocolName(protocol)} ${source} ${destination} ${SERVICES[port] ?? port}`;
 }

@@ -17,10 +17,13 @@ import type { Grant } from "./grant.ts";
 /** A family of addresses. */
 export type Family = 4 | 6;
 
+/** A program, perhaps with others in front of it, as the start of an argument vector. */
+export type Program = readonly [string, ...string[]];
+
 /** One program to be run. */
 export interface Command {
   readonly kind: "command";
-  readonly argv: readonly [string, ...string[]];
+  readonly argv: Program;
   readonly stdin?: string;
   /** What it is for, as the debug log names it. */
   readonly purpose: string;

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { formatIp, isUnspecifiedIp } from "../ip.ts";
-import { type Command, FirewallError, type Plan, type Rule } from "./backend.ts";
-import type { Grant } from "./grant.ts";
+import { formatIp } from "../ip.ts";
+import { type Command, FirewallError, type Plan, type Program, type Rule } from "./backend.ts";
+import { type Grant, isForWholeHost, targetOf } from "./grant.ts";
+import { sourceText } from "./grant-text.ts";
 import { ask, note } from "./steps.ts";
 
 /** 1: there was none. */
@@ -20,18 +21,16 @@ const ANSWERS: readonly number[] = [0, 1];
  * @param program `conntrack`
  * @returns one command for each port; connections are named as their client made them, before any NAT
  */
-export function forgetCommands(grant: Grant, program: Command["argv"]): Command[] {
-  const { source, sourcePrefix, destination, ports, nat } = grant;
-  const common = [
-    ...program, "-D", "-f", source.version === 4 ? "ipv4" : "ipv6",
-    "-s", `${formatIp(source)}${sourcePrefix === undefined ? "" : `/${sourcePrefix}`}`,
-  ];
-  const forget = (...words: readonly string[]): Command => {
-    const argv: readonly string[] = [...common, ...(destination === undefined ? [] : ["-d", formatIp(destination)]), ...words];
-    return { kind: "command", argv: argv as Command["argv"], purpose: "forget_connections", answers: ANSWERS };
-  };
-  if (nat?.wholeHost === true && nat.kind === "forward") return [isUnspecifiedIp(nat.address) ? forget() : forget("-r", formatIp(nat.address))];
+export function forgetCommands(grant: Grant, program: Program): Command[] {
+  const { source, destination, ports, nat } = grant;
+  const family = source.version === 4 ? "ipv4" : "ipv6";
+  const to = destination === undefined ? [] : ["-d", formatIp(destination)];
+  const forget = (...words: readonly string[]): Command => ({
+    kind: "command", argv: [...program, "-D", "-f", family, "-s", sourceText(grant), ...to, ...words], purpose: "forget_connections", answers: ANSWERS,
+  });
   if (nat === undefined) return ports.map(({ protocol, port }) => forget("-p", protocol, "--dport", String(port)));
+  const target = targetOf(nat);
+  if (isForWholeHost(nat)) return [target === undefined ? forget() : forget("-r", formatIp(target))];
   const { protocol, port } = ports[0]!;
   return [forget("-p", protocol, "--dport", String(nat.rewriteDestination ? port : nat.port))];
 }
@@ -42,7 +41,7 @@ export function forgetCommands(grant: Grant, program: Command["argv"]): Command[
  * @param rules what was closed; what was found in the firewall says nothing of its grant, and is passed over
  * @param program `conntrack`
  */
-export function* forgetConnections(rules: readonly Rule[], program: Command["argv"]): Plan<void> {
+export function* forgetConnections(rules: readonly Rule[], program: Program): Plan<void> {
   for (const grant of new Set(rules.flatMap((rule) => rule.grant ?? []))) {
     for (const command of forgetCommands(grant, program)) {
       const run = yield* ask(command);

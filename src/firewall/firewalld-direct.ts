@@ -6,14 +6,15 @@
  * @module
  */
 
-import { type CommandResult, FirewallError, type FirewallBackend, type Plan } from "./backend.ts";
+import { withAnswers } from "./_wrapped-backend.ts";
+import { type Command, type CommandResult, FirewallError, type FirewallBackend, type Plan, type Program } from "./backend.ts";
 import { createIptables, type IptablesSettings } from "./iptables.ts";
 import { ask, succeeded } from "./steps.ts";
 
 /** What the planner is told. */
 export interface FirewalldDirectSettings extends IptablesSettings {
   /** `nft`, which is asked what firewalld drives. */
-  readonly nft: readonly [string, ...string[]];
+  readonly nft: Program;
 }
 
 /** Exit status when what was handed through failed, whatever its own was. */
@@ -27,26 +28,20 @@ const COMMAND_FAILED = 13;
  */
 export function createFirewalldDirect(settings: FirewalldDirectSettings): FirewallBackend {
   const iptables = createIptables({ ...settings, program: [...settings.program, "--direct", "--passthrough", "ipv4"] });
+  const handedThrough = withAnswers(iptables, handThrough);
   return {
+    ...handedThrough,
     name: "firewalld",
     ground: `firewalld ${iptables.ground}`,
     headings: { ours: "Listing rules in fwknopd firewalld chains...", all: "Listing all firewalld rules in applicable tables...", clear: iptables.headings.clear },
-    lines: iptables.lines,
-    newestFirst: iptables.newestFirst,
-    rulesFor: (grant, live) => iptables.rulesFor(grant, live),
-    concerns: (rule, address) => iptables.concerns(rule, address),
     *prepare(options) {
       yield* refuseNftables(settings.nft);
-      return yield* handThrough(iptables.prepare(options));
+      return yield* handedThrough.prepare(options);
     },
-    change: (change) => handThrough(iptables.change(change)),
-    find: (families) => handThrough(iptables.find(families)),
-    clear: () => handThrough(iptables.clear()),
-    show: (scope) => handThrough(iptables.show(scope)),
   };
 }
 
-function* refuseNftables(nft: FirewalldDirectSettings["nft"]): Plan<void> {
+function* refuseNftables(nft: Program): Plan<void> {
   const run = yield* ask({ kind: "command", argv: [...nft, "list", "table", "inet", "firewalld"], purpose: "firewalld_backend", answers: [0, 1] });
   if (!succeeded(run)) return;
   throw new FirewallError(run.command, { ...run.result, stdout: "" }, {
@@ -55,18 +50,9 @@ function* refuseNftables(nft: FirewalldDirectSettings["nft"]): Plan<void> {
   });
 }
 
-/** Goes through a plan, with the answers as iptables itself would have given them. */
-function* handThrough<Learnt>(plan: Plan<Learnt>): Plan<Learnt> {
-  let result: CommandResult = { status: 0, stdout: "", stderr: "" };
-  for (;;) {
-    const step = plan.next(result);
-    if (step.done) return step.value;
-    if (step.value.kind === "note") {
-      yield step.value;
-      continue;
-    }
-    const { answers } = step.value;
-    const given = yield { ...step.value, ...(answers !== undefined && { answers: [...answers, COMMAND_FAILED] }) };
-    result = { ...given, stdout: given.stdout.replace(/\n?success\n$/, ""), ...(given.status === COMMAND_FAILED && { status: 1 }) };
-  }
+/** Has firewalld run a command, and answers as iptables itself would have. */
+function* handThrough(command: Command): Plan<CommandResult> {
+  const { answers } = command;
+  const given = yield { ...command, ...(answers !== undefined && { answers: [...answers, COMMAND_FAILED] }) };
+  return { ...given, stdout: given.stdout.replace(/\n?success\n$/, ""), ...(given.status === COMMAND_FAILED && { status: 1 }) };
 }

@@ -9,15 +9,18 @@
  */
 
 import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
-import { type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal } from "./backend.ts";
+import { renewalText } from "./_rule-lines.ts";
+import { type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Program, type Rule, type RulesOrRefusal } from "./backend.ts";
 import type { Grant, PortSpec } from "./grant.ts";
-import { addressProblem, checkGrant, sourceText, standsFor } from "./grant-checks.ts";
-import { ask, note, type Run, succeeded } from "./steps.ts";
+import { addressProblem, checkGrant } from "./grant-checks.ts";
+import { sourceText, standsFor, subjectOf } from "./grant-text.ts";
+import { ask, complaintOf, need, note, type Run, succeeded } from "./steps.ts";
+import { LATEST_END } from "./time-mark.ts";
 
 /** What the firewalld planner is told. */
 export interface FirewalldSettings {
   /** FIREWALL_EXE in words: `firewall-cmd`. */
-  readonly program: readonly [string, ...string[]];
+  readonly program: Program;
   /** FIREWD_ZONE; when absent the zone of `interface`, asked once. */
   readonly zone?: string;
   /** Where clients come in. Without it, or while it is in no zone, the default zone of the host counts. */
@@ -31,9 +34,6 @@ const PRIORITY = "-6220";
 
 /** Rules of one command, so that its arguments stay below what every system takes. */
 const MAX_RULES = 500;
-
-/** When a rule ends that was found: its limit is no part of listings. */
-const UNKNOWN_END = 99_999_999_999;
 
 /** Exit status for an interface that is in no zone. */
 const NO_ZONE = 2;
@@ -77,8 +77,7 @@ class Firewalld implements FirewallBackend {
     clear: "Deleting any existing firewall rules...",
   };
   readonly lines: FirewallBackend["lines"] = {
-    opened: (rule, before) => `Added ${rule.kind} rule to firewalld for ${rule.subject}, expires at ${rule.expiresAt}`
-      + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+    opened: (rule, before) => `Added ${rule.kind} rule to firewalld for ${rule.subject}, expires at ${rule.expiresAt}${renewalText(before)}`,
     present: (rule) => `${rule.subject} is allowed already`,
     closed: (rule, number) => `Removed rule ${number} from firewalld with expire time of ${rule.expiresAt}`,
   };
@@ -105,7 +104,7 @@ class Firewalld implements FirewallBackend {
       const text = `rule priority="${PRIORITY}" ${match.join(" ")} ${effect}`;
       return {
         key: `${family} ${text}`, family, table: "firewalld", chain: "", kind, words: [text], expiresAt, grant,
-        subject: `${sourceText(grant)} -> ${destination === undefined ? (family === 4 ? "0.0.0.0/0" : "::/0") : formatIp(destination)} ${spec.protocol}/${spec.port}`,
+        subject: subjectOf(grant, `${spec.protocol}/${spec.port}`),
       };
     };
     if (nat === undefined) {
@@ -153,7 +152,7 @@ class Firewalld implements FirewallBackend {
     const texts = yield* this.#ours();
     const chain = this.#zone!; // known now
     return [...families].flatMap((family) => texts.filter((text) => text.includes(` family="ipv${family}" `)).map((text): Rule =>
-      ({ key: `${family} ${text}`, family, table: "firewalld", chain, kind: "", words: [text], subject: "", expiresAt: UNKNOWN_END })));
+      ({ key: `${family} ${text}`, family, table: "firewalld", chain, kind: "", words: [text], subject: "", expiresAt: LATEST_END })));
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
@@ -176,9 +175,9 @@ class Firewalld implements FirewallBackend {
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
     const zone = scope === "ours" ? yield* this.#inZone() : [];
-    const { result } = yield* ask(this.#question([...zone, scope === "ours" ? "--list-rich-rules" : "--list-all-zones"], "fw_dump_rules"));
-    const stdout = scope === "all" ? result.stdout : oursIn(result.stdout).map((line) => `${line}\n`).join("");
-    return { stdout, stderr: result.status === 0 ? "" : result.stderr.replace(/\n*$/, "\n") };
+    const run = yield* ask(this.#question([...zone, scope === "ours" ? "--list-rich-rules" : "--list-all-zones"], "fw_dump_rules"));
+    const { stdout } = run.result;
+    return { stdout: scope === "all" ? stdout : oursIn(stdout).map((line) => `${line}\n`).join(""), stderr: succeeded(run) ? "" : complaintOf(run) };
   }
 
   #natProblem({ nat }: Grant): string | undefined {
@@ -193,9 +192,8 @@ class Firewalld implements FirewallBackend {
 
   /** Texts of our rules in the zone. */
   *#ours(assumed: readonly string[] = []): Plan<readonly string[]> {
-    const run = yield* ask({ ...this.#question([...(yield* this.#inZone()), "--list-rich-rules"], "check_firewall_rules"), assumedOutput: assumed.join("\n") });
-    if (!succeeded(run)) throw failureOf(run);
-    return oursIn(run.result.stdout);
+    const question = this.#question([...(yield* this.#inZone()), "--list-rich-rules"], "check_firewall_rules");
+    return oursIn(yield* need({ ...question, assumedOutput: assumed.join("\n") }, failureOf));
   }
 
   *#inZone(): Plan<string[]> {
@@ -210,16 +208,14 @@ class Firewalld implements FirewallBackend {
       if (succeeded(run)) return run.result.stdout.trim();
       if (run.result.status !== NO_ZONE) throw failureOf(run);
     }
-    const run = yield* ask(question("--get-default-zone"));
-    if (!succeeded(run)) throw failureOf(run);
-    return run.result.stdout.trim();
+    return (yield* need(question("--get-default-zone"), failureOf)).trim();
   }
 
   /** It is no failure when they are gone: firewalld only warns. */
   *#remove(texts: readonly string[]): Plan<void> {
     for (let at = 0; at < texts.length; at += MAX_RULES) {
       const options = texts.slice(at, at + MAX_RULES).map((text) => `--remove-rich-rule=${text}`);
-      yield* this.#run([...(yield* this.#inZone()), ...options], "rm_expired_rules");
+      yield* need(this.#command([...(yield* this.#inZone()), ...options], "rm_expired_rules"), failureOf);
     }
   }
 
@@ -232,14 +228,9 @@ class Firewalld implements FirewallBackend {
       const limit = Math.max(1, Math.ceil(expiresAt - this.#now()));
       for (let at = 0; at < together.length; at += MAX_RULES) {
         const options = together.slice(at, at + MAX_RULES).map((rule) => `--add-rich-rule=${textOf(rule)}`);
-        yield* this.#run([...(yield* this.#inZone()), ...options, `--timeout=${limit}`], "create_rule");
+        yield* need(this.#command([...(yield* this.#inZone()), ...options, `--timeout=${limit}`], "create_rule"), failureOf);
       }
     }
-  }
-
-  *#run(words: readonly string[], purpose: string): Plan<void> {
-    const run = yield* ask(this.#command(words, purpose));
-    if (!succeeded(run)) throw failureOf(run);
   }
 
   #question(words: readonly string[], purpose: string): Command {

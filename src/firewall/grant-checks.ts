@@ -4,8 +4,9 @@
  * @module
  */
 
-import { containsIp, formatIp, type IpAddress, isUnspecifiedIp, parseIpNetwork } from "../ip.ts";
+import { formatIp, type IpAddress, isUnspecifiedIp } from "../ip.ts";
 import type { Grant } from "./grant.ts";
+import { LATEST_END } from "./time-mark.ts";
 
 /**
  * Checks what no caller may get wrong.
@@ -19,8 +20,7 @@ export function checkGrant(grant: Grant): void {
   for (const port of ports) {
     if (!Number.isInteger(port) || port < 1 || port > 65535) throw new RangeError(`Cannot plan a grant: expected a port of 1 to 65535, got ${port}`);
   }
-  // The time mark of a rule holds up to 11 digits.
-  if (!Number.isInteger(grant.expiresAt) || grant.expiresAt < 0 || grant.expiresAt > 99_999_999_999) {
+  if (!Number.isInteger(grant.expiresAt) || grant.expiresAt < 0 || grant.expiresAt > LATEST_END) {
     throw new RangeError(`Cannot plan a grant: expected its end in whole seconds since 1970, got ${grant.expiresAt}`);
   }
 }
@@ -59,24 +59,4 @@ export function plainAccessProblem(grant: Grant): string | undefined {
   if (grant.nat?.kind === "local") return "Local NAT requests are not currently supported.";
   if (grant.nat !== undefined) return "Forwarding/NAT requests are not currently supported.";
   return addressProblem(grant, [["destination", grant.destination]], { networks: true });
-}
-
-/**
- * Names who may enter, as all firewalls write it.
- *
- * @returns `10.1.2.3`, or `10.1.2.0/24`
- */
-export function sourceText({ source, sourcePrefix }: Grant): string {
-  return sourcePrefix === undefined ? formatIp(source) : `${formatIp(source)}/${sourcePrefix}`;
-}
-
-/**
- * Tells whether an address is one of those that a rule is for.
- *
- * @param text as {@link sourceText} or a listing has it; may be any word
- * @param address who asks
- */
-export function standsFor(text: string, address: IpAddress): boolean {
-  const network = parseIpNetwork(text);
-  return "mask" in network && containsIp(network, address);
 }

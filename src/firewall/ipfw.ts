@@ -11,19 +11,21 @@
 import type { IpAddress } from "../ip.ts";
 import { expiryOf, type IpfwListing, type ListedRule, meaningOf, readIpfwListing } from "./_ipfw-listing.ts";
 import { bodyOf, foundRule, type IpfwLayout, rulesForIpfw, withoutStates } from "./_ipfw-rules.ts";
+import { renewalText } from "./_rule-lines.ts";
 import {
-  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal, type Upkeep,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Program, type Rule, type RulesOrRefusal, type Upkeep,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
-import { standsFor } from "./grant-checks.ts";
-import { ask, need, note, type Run, succeeded } from "./steps.ts";
+import { isFor } from "./grant-text.ts";
+import { ask, complaintOf, need, note, type Run, SUCCESS, succeeded } from "./steps.ts";
+import { timeMark } from "./time-mark.ts";
 
 export type { IpfwLayout } from "./_ipfw-rules.ts";
 
 /** What the ipfw planner is told. */
 export interface IpfwSettings {
   /** FIREWALL_EXE in words. */
-  readonly program: readonly [string, ...string[]];
+  readonly program: Program;
   readonly layout: IpfwLayout;
   /** Seconds between two looks for closed rules that no connection needs any more. */
   readonly purgeSeconds: number;
@@ -42,7 +44,7 @@ const UNAVAILABLE = 69;
 const LOW_BITS = 0xff;
 
 /** What it means when the program says nothing but this. */
-const HINTS: readonly (readonly [said: RegExp, meaning: { readonly text: string; readonly code: string }])[] = [
+const MEANINGS: readonly (readonly [said: RegExp, meaning: { readonly text: string; readonly code: string }])[] = [
   [/operation not permitted|permission denied/i, { code: "EPERM", text: "ipfw may not be used without root" }],
   [/protocol not available|socket: invalid argument|connection refused|not supported/i, {
     code: "ENOTSUP", text: "The kernel has no ipfw: load it (kldload ipfw), or set FIREWALL_TYPE to the firewall that this host has",
@@ -82,7 +84,7 @@ class Ipfw implements FirewallBackend {
     this.upkeep = { everySeconds: settings.purgeSeconds, run: () => this.#purge() };
     this.lines = {
       opened: (rule, before) => `Added Rule ${rule.chain} for ${rule.subject} expires at ${rule.expiresAt}`
-        + (before === undefined ? "" : before.expiresAt === rule.expiresAt ? " (put back)" : ` (renewed, was ${before.expiresAt})`),
+        + (before?.expiresAt === rule.expiresAt ? " (put back)" : renewalText(before)),
       present: (rule) => `${rule.subject} is allowed already`,
       // In a policy without dynamic rules it is deleted.
       closed: (rule) => (layout.kind === "sets"
@@ -133,7 +135,7 @@ class Ipfw implements FirewallBackend {
           continue;
         }
         const number = numbers.next().value;
-        if (number === undefined) throw new FirewallError(this.#question(["-S", "list"], "create_rule"), { status: 0, stdout: "", stderr: "" }, { text: TOO_MANY, code: "FULL" });
+        if (number === undefined) throw new FirewallError(this.#question(["-S", "list"], "create_rule"), SUCCESS, { text: TOO_MANY, code: "FULL" });
         const numbered = yield* this.#add(listing, rule, number);
         added.push(numbered);
         placed.set(rule, numbered);
@@ -153,7 +155,7 @@ class Ipfw implements FirewallBackend {
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words.some((word, at) => (word === "from" || word === "to") && standsFor(words[at + 1] ?? "", address));
+    return isFor(words, ["from", "to"], address);
   }
 
   *clear(): Plan<void> {
@@ -163,7 +165,10 @@ class Ipfw implements FirewallBackend {
   }
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
-    if (scope === "all") return outputOf(yield* ask(this.#question(["list"], "fw_dump_rules")));
+    if (scope === "all") {
+      const run = yield* ask(this.#question(["list"], "fw_dump_rules"));
+      return { stdout: run.result.stdout, stderr: complaintOf(run) };
+    }
     const { kind, activeSet, expiredSet } = this.#layout;
     // Without `-T`, with which some releases crash: the end of each rule is in its comment.
     const active = yield* ask(this.#question(["-d", "-S", "set", String(activeSet), "list"], "fw_dump_rules"));
@@ -171,7 +176,7 @@ class Ipfw implements FirewallBackend {
     const ours = (text: string): string => (kind === "sets" ? text : text.replace(/^(?!.*_exp_\d).*\n/gm, ""));
     return {
       stdout: `${ours(active.result.stdout)}\nExpired Rules:\n${ours(expired.result.stdout)}`,
-      stderr: [active, expired].map((run) => outputOf(run).stderr).find((text) => text !== "") ?? "",
+      stderr: complaintOf(active) || complaintOf(expired),
     };
   }
 
@@ -228,7 +233,7 @@ class Ipfw implements FirewallBackend {
   *#add(listing: IpfwListing, rule: Rule, number: number): Plan<Rule> {
     const body = bodyOf({ words: this.#isDynamic(listing) ? rule.words : withoutStates(rule.words) });
     // One that was switched on again still bore its former end.
-    const words = [...body.split(" "), "//", `_exp_${rule.expiresAt}`];
+    const words = [...body.split(" "), "//", timeMark(rule.expiresAt)];
     const inSet = this.#layout.kind === "sets" ? ["set", String(this.#layout.activeSet)] : [];
     yield* need(this.#command("create_rule", ["add", String(number), ...inSet, ...words]));
     return { ...rule, chain: String(number), words };
@@ -305,9 +310,7 @@ class Ipfw implements FirewallBackend {
   }
 
   *#list(assumedOutput = ""): Plan<IpfwListing> {
-    const run = yield* ask({ ...this.#question(["-S", "list"], "check_firewall_rules"), assumedOutput });
-    if (succeeded(run)) return readIpfwListing(run.result.stdout);
-    throw new FirewallError(run.command, run.result, HINTS.find(([said]) => said.test(run.result.stderr))?.[1]);
+    return readIpfwListing(yield* need({ ...this.#question(["-S", "list"], "check_firewall_rules"), assumedOutput }, failureOf));
   }
 
   /** A rule as a listing would show it. */
@@ -326,13 +329,13 @@ class Ipfw implements FirewallBackend {
 
 const TOO_MANY = "Access request rejected: Maximum allowed number of rules has been reached.";
 
+function failureOf({ command, result }: Run): FirewallError {
+  return new FirewallError(command, result, MEANINGS.find(([said]) => said.test(result.stderr))?.[1]);
+}
+
 /** Whether a release that loses the higher bits would move somebody else's rule instead of this one. */
 function isMistakable(rules: readonly ListedRule[], number: number): boolean {
   return number > LOW_BITS && rules.some((other) => other.number === (number & LOW_BITS) && expiryOf(other) === undefined);
-}
-
-function outputOf({ result }: Run): { readonly stdout: string; readonly stderr: string } {
-  return { stdout: result.stdout, stderr: result.stderr === "" ? "" : result.stderr.replace(/\n*$/, "\n") };
 }
 
 function checkSettings({ program, layout, purgeSeconds }: IpfwSettings): void {

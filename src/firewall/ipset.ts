@@ -6,19 +6,22 @@
  * @module
  */
 
-import { containsIp, formatIp, type IpAddress, parseIpNetwork } from "../ip.ts";
+import type { IpAddress } from "../ip.ts";
+import { RULE_LINES } from "./_rule-lines.ts";
 import {
-  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Program, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
+import { sourceText, standsFor, subjectOf } from "./grant-text.ts";
 import type { ChainSettings } from "./iptables.ts";
-import { ask, note, type Run, succeeded, where } from "./steps.ts";
+import { ask, note, type Run, SUCCESS, succeeded, where } from "./steps.ts";
+import { LATEST_END, timeMark } from "./time-mark.ts";
 
 /** What is put in front of iptables. */
 export interface IpsetSettings {
   /** IPSET_EXE in words. */
-  readonly program: Command["argv"];
+  readonly program: Program;
   /** The chain that the sets' rules are in. */
   readonly input: ChainSettings;
 }
@@ -34,9 +37,6 @@ const SETS: readonly OwnSet[] = ([4, 6] as const).flatMap((family) => [
   { name: `fwknop_g${family}`, family, type: "hash:ip,port" as const },
   { name: `fwknop_n${family}`, family, type: "hash:net,port" as const },
 ]);
-
-/** Rules of sets have no end: this is the latest that a time mark can say. */
-const FOR_EVER = 99_999_999_999;
 
 /** ipset takes no longer times, seconds. */
 const MAX_TIMEOUT = 2_147_483;
@@ -82,7 +82,7 @@ class Ipset implements FirewallBackend {
     this.newestFirst = inner.newestFirst;
     this.lines = {
       opened: inner.lines.opened,
-      present: (rule) => (isElement(rule) ? `${rule.kind} rule in ${rule.chain} for ${rule.subject} is there already` : inner.lines.present(rule)),
+      present: (rule) => (isElement(rule) ? RULE_LINES : inner.lines).present(rule),
       closed: inner.lines.closed,
     };
   }
@@ -95,11 +95,10 @@ class Ipset implements FirewallBackend {
     const rules = this.#inner.rulesFor(grant, live);
     if (!rules.ok) return rules;
     const family = grant.source.version;
-    const client = `${formatIp(grant.source)}${grant.sourcePrefix === undefined ? "" : `/${grant.sourcePrefix}`}`;
+    const client = sourceText(grant);
     const chain = `fwknop_${grant.sourcePrefix === undefined ? "g" : "n"}${family}`;
-    const subject = `${client} -> ${family === 4 ? "0.0.0.0/0" : "::/0"} ${grant.ports.map(({ protocol, port }) => `${protocol}/${port}`).join(",")}`;
     const elements = grant.ports.map(({ protocol, port }): Rule => ({
-      ...placeOf(family, chain, `${client},${protocol}:${port}`), kind: "access", subject, expiresAt: grant.expiresAt, grant,
+      ...placeOf(family, chain, `${client},${protocol}:${port}`), kind: "access", subject: subjectOf(grant), expiresAt: grant.expiresAt, grant,
     }));
     return { ok: true, rules: [...elements, ...rules.rules.filter(({ kind }) => kind !== "access")] };
   }
@@ -156,8 +155,7 @@ class Ipset implements FirewallBackend {
 
   concerns(rule: Rule, address: IpAddress): boolean {
     if (!isElement(rule)) return this.#inner.concerns(rule, address);
-    const network = parseIpNetwork(rule.words[0]!.split(",")[0]!);
-    return "mask" in network && containsIp(network, address);
+    return standsFor(rule.words[0]!.split(",")[0]!, address);
   }
 
   endsByItself(rule: Rule): boolean {
@@ -190,11 +188,12 @@ class Ipset implements FirewallBackend {
     return this.#allStanding().filter((rule) => rule.family === family);
   }
 
+  /** They have no end: it is the latest that a mark can say. */
   #allStanding(): Rule[] {
     const { table, chain, target } = this.#settings.input;
     return SETS.map(({ name, family }): Rule => {
-      const words = ["-m", "set", "--match-set", name, "src,dst", "-m", "comment", "--comment", `_exp_${FOR_EVER}`, "-j", target];
-      return { key: `${TABLE} ${family} ${name}`, family, table, chain, kind: "sets", words, subject: name, expiresAt: FOR_EVER };
+      const words = ["-m", "set", "--match-set", name, "src,dst", "-m", "comment", "--comment", timeMark(LATEST_END), "-j", target];
+      return { key: `${TABLE} ${family} ${name}`, family, table, chain, kind: "sets", words, subject: name, expiresAt: LATEST_END };
     });
   }
 
@@ -213,13 +212,12 @@ class Ipset implements FirewallBackend {
 
   #additionLine(rule: Rule): string {
     const seconds = Math.max(1, Math.min(MAX_TIMEOUT, Math.floor(rule.expiresAt - this.#now())));
-    return `add ${rule.chain} ${rule.words[0]} timeout ${seconds} comment "_exp_${rule.expiresAt}"`;
+    return `add ${rule.chain} ${rule.words[0]} timeout ${seconds} comment "${timeMark(rule.expiresAt)}"`;
   }
 
   *#restore(lines: readonly string[]): Plan<Run> {
     const command: Command = { ...this.#command(["-exist", "restore"], "change_sets"), stdin: lines.map((line) => `${line}\n`).join("") };
-    if (lines.length === 0) return { command, result: { status: 0, stdout: "", stderr: "" } };
-    return yield* ask(command);
+    return lines.length === 0 ? { command, result: SUCCESS } : yield* ask(command);
   }
 
   #command(words: readonly string[], purpose: string): Command {
@@ -243,7 +241,7 @@ function isElement({ table }: Rule): boolean {
 }
 
 function withoutStanding(rules: readonly Rule[]): Rule[] {
-  return rules.filter(({ expiresAt }) => expiresAt !== FOR_EVER);
+  return rules.filter(({ expiresAt }) => expiresAt !== LATEST_END);
 }
 
 function placeOf(family: Family, chain: string, element: string): Pick<Rule, "key" | "family" | "table" | "chain" | "words"> {

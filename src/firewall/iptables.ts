@@ -7,19 +7,21 @@
  * @module
  */
 
-import { containsIp, type IpAddress, parseIpNetwork } from "../ip.ts";
+import type { IpAddress } from "../ip.ts";
 import { expiryOf, type Listing, readListing } from "./_iptables-listing.ts";
 import { ruleKey, rulesForGrant } from "./_iptables-rules.ts";
-import { type ChainSettings, chainsInUse, checkSettings, type IptablesSettings, type Program, programOf } from "./_iptables-settings.ts";
+import { type ChainSettings, chainsInUse, checkSettings, type IptablesSettings, programOf } from "./_iptables-settings.ts";
 import { checkedRule, existsLine, jumpLine, typedRule } from "./_iptables-text.ts";
 import { DECIDED, LOCK_WAIT, Transaction } from "./_iptables-transaction.ts";
+import { RULE_LINES } from "./_rule-lines.ts";
 import {
-  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Program, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
-import { ask, note, type Run, succeeded } from "./steps.ts";
+import { isFor } from "./grant-text.ts";
+import { ask, complaintOf, need, note, type Run, succeeded } from "./steps.ts";
 
-export { type ChainRole, type ChainSettings, DEFAULT_CHAINS, type IptablesSettings, programOf } from "./_iptables-settings.ts";
+export { type ChainSettings, DEFAULT_CHAINS, type IptablesSettings, programOf } from "./_iptables-settings.ts";
 
 /** Listings of the tables that we use. */
 type Tables = ReadonlyMap<string, Listing>;
@@ -65,12 +67,10 @@ class Iptables implements FirewallBackend {
     this.ground = JSON.stringify([this.name, settings.program, inUse.map(({ table, from, chain }) => [table, from, chain])]);
     this.newestFirst = settings.prepend;
     this.lines = {
-      opened: (rule, before) => `Added ${rule.kind} rule to ${rule.chain} for ${rule.subject}, expires at ${rule.expiresAt}`
-        + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+      ...RULE_LINES,
       present: (rule) => settings.checkSupport
         ? `rule_exists() Rule : '${typedRule(rule)}' in ${rule.chain} already exists`
         : `rule_exists_no_chk_support() ${checkedRule(rule)} rule already exists`,
-      closed: (rule, number) => `Removed rule ${number} from ${rule.chain} with expire time of ${rule.expiresAt}`,
     };
   }
 
@@ -133,16 +133,18 @@ class Iptables implements FirewallBackend {
     const questions = scope === "ours"
       ? this.#chains.map(({ table, chain }) => ["-t", table, "-L", chain, "--line-numbers", "-n"])
       : this.#tables.map((table) => ["-t", table, "-v", "-n", "-L", "--line-numbers"]);
+    // As the C program prints them: a blank line before each chain, but none before a table.
+    const gap = scope === "ours" ? "\n" : "";
     let stdout = "";
     let stderr = "";
     for (const family of [4, 6] as const) {
       let listed = "";
       for (const words of questions) {
         const run = yield* ask(this.#question(family, words, "fw_dump_rules"));
-        if (succeeded(run)) listed += `\n${run.result.stdout}`;
+        if (succeeded(run)) listed += gap + run.result.stdout;
         else if (family === 4) {
-          listed += "\n";
-          stderr += run.result.stderr.replace(/\n*$/, "\n");
+          listed += gap;
+          stderr += complaintOf(run);
         }
       }
       // Most hosts have no chains of ours in IPv6: nothing to say about it then.
@@ -153,11 +155,7 @@ class Iptables implements FirewallBackend {
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words.some((word, at) => {
-      if (word !== "-s" && word !== "-d") return false;
-      const network = parseIpNetwork(words[at + 1] ?? "");
-      return "mask" in network && containsIp(network, address);
-    });
+    return isFor(words, ["-s", "-d"], address);
   }
 
   /**
@@ -169,12 +167,11 @@ class Iptables implements FirewallBackend {
     const tables = new Map<string, Listing>();
     for (const table of this.#tables) {
       const assumed = this.#jumps.filter((jump) => assumeGround && jump.table === table);
-      const run = yield* ask({
+      const listed = yield* need({
         ...this.#list(family, table, undefined, "chain_exists"),
         assumedOutput: assumed.map(({ from, chain }) => `-N ${chain}\n-A ${from} -j ${chain}\n`).join(""),
       });
-      if (!succeeded(run)) throw new FirewallError(run.command, run.result);
-      tables.set(table, readListing(run.result.stdout));
+      tables.set(table, readListing(listed));
     }
     return tables;
   }

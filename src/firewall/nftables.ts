@@ -8,17 +8,19 @@
  * @module
  */
 
-import { containsIp, equalIp, type IpAddress, parseIp, parseIpNetwork } from "../ip.ts";
+import type { IpAddress } from "../ip.ts";
 import { type ListedTable, readTable } from "./_nftables-listing.ts";
 import { elementsForGrant, placeOf } from "./_nftables-rules.ts";
 import { checkSettings, familiesOf, MARK, type NftablesSettings, type NftTable, OWN_TABLE, PREFIX, tableText } from "./_nftables-settings.ts";
 import { type Ground, layOut, type OwnChain, parseSlotName, type Slot } from "./_nftables-slots.ts";
-import { additionLines, ANSWERS, ELEMENT_LINES, isAbsence, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
+import { additionLines, ANSWERS, isAbsence, needLines, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
+import { RULE_LINES } from "./_rule-lines.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
-import { ask, note, type Run, succeeded } from "./steps.ts";
+import { standsFor } from "./grant-text.ts";
+import { ask, complaintOf, note, type Run, SUCCESS, succeeded } from "./steps.ts";
 
 export { createNftSet, type NftSetSettings } from "./_nftables-set.ts";
 export { type GuardedPorts, type NftablesMode, type NftablesSettings, type NftTable } from "./_nftables-settings.ts";
@@ -54,7 +56,7 @@ class Nftables implements FirewallBackend {
   };
   readonly newestFirst = false;
   readonly needsNoSearch = true;
-  readonly lines = ELEMENT_LINES;
+  readonly lines = RULE_LINES;
   readonly #settings: NftablesSettings;
   readonly #now: () => number;
   readonly #layout: Ground;
@@ -79,8 +81,7 @@ class Nftables implements FirewallBackend {
     const tables = yield* this.#look(!fresh);
     yield* this.#checkForeign(tables);
     const flushes = fresh ? this.#layout.slots.map(({ table, name, value }) => `flush ${value === undefined ? "set" : "map"} ${tableText(table)} ${name}`) : [];
-    const made = yield* this.#perform([...this.#groundLines(tables), ...flushes], "create_sets");
-    if (!succeeded(made)) throw nftFailure(made);
+    yield* this.#need([...this.#groundLines(tables), ...flushes], "create_sets");
     for (const { from, name } of this.#missingJumps(tables)) yield note("info", `Added jump rule from chain: ${from} to chain: ${name}`);
     this.#checkedAt = this.#now();
     return fresh ? [] : this.#marked(tables);
@@ -104,11 +105,7 @@ class Nftables implements FirewallBackend {
 
   concerns({ chain, words }: Rule, address: IpAddress): boolean {
     const prefix = parseSlotName(chain)?.prefix;
-    const client = parseIp(words[0]!);
-    if (client === undefined) return false;
-    if (prefix === undefined) return equalIp(client, address);
-    const network = parseIpNetwork(`${words[0]}/${prefix}`);
-    return "mask" in network && containsIp(network, address);
+    return standsFor(prefix === undefined ? words[0]! : `${words[0]}/${prefix}`, address);
   }
 
   endsByItself(): boolean {
@@ -129,8 +126,7 @@ class Nftables implements FirewallBackend {
     const run = yield* this.#perform([...own, ...jumps, ...ofOurs("flush", false), ...ofOurs("delete", true)], "delete_sets");
     if (succeeded(run)) return;
     // Somebody's rule refers to what is ours: then it is emptied.
-    const emptied = yield* this.#perform([...own, ...jumps, ...ofOurs("flush", true)], "flush_sets");
-    if (!succeeded(emptied)) throw nftFailure(emptied);
+    yield* this.#need([...own, ...jumps, ...ofOurs("flush", true)], "flush_sets");
     yield note("warning", `Sets and chains were emptied but stay, for other rules still refer to them: ${nftFailure(run).summary}`);
   }
 
@@ -140,7 +136,7 @@ class Nftables implements FirewallBackend {
     for (const table of this.#layout.tables) {
       const argv: Command["argv"] = [...this.#settings.program, "list", "table", table.family, table.name];
       const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
-      if (!succeeded(run)) stderr += run.result.stderr.replace(/\n*$/, "\n");
+      if (!succeeded(run)) stderr += complaintOf(run);
       else stdout += `\n${scope === "all" || tableText(table) === tableText(OWN_TABLE) ? run.result.stdout : onlyOurs(run.result.stdout)}`;
     }
     return { stdout, stderr };
@@ -194,7 +190,7 @@ class Nftables implements FirewallBackend {
       const listed = tables.get(tableText(table));
       const what = listed === undefined ? `table ${tableText(table)}` : listed.chains.has(from) ? undefined : `chain ${from} in the table ${tableText(table)}`;
       if (what !== undefined) {
-        throw new FirewallError(failed?.command ?? this.#listing(table, false), failed?.result ?? { status: 0, stdout: "", stderr: "" }, {
+        throw new FirewallError(failed?.command ?? this.#listing(table, false), failed?.result ?? SUCCESS, {
           text: `There is no ${what}: NFT_TABLE, NFT_INPUT_CHAIN and NFT_FORWARD_CHAIN name what drops packets here; where nothing does, set NFT_MODE guard`,
         });
       }
@@ -274,8 +270,7 @@ class Nftables implements FirewallBackend {
     // Whoever put it there.
     const listed = new Set(this.#layout.slots.flatMap((slot) =>
       (tables.get(tableText(slot.table))?.sets.get(slot.name)?.elements ?? []).map(({ key }) => placeOf(slot, key, []).key)));
-    const run = yield* this.#perform([...this.#groundLines(tables), ...repairLines(change, back, listed, this.#now())], "add_elements");
-    if (!succeeded(run)) throw nftFailure(run);
+    yield* this.#need([...this.#groundLines(tables), ...repairLines(change, back, listed, this.#now())], "add_elements");
     const missed = this.#layout.slots.some(({ table, name }) => tables.get(tableText(table))?.sets.has(name) !== true) ? "sets" : "rules or jumps";
     yield note("warning", `Somebody else removed ${missed} of ours: made again, with ${back.length} grants whose time is not over`
       + (back.length < lost.length ? `; ${lost.length - back.length} for a single connection are not given back` : ""));
@@ -285,6 +280,10 @@ class Nftables implements FirewallBackend {
 
   #perform(lines: readonly string[], purpose: string): Plan<Run> {
     return performLines(this.#settings.program, lines, purpose);
+  }
+
+  #need(lines: readonly string[], purpose: string): Plan<void> {
+    return needLines(this.#settings.program, lines, purpose);
   }
 }
 

@@ -9,17 +9,21 @@
 
 import { formatIp, type IpAddress } from "../ip.ts";
 import { pfMeaningOf, readPfListing } from "./_pf-listing.ts";
+import { renewalText } from "./_rule-lines.ts";
 import {
-  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Rule, type RulesOrRefusal,
+  type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Program, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
-import type { Grant, PortSpec } from "./grant.ts";
-import { checkGrant, plainAccessProblem, sourceText, standsFor } from "./grant-checks.ts";
-import { ask, need, note, type Run, succeeded } from "./steps.ts";
+import type { Grant } from "./grant.ts";
+import { checkGrant, plainAccessProblem } from "./grant-checks.ts";
+import { isFor, requestText, sourceText, standsFor } from "./grant-text.ts";
+import { PROTOCOL_NUMBERS } from "./protocols.ts";
+import { ask, complaintOf, need, note, type Run, succeeded } from "./steps.ts";
+import { LATEST_END, timeMark } from "./time-mark.ts";
 
 /** What the pf planner is told. */
 export interface PfSettings {
   /** FIREWALL_EXE in words. */
-  readonly program: readonly [string, ...string[]];
+  readonly program: Program;
   /** PF_ANCHOR_NAME. */
   readonly anchor: string;
   /** PF_TABLE: put addresses into this table of the anchor instead of rules into the anchor. */
@@ -34,12 +38,7 @@ const MEANINGS: readonly (readonly [said: RegExp, meaning: { readonly text: stri
   }],
 ];
 
-/** When an address ends that was found in a table: it bears no time mark. */
-const UNKNOWN_END = 99_999_999_999;
-
 const NOT_ACTIVE = "Warning: the fwknop anchor is not active in the pf policy";
-
-const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], string>> = { tcp: "6", udp: "17" };
 
 /**
  * Makes the planner for pf.
@@ -64,7 +63,7 @@ abstract class Pf implements FirewallBackend {
   readonly newestFirst = false;
   readonly headings: FirewallBackend["headings"];
   readonly lines: FirewallBackend["lines"] = {
-    opened: (rule, before) => `Added Rule for ${rule.subject} expires at ${rule.expiresAt}` + (before === undefined ? "" : ` (renewed, was ${before.expiresAt})`),
+    opened: (rule, before) => `Added Rule for ${rule.subject} expires at ${rule.expiresAt}` + renewalText(before),
     present: (rule) => `${rule.subject} is allowed already`,
     closed: (rule) => `Deleting rule with expire time of ${rule.expiresAt}.`,
   };
@@ -103,8 +102,8 @@ abstract class Pf implements FirewallBackend {
   protected abstract begin(fresh: boolean): Plan<readonly Rule[]>;
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
-    const { result } = yield* ask(scope === "ours" ? this.question(this.listing, "fw_dump_rules") : { ...this.command(["-s", "rules"], "fw_dump_rules"), assumedOutput: "" });
-    return { stdout: result.stdout, stderr: result.status === 0 ? "" : result.stderr.replace(/\n*$/, "\n") };
+    const run = yield* ask(this.question(scope === "ours" ? this.listing : ["-s", "rules"], "fw_dump_rules"));
+    return { stdout: run.result.stdout, stderr: succeeded(run) ? "" : complaintOf(run) };
   }
 
   protected command(words: readonly string[], purpose: string, stdin?: string): Command {
@@ -135,7 +134,7 @@ class PfAnchor extends Pf {
     return {
       ok: true,
       rules: grant.ports.map(({ protocol, port }): Rule => {
-        const line = `pass in quick proto ${PROTOCOL_NUMBERS[protocol]} from ${sourceText(grant)} to ${to} port ${port} keep state label _exp_${expiresAt}`;
+        const line = `pass in quick proto ${PROTOCOL_NUMBERS[protocol]} from ${sourceText(grant)} to ${to} port ${port} keep state label ${timeMark(expiresAt)}`;
         return {
           key: keyOf(line), family, table: "anchor", chain: this.settings.anchor, kind: "access", words: line.split(" "), expiresAt, grant,
           subject: `${sourceText(grant)}, ${protocol}/${port}`,
@@ -163,8 +162,7 @@ class PfAnchor extends Pf {
       if (listed.length > 0 || remove.length > 0) yield* need(this.command(this.inAnchor("-F", "rules"), "pf_delete_rule"));
       return { repaired: false };
     }
-    const run = yield* ask(this.command(this.inAnchor("-f", "-"), add.length > 0 ? "create_rule" : "rm_expired_rules", lines.map((line) => `${line}\n`).join("")));
-    if (!succeeded(run)) throw failureOf(run);
+    yield* need(this.command(this.inAnchor("-f", "-"), add.length > 0 ? "create_rule" : "rm_expired_rules", lines.map((line) => `${line}\n`).join("")), failureOf);
     if (lost) yield note("warning", `Somebody else emptied the anchor ${this.settings.anchor}: made again ${kept.length} rules whose time is not over`);
     return { repaired: lost };
   }
@@ -179,18 +177,15 @@ class PfAnchor extends Pf {
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {
-    return words.some((word, at) => (word === "from" || word === "to") && standsFor(words[at + 1] ?? "", address));
+    return isFor(words, ["from", "to"], address);
   }
 
   *clear(): Plan<void> {
-    const run = yield* ask(this.command(this.inAnchor("-F", "all"), "delete_all_anchor_rules"));
-    if (!succeeded(run)) throw failureOf(run);
+    yield* need(this.command(this.inAnchor("-F", "all"), "delete_all_anchor_rules"), failureOf);
   }
 
-  *#list(): Plan<string> {
-    const run = yield* ask(this.question(this.listing, "check_firewall_rules"));
-    if (!succeeded(run)) throw failureOf(run);
-    return run.result.stdout;
+  #list(): Plan<string> {
+    return need(this.question(this.listing, "check_firewall_rules"), failureOf);
   }
 }
 
@@ -212,10 +207,9 @@ class PfTable extends Pf {
     const { expiresAt } = grant;
     const source = sourceText(grant);
     const family = grant.source.version;
-    const request = grant.ports.map(({ protocol, port }) => `${protocol}/${port}`).join(",");
     return {
       ok: true,
-      rules: [{ key: `${family} ${source}`, family, table: this.#table, chain: this.settings.anchor, kind: "access", words: [source], expiresAt, grant, subject: `${source}, ${request}` }],
+      rules: [{ key: `${family} ${source}`, family, table: this.#table, chain: this.settings.anchor, kind: "access", words: [source], expiresAt, grant, subject: `${source}, ${requestText(grant)}` }],
     };
   }
 
@@ -251,7 +245,7 @@ class PfTable extends Pf {
     if (!succeeded(run) && !isAbsent(run)) throw failureOf(run);
     const addresses = run.result.stdout.split("\n").map((line) => line.trim()).filter((line) => line !== "");
     return [...families].flatMap((family) => addresses.filter((address) => address.includes(":") === (family === 6)).map((address): Rule =>
-      ({ key: `${family} ${address}`, family, table: this.#table, chain: this.settings.anchor, kind: "", words: [address], subject: "", expiresAt: UNKNOWN_END })));
+      ({ key: `${family} ${address}`, family, table: this.#table, chain: this.settings.anchor, kind: "", words: [address], subject: "", expiresAt: LATEST_END })));
   }
 
   concerns({ words }: Rule, address: IpAddress): boolean {

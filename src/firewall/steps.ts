@@ -12,6 +12,9 @@ export interface Run {
   readonly result: CommandResult;
 }
 
+/** What came of a command that did what it was for and said nothing. */
+export const SUCCESS: CommandResult = { status: 0, stdout: "", stderr: "" };
+
 /** Whether a command did what it was for. */
 export function succeeded({ result }: Run): boolean {
   return result.status === 0 && result.failure === undefined;
@@ -25,13 +28,24 @@ export function* ask(command: Command): Plan<Run> {
 /**
  * Runs a command without which the plan cannot go on.
  *
+ * @param command the command
+ * @param failureOf makes the error of its failure, where more is known of that than the program says
  * @returns what it printed
  * @throws {FirewallError} when it fails
  */
-export function* need(command: Command): Plan<string> {
+export function* need(command: Command, failureOf: (run: Run) => FirewallError = plainFailure): Plan<string> {
   const run = yield* ask(command);
-  if (!succeeded(run)) throw new FirewallError(run.command, run.result);
+  if (!succeeded(run)) throw failureOf(run);
   return run.result.stdout;
+}
+
+function plainFailure({ command, result }: Run): FirewallError {
+  return new FirewallError(command, result);
+}
+
+/** What a program complained of, for people: nothing, or whole lines. */
+export function complaintOf({ result }: Run): string {
+  return result.stderr === "" ? "" : result.stderr.replace(/\n*$/, "\n");
 }
 
 /**

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, wipe } from "../bytes.ts";
 import { printableText } from "../foreign-text.ts";
 import { type GpgRefusal, type GpgSignature, parseGpgStatus } from "../gpg-status.ts";
-import { type ChildResult, runChild } from "./child.ts";
+import { runBytes, type RunBytesResult } from "./run.ts";
 
 export type { GpgSignature, GpgValidity } from "../gpg-status.ts";
 
@@ -22,6 +22,10 @@ export interface GpgSettings {
   readonly useAgent?: boolean;
   /** For one run of gpg; 10 seconds when absent, 120 with `useAgent`, which may wait for the user. */
   readonly timeoutMs?: number;
+  /** Whether gpg leaves its gpg.conf unread. */
+  readonly withoutConfig?: boolean;
+  /** Makes gpg say more, and is given each of its lines, printable. */
+  readonly onMessage?: (line: string) => void;
   /** Ends gpg before. */
   readonly signal?: AbortSignal;
 }
@@ -84,7 +88,8 @@ export async function encryptAndSign(options: EncryptAndSignOptions): Promise<Gp
     ...(paddingLength === 0 ? [] : ["--compress-algo", "none", `--set-filename=${"_".repeat(paddingLength)}`]),
     "--encrypt",
   ], plaintext);
-  if (result.kind !== "exited") return startFailure(options, result);
+  const unfinished = unfinishedFailure(options, result);
+  if (unfinished !== undefined) return unfinished;
   const status = parseGpgStatus(textOf(result.outputs[0]!));
   if (result.status === 0 && status.isEncrypted && result.stdout.length > 0) return { ok: true, ciphertext: result.stdout };
   return failure(status.refusal, firstReason(result.stderr));
@@ -102,12 +107,13 @@ export async function decrypt(options: GpgSettings & { readonly ciphertext: Uint
   const tag = (first & 0xc0) === 0xc0 ? first & 0x3f : (first & 0xc0) === 0x80 ? (first & 0x3c) >> 2 : 0;
   if (tag !== 1) return failure("no-data", "no OpenPGP message encrypted to a key");
   const result = await runGpg(options, ["--no-auto-key-retrieve", "--max-output", String(MAX_PLAINTEXT_BYTES), "--decrypt"], options.ciphertext);
-  if (result.kind !== "exited") return startFailure(options, result);
+  const unfinished = unfinishedFailure(options, result);
   const status = parseGpgStatus(textOf(result.outputs[0]!));
   // At its limit gpg cuts the plaintext and still reports success.
   const isWhole = result.stdout.length < MAX_PLAINTEXT_BYTES;
-  if (status.isDecrypted && isWhole) return { ok: true, plaintext: result.stdout, signatures: status.signatures };
-  result.stdout.fill(0);
+  if (unfinished === undefined && status.isDecrypted && isWhole) return { ok: true, plaintext: result.stdout, signatures: status.signatures };
+  wipe(result.stdout);
+  if (unfinished !== undefined) return unfinished;
   if (!isWhole) return failure("failed", `plaintext of ${MAX_PLAINTEXT_BYTES} bytes or more`);
   return failure(status.refusal, firstReason(result.stderr));
 }
@@ -115,38 +121,42 @@ export async function decrypt(options: GpgSettings & { readonly ciphertext: Uint
 /** What of our environment lets gpg-agent find the user's terminal or screen. */
 const AGENT_ENVIRONMENT = ["GPG_TTY", "TERM", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PINENTRY_USER_DATA"];
 
-function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Array): Promise<ChildResult> {
+async function runGpg(settings: GpgSettings, args: readonly string[], input: Uint8Array): Promise<RunBytesResult> {
   const useAgent = settings.useAgent === true;
-  return runChild([
-    settings.exe ?? "gpg", "--batch", "--no-tty", "--utf8-strings", "--disable-dirmngr", "--status-fd", STATUS_FD,
+  const { onMessage } = settings;
+  const result = await runBytes([
+    settings.exe ?? "gpg", ...(settings.withoutConfig ? ["--no-options"] : []), ...(onMessage ? ["--verbose"] : []), "--batch", "--no-tty", "--utf8-strings", "--disable-dirmngr", "--status-fd", STATUS_FD,
     ...(useAgent ? [] : ["--pinentry-mode", "loopback", "--passphrase-fd", PASSPHRASE_FD]),
     "--output", "-", ...args,
   ], {
-    stdin: input,
+    input,
     descriptors: useAgent ? ["read"] : ["read", settings.passphrase ?? new Uint8Array(0)],
+    cwd: ".", // both the program and GNUPGHOME may be relative to it
     env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
       GNUPGHOME: settings.home ?? process.env["GNUPGHOME"],
       ...(useAgent ? Object.fromEntries(AGENT_ENVIRONMENT.map((name) => [name, process.env[name]])) : {}),
     },
     timeoutMs: settings.timeoutMs ?? (useAgent ? 120_000 : 10_000),
     maxOutputBytes: 2 * MAX_PLAINTEXT_BYTES,
+    killWhenFull: true,
     signal: settings.signal,
   });
+  if (onMessage) for (const line of linesOf(result.stderr)) onMessage(printableText(line, 200));
+  return result;
 }
 
-function startFailure(settings: GpgSettings, result: Exclude<ChildResult, { readonly kind: "exited" }>): GpgFailure {
-  switch (result.kind) {
-    case "not-started": {
-      const exe = printableText(settings.exe ?? "gpg", 200);
-      return failure("no-program", result.code === "ENOENT" ? `expected GnuPG 2 as '${exe}', which is not there` : `'${exe}' cannot be started (${result.code ?? "unknown error"})`);
-    }
-    case "timeout":
-      return failure("timeout", "gpg did not end in time");
-    case "aborted":
-      return failure("aborted", "");
-    case "too-much-output":
-      return failure("failed", "gpg wrote more than a packet can hold");
+/** Undefined when gpg ran to its end, whatever it says. */
+function unfinishedFailure(settings: GpgSettings, { startError, timedOut, aborted, truncated }: RunBytesResult): GpgFailure | undefined {
+  if (startError !== undefined) {
+    const exe = printableText(settings.exe ?? "gpg", 200);
+    return failure("no-program", startError.code === "ENOENT" ? `expected GnuPG 2 as '${exe}', which is not there` : `'${exe}' cannot be started (${startError.code})`);
   }
+  if (timedOut) return failure("timeout", "gpg did not end in time");
+  if (aborted) return failure("aborted", "");
+  if (truncated) return failure("failed", "gpg wrote more than a packet can hold");
+  return undefined;
 }
 
 /** The words that the C programs print for the same. */
@@ -170,9 +180,13 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
+function linesOf(bytes: Uint8Array): string[] {
+  return textOf(bytes).split("\n").filter((line) => line !== "");
+}
+
 /** The first message that is more than a notice. */
 function firstReason(stderr: Uint8Array): string {
-  const lines = textOf(stderr).split("\n").filter((line) => line !== "");
+  const lines = linesOf(stderr);
   const line = lines.find((candidate) => /failed|error|skipped|fatal|invalid|no valid/i.test(candidate)) ?? lines[0] ?? "";
   return printableText(line, 160);
 }

@@ -1,12 +1,13 @@
 /**
- * Runs a program to its end: an argument vector, never a shell, with limits on time and output.
+ * Runs a program to its end: an argument vector, never a shell, with limits on time and output. {@link run} is for
+ * programs that speak text; {@link runBytes} for those that take or give secrets, of which text could not be wiped.
  *
  * @module
  */
 
 import { spawn, type ChildProcess } from "node:child_process";
-import type { Readable } from "node:stream";
-import { concatBytes } from "../bytes.ts";
+import type { Duplex, Readable, Writable } from "node:stream";
+import { type Bytes, concatBytes, wipe } from "../bytes.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
 /** What a program gets and may cost. */
@@ -15,8 +16,10 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** After that it is killed with everything it started. */
   readonly timeoutMs: number;
+  /** Ends it before: it and what it started are asked by TERM, and killed when they are still there after {@link GRACE_MS}. */
+  readonly signal?: AbortSignal | undefined;
   /** Added to PATH (sbin included) and LC_ALL=C, which is all of the environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** `/` when absent. */
   readonly cwd?: string;
   /** Numbers; the supplementary groups are dropped, not replaced. */
@@ -26,8 +29,16 @@ export interface RunOptions {
   readonly maxOutputBytes?: number;
 }
 
+/** What a program gets that takes or gives secrets. */
+export interface RunBytesOptions extends RunOptions {
+  /** Further descriptors from 3 on: bytes to be read by the program, or "read" for what it writes there. */
+  readonly descriptors?: readonly (Uint8Array | "read")[];
+  /** End it as soon as it has written more than `maxOutputBytes`, to wherever. */
+  readonly killWhenFull?: boolean;
+}
+
 /** How a program ended. */
-export interface RunResult {
+export interface Ending {
   readonly argv: readonly string[];
   /** Whether it exited with status 0 and nothing of its output is missing. */
   readonly ok: boolean;
@@ -43,13 +54,31 @@ export interface RunResult {
    * `E2BIG` too many or too long arguments, `EINVAL` an argument with a NUL in it, `EAGAIN` …
    */
   readonly startError: { readonly code: string; readonly message: string } | undefined;
+  readonly durationMs: number;
+}
+
+/** What came of a program that speaks text. */
+export interface RunResult extends Ending {
   readonly stdout: string;
   readonly stderr: string;
-  readonly durationMs: number;
+}
+
+/** What came of a program that gives bytes. */
+export interface RunBytesResult extends Ending {
+  /** Whether the caller's signal ended it. */
+  readonly aborted: boolean;
+  /** Fresh arrays; the caller wipes what is secret. */
+  readonly stdout: Bytes;
+  readonly stderr: Bytes;
+  /** One entry a further descriptor, empty for those that were inputs. */
+  readonly outputs: readonly Bytes[];
 }
 
 /** Where programs are looked for, whatever the environment says. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** How long a program that was asked to end may take, milliseconds. */
+const GRACE_MS = 1000;
 
 /** How long the output may still come after everything was killed: a process that left the group may hold the pipe. */
 const DRAIN_MS = 500;
@@ -60,64 +89,124 @@ const DRAIN_MS = 500;
  *
  * @param argv program and arguments; never secrets, which every user can read there
  * @param options input, environment and limits
- * @returns how it ended
+ * @returns how it ended, its output as text
  */
-export function run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
+export async function run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
+  const { stdout, stderr, outputs: _outputs, aborted: _aborted, ...ending } = await runBytes(argv, options);
+  return { ...ending, stdout: textOf(stdout), stderr: textOf(stderr) };
+}
+
+/**
+ * Says in a few words why a program failed.
+ *
+ * @param result of one that is not `ok`
+ */
+export function failureText({ startError, timedOut, stderr, stdout, status }: RunResult): string {
+  return startError?.message ?? (timedOut ? "it took too long" : stderr.trim() || stdout.trim() || `exit status ${status}`);
+}
+
+/**
+ * Runs a program as {@link run} does, without any copy of its input or output but the ones that are returned.
+ *
+ * @param argv program and arguments; never secrets, which every user can read there
+ * @param options input, environment and limits
+ * @returns how it ended, its output as bytes
+ */
+export function runBytes(argv: readonly [string, ...string[]], options: RunBytesOptions): Promise<RunBytesResult> {
   const startedAt = performance.now();
+  const { descriptors = [], maxOutputBytes = 1 << 20 } = options;
+  const stdout = new Output(maxOutputBytes);
+  const stderr = new Output(maxOutputBytes);
+  const outputs = descriptors.map(() => new Output(maxOutputBytes));
   return new Promise((resolve) => {
-    const stdout = new Output(options.maxOutputBytes ?? 1 << 20);
-    const stderr = new Output(options.maxOutputBytes ?? 1 << 20);
-    let timedOut = false;
+    let endedFor: "timeout" | "abort" | "output" | undefined;
     let settled = false;
-    let limit: NodeJS.Timeout | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const abort = (): void => end("abort");
     const settle = (status: number | undefined, signal: string | undefined, startError?: unknown): void => {
       if (settled) return;
       settled = true;
-      clearTimeout(limit);
-      const truncated = stdout.truncated || stderr.truncated;
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", abort);
+      const truncated = [stdout, stderr, ...outputs].some((output) => output.truncated);
       resolve({
-        argv, status, signal, timedOut, truncated,
-        ok: status === 0 && !timedOut && !truncated,
+        argv, status, signal, truncated,
+        ok: status === 0 && endedFor === undefined && !truncated,
+        timedOut: endedFor === "timeout",
+        aborted: endedFor === "abort",
         startError: startError === undefined ? undefined : { code: startCode(startError), message: reasonOf(startError) },
-        stdout: stdout.text(), stderr: stderr.text(), durationMs: performance.now() - startedAt,
+        stdout: stdout.take(), stderr: stderr.take(), outputs: outputs.map((output) => output.take()),
+        durationMs: performance.now() - startedAt,
       });
     };
+    if (options.signal?.aborted) {
+      endedFor = "abort";
+      settle(undefined, "SIGTERM");
+      return;
+    }
 
-    let started: ChildProcess;
+    let child: ChildProcess;
     try {
-      started = spawn(argv[0], argv.slice(1), {
-        detached: true, // its own process group, so that its children can be killed too
-        cwd: options.cwd ?? "/",
-        env: { PATH, LC_ALL: "C", ...options.env },
-        stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-        ...(options.uid === undefined ? {} : { uid: options.uid }),
-        ...(options.gid === undefined ? {} : { gid: options.gid }),
-      });
+      child = start(argv, options);
     } catch (error) { // E2BIG, EPERM for another user, a NUL in an argument
       settle(undefined, undefined, error);
       return;
     }
-    started.on("error", (error) => {
-      if (started.pid === undefined) settle(undefined, undefined, error);
+    child.on("error", (error) => {
+      if (child.pid === undefined) settle(undefined, undefined, error);
     });
-    if (started.pid === undefined) return; // the error is on its way
-    stdout.collect(started.stdout!);
-    stderr.collect(started.stderr!);
-    started.stdin?.on("error", () => {}); // EPIPE when it leaves early: its exit status tells
-    started.stdin?.end(options.input);
-    started.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
+    if (child.pid === undefined) return; // the error is on its way; Deno and Bun have made no streams
+
     const kill = (): void => {
-      if (settled) return;
-      timedOut = true;
-      signalGroup(started, "SIGKILL");
-      limit = setTimeout(() => {
-        for (const stream of started.stdio) stream?.destroy();
+      signalGroup(child, "SIGKILL");
+      timer = setTimeout(() => {
+        for (const stream of child.stdio) stream?.destroy();
         settle(undefined, "SIGKILL");
       }, DRAIN_MS);
     };
+    /** The first reason counts. Only whom the caller ends may take leave. */
+    const end = (why: "timeout" | "abort" | "output"): void => {
+      if (settled || endedFor !== undefined) return;
+      endedFor = why;
+      clearTimeout(timer);
+      if (why !== "abort") return kill();
+      signalGroup(child, "SIGTERM");
+      timer = setTimeout(kill, GRACE_MS);
+    };
+    const onFull = (): void => {
+      if (options.killWhenFull) end("output");
+    };
+    if (options.input !== undefined) give(child.stdin!, options.input);
+    stdout.collect(child.stdout!, onFull);
+    stderr.collect(child.stderr!, onFull);
+    for (const [at, descriptor] of descriptors.entries()) {
+      const stream = child.stdio[3 + at] as Duplex;
+      if (descriptor === "read") outputs[at]!.collect(stream, onFull);
+      else give(stream, descriptor).resume();
+    }
+    child.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
+    options.signal?.addEventListener("abort", abort);
     // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
-    limit = setTimeout(() => setImmediate(kill), Math.min(options.timeoutMs, 0x7fffffff));
+    timer ??= setTimeout(() => setImmediate(end, "timeout"), Math.min(options.timeoutMs, 0x7fffffff));
   });
+}
+
+/** @throws {Error} what Node throws instead of telling the child's `error` event */
+function start(argv: readonly [string, ...string[]], { cwd = "/", env, input, uid, gid, descriptors = [] }: RunBytesOptions): ChildProcess {
+  return spawn(argv[0], argv.slice(1), {
+    detached: true, // its own process group, so that its children can be killed too
+    cwd,
+    env: { PATH, LC_ALL: "C", ...env },
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...descriptors.map(() => "pipe" as const)],
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
+  });
+}
+
+function give<Stream extends Writable>(stream: Stream, input: string | Uint8Array): Stream {
+  stream.on("error", () => {}); // EPIPE when it leaves early: its exit status tells
+  stream.end(input);
+  return stream;
 }
 
 /** What a stream gave, up to a bound. */
@@ -131,20 +220,31 @@ class Output {
     this.#limit = limit;
   }
 
-  collect(stream: Readable): void {
+  /** @param onFull called for each chunk that is not kept whole */
+  collect(stream: Readable, onFull: () => void): void {
     stream.on("error", () => {}); // a reset at the end; what came counts
     stream.on("data", (chunk: Uint8Array) => {
-      const room = this.#limit - this.#length;
-      if (chunk.length > room) this.truncated = true;
-      if (room <= 0) return;
-      this.#chunks.push(chunk.subarray(0, room));
-      this.#length += Math.min(room, chunk.length);
+      const kept = chunk.subarray(0, this.#limit - this.#length);
+      this.#length += kept.length;
+      if (kept.length > 0) this.#chunks.push(kept);
+      if (kept.length === chunk.length) return;
+      this.truncated = true;
+      wipe(chunk.subarray(kept.length));
+      onFull();
     });
   }
 
-  text(): string {
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(concatBytes(...this.#chunks));
+  /** Joins what came and wipes its pieces: it may be a secret. */
+  take(): Bytes {
+    const joined = concatBytes(...this.#chunks);
+    wipe(...this.#chunks);
+    return joined;
   }
+}
+
+/** A byte order mark is kept: it is a character that somebody wrote. */
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {

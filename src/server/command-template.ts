@@ -7,6 +7,7 @@
 
 import { formatIp } from "../ip.ts";
 import type { PortSpec } from "../firewall/grant.ts";
+import { PROTOCOL_NUMBERS } from "../firewall/protocols.ts";
 import type { Cycled } from "./verdict.ts";
 
 /** Most words that C takes; a longer command is a mistake. */
@@ -43,8 +44,6 @@ export function expandCommand(template: string, values: TemplateValues, unknown:
   const [first, ...rest] = words;
   return [expand(first), ...rest.map(expand)];
 }
-
-const PROTOCOL_NUMBERS: Readonly<Record<PortSpec["protocol"], number>> = { tcp: 6, udp: 17 };
 
 /**
  * The variables of CMD_CYCLE_OPEN and CMD_CYCLE_CLOSE, in C's order.

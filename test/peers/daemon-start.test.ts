@@ -234,15 +234,20 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     mkdirSync(lab.path("fwknopd.run"), { recursive: true });
     const cache = lab.path("fwknopd.run/digest.cache");
     writeFileSync(cache, "# a comment\nnonsense\nKLrZcUAUIUfU7UBemXi2/yMnVCBzYFVaxfALxhrESQY 17 127.0.0.1 35575 127.0.0.1 62201 1795344190\n127.0.0.1 36wD3+KXKLrZcUAUIUfU7UBemXi2yMnVCBzYFVaxfAL [Sun Nov 22 10:47:59 2026]\n", { mode: 0o600 });
-    const read = await fwknopd(lab, [...files, "--exit-parse-digest-cache"]);
+    const idle = backgroundFiles(lab, { name: "idle", config: { PCAP_LOOP_SLEEP: "100" } });
+    assert.match((await fwknopd(lab, [...idle, "--exit-parse-config"])).stderr, /Without effect: PCAP_LOOP_SLEEP/);
+    assert.deepEqual(told(await fwknopd(lab, [...idle, "-S"])), [1, "No running fwknopd detected.\n", ""], "said at the start, not by each command");
+
+    const read = await fwknopd(lab, [...files, "-v", "--exit-parse-digest-cache"]);
     assert.equal(read.status, 0);
+    assert.match(read.stderr, /Using Digest Cache: '.*digest\.cache' \(entry count = 2\)/);
     assert.match(read.stderr, /invalid digest file entry in .*digest\.cache at line 2[\s\S]*Digest cache parsed, exiting\./);
     assert(!(await chains(lab)));
 
-    const unfit = { config: { FIREWALL_EXE: "/nonexistent/iptables -w", PCAP_INTF: "eth0, nowhere0", SUDO_EXE: "/nonexistent/sudo" }, stanzas: [{ ...PLAIN_STANZA, ENABLE_CMD_EXEC: "Y", ENABLE_CMD_SUDO_EXEC: "Y" }] };
+    const unfit = { config: { FIREWALL_EXE: "/nonexistent/iptables -w", PCAP_INTF: "eth0, nowhere0", DIGEST_FILE: "/nonexistent/log/digest.cache", SUDO_EXE: "/nonexistent/sudo" }, stanzas: [{ ...PLAIN_STANZA, ENABLE_CMD_EXEC: "Y", ENABLE_CMD_SUDO_EXEC: "Y" }] };
     const host = await fwknopd(lab, [...backgroundFiles(lab, unfit), "--check"]);
     assert.deepEqual([host.status, host.stdout], [0, "No errors; stanzas: 1\n"], "files may be checked on another host");
-    assert.match(host.stderr, /fwknopd\.conf: There is no program \/nonexistent\/iptables, which FIREWALL_EXE names\n.*fwknopd\.conf: There is no interface nowhere0 \(PCAP_INTF\)\n/);
+    assert.match(host.stderr, /fwknopd\.conf: There is no program \/nonexistent\/iptables, which FIREWALL_EXE names\n.*fwknopd\.conf: There is no interface nowhere0 \(PCAP_INTF\)\n.*fwknopd\.conf: There is no folder \/nonexistent\/log, which DIGEST_FILE is in\n/);
     assert.match(host.stderr, /access\.conf:1:1: \(stanza #1\) sudo is missing: there is no program \/nonexistent\/sudo/);
     assert.doesNotMatch(host.stderr, /eth0/);
 

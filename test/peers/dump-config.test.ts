@@ -5,8 +5,9 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, r
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { type AccessHost, parseAccessConfig } from "../../src/config/access-config.ts";
-import { parseDaemonConfig } from "../../src/config/daemon-config.ts";
+import type { AccessHost } from "../../src/config/access-config.ts";
+import { parseAccessConfig } from "../../src/config/access-config-parser.ts";
+import { parseDaemonConfig } from "../../src/config/daemon-config-parser.ts";
 import { dumpConfig } from "../../src/config/dump.ts";
 import { formatProblem, hasErrors } from "../../src/config/variable.ts";
 import { findGroup, findUser } from "../../src/node/users.ts";

@@ -234,6 +234,24 @@ test("decrypt() opens the packet that the Perl client made", async (t) => {
   assert.equal(known?.status, "good");
 });
 
+test("encryptAndSign() leaves gpg.conf unread when told to, and gives on what gpg says", async (t) => {
+  const all = keys(t);
+  if (all === undefined) return;
+  const conf = join(client, "gpg.conf");
+  writeFileSync(conf, "frobnicate\n");
+  t.after(() => rmSync(conf));
+  const said = async (more: { readonly withoutConfig?: boolean }): Promise<string> => {
+    const lines: string[] = [];
+    const options = { plaintext: PLAINTEXT, recipient: all.rsa.id, home: client, timeoutMs, onMessage: (line: string) => void lines.push(line) };
+    assert.equal((await encryptAndSign({ ...options, ...more })).ok, true);
+    return lines.join("\n");
+  };
+  assert.match(await said({}), /gpg\.conf:1: invalid option/);
+  const words = await said({ withoutConfig: true });
+  assert.doesNotMatch(words, /gpg\.conf/);
+  assert.match(words, /^gpg: .*rsa@example\.org/m);
+});
+
 test("decrypt() opens what the C client makes", async (t) => {
   const all = keys(t);
   if (all === undefined || requirePeer(t, "fwknop") === undefined) return;

@@ -6,6 +6,7 @@
  */
 import { parseIp } from "../../src/ip.ts";
 import type { RunOptions, RunResult } from "../../src/node/run.ts";
+import { runResult } from "./run-result.ts";
 
 /** One rule. */
 export interface FakeRule {
@@ -53,9 +54,9 @@ export class FakeIpfw {
   /** In place of the runner; bound, so that it can be passed on. */
   readonly run = async (argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> => {
     this.calls.push(argv.slice(1).join(" "));
-    if (this.fault === "missing") return result(argv, { startError: { code: "ENOENT", message: "No such file or directory" } });
-    if (this.fault === "hanging") return result(argv, { signal: "SIGKILL", timedOut: true, durationMs: options.timeoutMs });
-    return result(argv, this.type(argv.slice(1).join(" ")));
+    if (this.fault === "missing") return runResult(argv, { startError: { code: "ENOENT", message: "No such file or directory" } });
+    if (this.fault === "hanging") return runResult(argv, { signal: "SIGKILL", timedOut: true, durationMs: options.timeoutMs });
+    return runResult(argv, this.type(argv.slice(1).join(" ")));
   };
 
   /** Runs one command, ours or somebody else's. */
@@ -221,11 +222,4 @@ function checkedAddress(text: string): string {
 
 function padded(number: number): string {
   return String(number).padStart(5, "0");
-}
-
-function result(argv: readonly string[], parts: Partial<RunResult>): RunResult {
-  return {
-    argv, ok: parts.status === 0, status: undefined, signal: undefined, timedOut: false, truncated: false, startError: undefined,
-    stdout: "", stderr: "", durationMs: 1, ...parts,
-  };
 }

@@ -6,6 +6,7 @@
  */
 import { formatIp, parseIp } from "../../src/ip.ts";
 import type { RunOptions, RunResult } from "../../src/node/run.ts";
+import { runResult } from "./run-result.ts";
 
 type Family = 4 | 6;
 /** Rules of each chain, each as the text that `-S` prints after the chain's name. */
@@ -60,18 +61,18 @@ export class FakeIptables {
     this.calls.push({ argv, input });
     const fault = this.fault ?? this.faultOf(argv, input);
     const name = argv[0].split("/").at(-1)!;
-    if (fault === "missing") return result(argv, { startError: { code: "ENOENT", message: "No such file or directory" } });
-    if (fault === "hanging") return result(argv, { signal: "SIGKILL", timedOut: true, durationMs: options.timeoutMs });
-    if (fault !== undefined) return result(argv, { status: FAULTS[fault].status, stderr: FAULTS[fault].said(name) });
+    if (fault === "missing") return runResult(argv, { startError: { code: "ENOENT", message: "No such file or directory" } });
+    if (fault === "hanging") return runResult(argv, { signal: "SIGKILL", timedOut: true, durationMs: options.timeoutMs });
+    if (fault !== undefined) return runResult(argv, { status: FAULTS[fault].status, stderr: FAULTS[fault].said(name) });
     this.before(argv);
     try {
       const family = name.startsWith("ip6") ? 6 : 4;
       // Single commands do not name their variant when they complain.
       const stdout = name.endsWith("-restore") ? this.#restore(name, family, input) : this.#single(name.replace(/-(nft|legacy)$/, ""), family, argv.slice(1));
-      return result(argv, { status: 0, stdout });
+      return runResult(argv, { status: 0, stdout });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      return result(argv, { status: error.status, stderr: error.message });
+      return runResult(argv, { status: error.status, stderr: error.message });
     }
   };
 
@@ -248,11 +249,4 @@ function list(table: Table): string[] {
 
 function lines(texts: readonly string[]): string {
   return texts.map((text) => `${text}\n`).join("");
-}
-
-function result(argv: readonly string[], parts: Partial<RunResult>): RunResult {
-  return {
-    argv, ok: parts.status === 0, status: undefined, signal: undefined, timedOut: false, truncated: false, startError: undefined,
-    stdout: "", stderr: "", durationMs: 1, ...parts,
-  };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { RunOptions, RunResult } from "../../src/node/run.ts";
+import { runResult } from "./run-result.ts";
 
 interface Element { readonly value: string; readonly endsAt: number; readonly timeout: number; readonly comment: string | undefined }
 interface NftSet { readonly isMap: boolean; readonly type: string; readonly flags: readonly string[]; readonly size: number; readonly elements: Map<string, Element> }
@@ -36,9 +37,7 @@ export class FakeNft {
   readonly run = async (argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> => {
     const input = typeof options.input === "string" ? options.input : "";
     this.calls.push({ argv, input });
-    const result = (parts: Partial<RunResult>): RunResult => ({
-      argv, ok: parts.status === 0, status: undefined, signal: undefined, timedOut: false, truncated: false, startError: undefined, stdout: "", stderr: "", durationMs: 1, ...parts,
-    });
+    const result = (parts: Partial<RunResult>): RunResult => runResult(argv, parts);
     if (this.fault === "missing") return result({ startError: { code: "ENOENT", message: "No such file or directory" } });
     if (this.fault === "hanging") return result({ signal: "SIGKILL", timedOut: true, durationMs: options.timeoutMs });
     if (this.fault === "forbidden") return result({ status: 1, stderr: "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n" });

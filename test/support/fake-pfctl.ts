@@ -6,6 +6,7 @@
  */
 import { formatIp, parseIp } from "../../src/ip.ts";
 import type { RunOptions, RunResult } from "../../src/node/run.ts";
+import { runResult } from "./run-result.ts";
 
 const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp" };
 const SERVICES: Readonly<Record<string, string>> = { "22": "ssh", "53": "domain", "80": "http", "123": "ntp" };
@@ -36,10 +37,7 @@ export class FakePfctl {
     this.calls.push({ command: argv.slice(1).join(" "), input });
     const parts = this.fault === "missing" ? { startError: { code: "ENOENT", message: "No such file or directory" } }
       : this.fault !== undefined ? { status: 1, stderr: SAID[this.fault] } : this.type(argv.slice(1).join(" "), input);
-    return {
-      argv, ok: "status" in parts && parts.status === 0, status: undefined, signal: undefined, timedOut: false, truncated: false, startError: undefined,
-      stdout: "", stderr: "", durationMs: 1, ...parts,
-    };
+    return runResult(argv, parts);
   };
 
   /** Runs one command, ours or somebody else's. On success too, FreeBSD's talks of ALTQ on stderr. */

@@ -39,6 +39,7 @@ export async function askForOwnAddress(settings: ClientSettings, host: ClientHos
     ...(httpOnly && { httpOnly }),
     ...(!settings.useWgetUserAgent && { userAgent: settings.userAgent ?? `Fwknop/${packageVersion()}` }),
     ...(family !== undefined && { family }),
+    ...(settings.maxResolveHttpSize !== undefined && { maxBodyBytes: settings.maxResolveHttpSize }),
     now: host.now,
   });
   if (!resolved.ok) throw new ClientError(`--resolve-ip-https: ${resolved.message}${httpOnly ? "" : " (asked by ourselves, not by wget)"}`);

@@ -6,7 +6,7 @@
 import { wipe } from "../../bytes.ts";
 import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-options.ts";
 import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
-import type { Parsed } from "../../cli/options.ts";
+import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
 import { splitHostPort } from "../../client/destination.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine } from "../../client/last-command.ts";
@@ -16,13 +16,11 @@ import { printableText } from "../../foreign-text.ts";
 import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
 import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf } from "./home-files.ts";
 import { type ClientHost, systemHost } from "./host.ts";
-import { ClientError, ClientOutput } from "./output.ts";
+import { ClientError, ClientOutput, unwrap } from "./output.ts";
 import { FileError } from "../files.ts";
 import { knock } from "./knock.ts";
 import { packageVersion } from "../version.ts";
 
-/** Exit status after Ctrl-C at a prompt, as a shell reports it. */
-const INTERRUPTED_STATUS = 130;
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
 
 /** Runs the client program on this process. */
@@ -63,36 +61,30 @@ async function tellFailure(error: unknown, output: ClientOutput): Promise<number
     if (error.hint !== undefined) output.error(`hint: ${error.hint}`);
     return error.exitStatus;
   }
-  if (error instanceof FileError || (error instanceof Error && error.name === "PromptError")) {
+  if (error instanceof FileError) {
     output.error(`fwknop: error: ${error.message}`);
-    return "code" in error && error.code === "INTERRUPTED" ? INTERRUPTED_STATUS : 1;
+    return 1;
   }
   throw error;
-}
-
-/** Takes a value out of what a pure function answered. */
-function accept<T>(parsed: Parsed<T>, hint?: string): T {
-  if (!parsed.ok) throw new ClientError(parsed.message, hint === undefined ? {} : { hint });
-  return parsed.value;
 }
 
 const HELP_HINT = "'fwknop --help' lists the options";
 
 async function run(argv: readonly string[], host: ClientHost, output: ClientOutput): Promise<number> {
-  const scanned = accept(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
+  const scanned = unwrap(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
   if (scanned.occurrences.some(({ key }) => key === "help")) {
     const { renderUsage } = await import("../../cli/usage.ts");
     output.result(renderUsage(CLIENT, packageVersion()));
     return 0;
   }
-  const given = accept(applyOccurrences(CLIENT_OPTIONS, scanned.occurrences, {}), HELP_HINT);
+  const given = unwrap(applyOccurrences(CLIENT_OPTIONS, scanned.occurrences, {}), HELP_HINT);
   if (given.completion !== undefined) {
     const { renderCompletion } = await import("../../cli/completion.ts");
     output.result(renderCompletion(CLIENT, given.completion));
     return 0;
   }
   if (given.testFkoExists) {
-    output.result("[+] FKO messages are understood without a module");
+    output.result(FKO_EXISTS);
     return 0;
   }
   applyOutputOptions(given, output);
@@ -106,7 +98,7 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
   // What is said now wins over what was said then: keys, for instance, have to be.
   const both = { occurrences: [...kept.scanned.occurrences, ...scanned.occurrences], operands: kept.scanned.operands };
   output.info(`Executing: ${line}`);
-  return runScanned(both, { ...accept(applyOccurrences(CLIENT_OPTIONS, both.occurrences, {}), HELP_HINT), noSaveArgs: true }, host, output);
+  return runScanned(both, { ...unwrap(applyOccurrences(CLIENT_OPTIONS, both.occurrences, {}), HELP_HINT), noSaveArgs: true }, host, output);
 }
 
 function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void {
@@ -142,7 +134,8 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
     const layers = rcLayers(rc, given, output);
     // VERBOSE is the one variable that wins over its option, as in the C program.
     const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
-    const settings = mergeSettings(...layers, given, await perlLayer(given, host), verbose === undefined ? {} : { verbose });
+    const said = mergeSettings(...layers, given);
+    const settings = mergeSettings(said, await perlLayer(said, host), verbose === undefined ? {} : { verbose });
     applyOutputOptions(settings, output);
     if (settings.version) {
       output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
@@ -171,16 +164,19 @@ async function runScanned(scanned: ScannedArguments<ClientOptions>, given: Clien
 /** A proxy has no variable, so what `-H` implies is not saved either. */
 function optionsToSave(scanned: ScannedArguments<ClientOptions>, given: ClientOptions): ClientOptions {
   const isProtoGiven = scanned.occurrences.some(({ key }) => key === "serverProto" || key === "http");
-  const saved = { ...given };
+  const saved = { ...given, ...(given.perlSpoofSource !== undefined && { spoofSource: given.perlSpoofSource }) };
   if (!isProtoGiven && (given.httpProxy !== undefined || given.perlHttpProxy !== undefined)) delete saved.serverProto;
   return saved;
 }
 
-async function perlLayer(given: ClientOptions, host: ClientHost): Promise<ClientSettings> {
-  if (given.perlHttpProxy === undefined && !given.perlSavePacket) return {};
+async function perlLayer(settings: ClientSettings, host: ClientHost): Promise<ClientSettings> {
+  if (!PERL_OPTIONS.some((key) => settings[key] !== undefined)) return {};
   const { perlSettings } = await import("./perl-options.ts");
-  return perlSettings(given, host);
+  return perlSettings(settings, host);
 }
+
+/** What leaves something open that the environment, or another option, says. */
+const PERL_OPTIONS = ["perlHttpProxy", "perlSavePacket", "perlSpoofSource", "spoofProto"] as const;
 
 /** [default], and over it the stanza of `-n`, unless that is about to be written. */
 function rcLayers(rc: RcFile | undefined, given: ClientOptions, output: ClientOutput): readonly ClientSettings[] {

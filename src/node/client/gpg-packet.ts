@@ -13,12 +13,14 @@ import { FkoError } from "../../fko-error.ts";
 import { printableText } from "../../foreign-text.ts";
 import { HmacKey } from "../../hmac.ts";
 import type { ClientKeys } from "./keys.ts";
-import { ClientError } from "./output.ts";
+import { ClientError, type ClientOutput } from "./output.ts";
 import { findProgram } from "../find-program.ts";
 import { decrypt, encryptAndSign, type GpgFailure, type GpgSettings, type GpgSignature } from "../gpg.ts";
 
-function gpgSettings(settings: ClientSettings, keys: ClientKeys): GpgSettings {
+function gpgSettings(settings: ClientSettings, keys: ClientKeys, output: ClientOutput): GpgSettings {
   return {
+    ...(settings.gpgNoOptions && !settings.gpgUseOptions && { withoutConfig: true }),
+    ...(settings.gpgVerbose && { onMessage: (line: string) => output.notice(line) }),
     ...(settings.gpgExe !== undefined && { exe: settings.gpgExe }),
     ...(settings.gpgHomeDir !== undefined && { home: settings.gpgHomeDir }),
     passphrase: keys.cipher,
@@ -71,12 +73,13 @@ const PADDING_BYTES = 120;
  * @param encoded the same as text
  * @param settings the keys' names
  * @param keys passphrase and HMAC key
+ * @param output for what gpg says
  * @returns the packet
  * @throws ClientError with gpg's reason
  */
-export async function sealWithGpg(message: Message, encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
-  const short = await sealOnce(encoded, settings, keys, 0);
-  const packet = short.length < MIN_PACKET_LENGTH ? await sealOnce(encoded, settings, keys, PADDING_BYTES) : short;
+export async function sealWithGpg(message: Message, encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<ListedPacket> {
+  const short = await sealOnce(encoded, settings, keys, output, 0);
+  const packet = short.length < MIN_PACKET_LENGTH ? await sealOnce(encoded, settings, keys, output, PADDING_BYTES) : short;
   const { gpgRecipientKey: recipient, gpgSignerKey: signer } = settings;
   const type = hmacTypeOf(settings);
   return {
@@ -86,10 +89,10 @@ export async function sealWithGpg(message: Message, encoded: EncodedMessage, set
   };
 }
 
-async function sealOnce(encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys, paddingLength: number): Promise<string> {
+async function sealOnce(encoded: EncodedMessage, settings: ClientSettings, keys: ClientKeys, output: ClientOutput, paddingLength: number): Promise<string> {
   const plaintext = utf8Bytes(encoded.plaintext);
   const encrypted = await encryptAndSign({
-    ...gpgSettings(settings, keys), plaintext, recipient: settings.gpgRecipientKey!, paddingLength,
+    ...gpgSettings(settings, keys, output), plaintext, recipient: settings.gpgRecipientKey!, paddingLength,
     ...(settings.gpgSignerKey !== undefined && { signer: settings.gpgSignerKey }), ...(settings.gpgDefaultKey && { signByDefault: true }),
   });
   wipe(plaintext);
@@ -110,17 +113,18 @@ async function sealOnce(encoded: EncodedMessage, settings: ClientSettings, keys:
  * @param listed the packet
  * @param settings which gpg
  * @param keys passphrase and HMAC key
+ * @param output for what gpg says
  * @returns what was in it, without the HMAC in the packet's text
  * @throws ClientError when it cannot be decrypted or bears no good signature
  */
-export async function openWithGpg(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
+export async function openWithGpg(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<ListedPacket> {
   const normal = normalisePacket(utf8Bytes(listed.packet));
   if (!normal.ok) throw new FkoError(normal.code, "fko_decrypt_spa_data");
   const prefix = openPgpPrefix(normal.packet);
   const body = cutHmac(normal.packet, prefix, listed, keys);
   const inner = openPgpMessage(body, prefix);
   if (!inner.ok) throw new FkoError(inner.code, "fko_decrypt_spa_data");
-  const decrypted = await decrypt({ ...gpgSettings(settings, keys), ciphertext: inner.message });
+  const decrypted = await decrypt({ ...gpgSettings(settings, keys, output), ciphertext: inner.message });
   if (!decrypted.ok) throw decryptError(132, decrypted.message);
   const signature = goodSignature(decrypted.signatures);
   const opened = openPlaintext(decrypted.plaintext, true);

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Bytes, latin1Text, utf8Text, wipe } from "../../bytes.ts";
+import { type Bytes, utf8OrLatin1Text, wipe } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import type { ScannedArguments } from "../../cli/getopt.ts";
 import { formatCommandLine, rememberForHost } from "../../client/last-command.ts";
@@ -76,20 +76,19 @@ export async function openRcFile(path: string, options: ClientOptions, output: C
     bytes = readSecretFile(path, "rc", options, output);
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
-    if (error.code === "NOT_REGULAR" && options.rcFile) {
-      bytes = readStream(path, output); // /dev/null, or the pipe of a shell's <(...)
-    } else if (error.code === "ENOENT" && options.stanzaList) {
-      throw new ClientError(`Unable to open rc file: ${printableText(path, 200)}: No such file or directory`, { cause: error });
-    } else if (error.code === "ENOENT" && options.version) {
-      bytes = new Uint8Array(0); // who only asks for the version wants no file
-    } else if (error.code === "ENOENT") {
-      const { createRcFile } = await import("./rc-edit.ts");
-      bytes = createRcFile(path, output);
-    } else {
-      throw new ClientError(`Unable to stat() or read rc file ${printableText(path, 200)}: ${error.message}`, { cause: error });
-    }
+    bytes = await readUnusualFile(path, error, options, output);
   }
   return { path, bytes, lines: readRcLines(bytes) };
+}
+
+/** What stands for an rc file that is missing or no regular one. */
+async function readUnusualFile(path: string, cause: FileError, options: ClientOptions, output: ClientOutput): Promise<Bytes> {
+  if (cause.code === "NOT_REGULAR" && options.rcFile) return readStream(path, output); // /dev/null, or the pipe of a shell's <(...)
+  if (cause.code !== "ENOENT") throw new ClientError(`Unable to stat() or read rc file ${printableText(path, 200)}: ${cause.message}`, { cause });
+  if (options.stanzaList) throw new ClientError(`Unable to open rc file: ${printableText(path, 200)}: No such file or directory`, { cause });
+  if (options.version) return new Uint8Array(0); // who only asks for the version wants no file
+  const { createRcFile } = await import("./rc-edit.ts");
+  return createRcFile(path, output);
 }
 
 /**
@@ -175,8 +174,7 @@ const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: fals
  */
 export function readCommandLines(files: { readonly path: string; readonly preferred?: string }, options: ClientOptions, output: ClientOutput): string {
   const read = (path: string): string => {
-    const bytes = readSecretFile(path, "args", options, output);
-    return utf8Text(bytes) ?? latin1Text(bytes);
+    return utf8OrLatin1Text(readSecretFile(path, "args", options, output));
   };
   const { path, preferred } = files;
   if (preferred === undefined || !isThere(preferred)) return read(path);

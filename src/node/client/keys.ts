@@ -4,11 +4,12 @@
  * @module
  */
 import { type Bytes, constantTimeEqual, utf8Bytes, wipe } from "../../bytes.ts";
+import { splitHostPort } from "../../client/destination.ts";
 import { checkKeyLength, decodeKey, findKeyInFile, type KeyKind, MAX_KEY_LENGTH } from "../../client/key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import type { ClientHost } from "./host.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
+import { ClientError, type ClientOutput, unwrap } from "./output.ts";
 import { readSecretFile } from "./home-files.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 
@@ -20,7 +21,7 @@ export interface ClientKeys {
   readonly hmac?: Bytes;
 }
 
-/** The ways to one key, in the order in which they are tried. */
+/** The ways to one key, in the order in which they are tried; the last are a descriptor and the terminal. */
 interface KeySource {
   readonly kind: KeyKind;
   /** As typed. */
@@ -29,9 +30,10 @@ interface KeySource {
   readonly base64: Bytes | undefined;
   readonly file: string | undefined;
   readonly command: string | undefined;
-  /** As base64 text, tried behind the others. */
-  readonly lastBase64?: Bytes | undefined;
-  readonly lastPlain?: Bytes | undefined;
+  /** Of GnuPG's signing key, from the rc file: as it is, and as base64 text. */
+  readonly passphrase?: Bytes | undefined;
+  readonly passphraseBase64?: Bytes | undefined;
+  /** What the terminal is asked with. */
   readonly label: string;
 }
 
@@ -45,16 +47,10 @@ interface KeySource {
  * @throws ClientError when one cannot be had or used
  */
 export async function obtainKeys(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<ClientKeys> {
-  const cipher = await obtainCipherKey(settings, host, output);
-  if (hmacTypeOf(settings) === undefined) {
-    closeDescriptor(settings, host);
-    return { cipher };
-  }
-  const hmac = await obtainKey({
-    kind: "HMAC", plain: settings.keyHmac, base64: settings.keyBase64Hmac, file: settings.getHmacKey, command: settings.hmacKeyCmd,
-    label: "Enter HMAC key: ",
-  }, settings, host, output);
+  const cipher = await (settings.gpgEncryption ? obtainPassphrase : obtainCipherKey)(settings, host, output);
+  const hmac = hmacTypeOf(settings) === undefined ? undefined : await obtainKey(hmacSource(settings), settings, host, output);
   closeDescriptor(settings, host);
+  if (hmac === undefined) return { cipher };
   if (cipher.length > 0 && constantTimeEqual(cipher, hmac)) {
     wipe(cipher, hmac);
     throw new ClientError("The encryption passphrase and HMAC key should not be identical, no SPA packet sent. Exiting.");
@@ -62,24 +58,30 @@ export async function obtainKeys(settings: ClientSettings, host: ClientHost, out
   return { cipher, hmac };
 }
 
-async function obtainCipherKey(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<Bytes> {
-  const isGpg = settings.gpgEncryption === true;
-  if (isGpg && settings.gpgNoSigningPw) {
+const cipherSource = ({ keyRijndael, keyBase64Rijndael, getKey, keyCmd }: ClientSettings): KeySource =>
+  ({ kind: "Rijndael", plain: keyRijndael, base64: keyBase64Rijndael, file: getKey, command: keyCmd, label: "Enter encryption key: " });
+
+const hmacSource = ({ keyHmac, keyBase64Hmac, getHmacKey, hmacKeyCmd }: ClientSettings): KeySource =>
+  ({ kind: "HMAC", plain: keyHmac, base64: keyBase64Hmac, file: getHmacKey, command: hmacKeyCmd, label: "Enter HMAC key: " });
+
+/** The passphrase of GnuPG's signing key. It may be empty, and of any length. */
+async function obtainPassphrase(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<Bytes> {
+  const none = new Uint8Array(0);
+  if (settings.gpgNoSigningPw) {
     output.notice("[+] GPG mode set, signing passphrase not required");
-    return new Uint8Array(0);
+    return none;
   }
-  if (isGpg && settings.gpgAgent) {
+  if (settings.gpgAgent) {
     output.notice("[+] GPG mode set, signing passphrase acquired via gpg-agent");
-    return new Uint8Array(0);
+    return none;
   }
-  if (isGpg && settings.gpgSignerKey === undefined && !settings.gpgDefaultKey) return new Uint8Array(0);
-  const source: KeySource = {
-    kind: "Rijndael", plain: settings.keyRijndael, base64: settings.keyBase64Rijndael, file: settings.getKey, command: settings.keyCmd,
-    ...(isGpg && { lastPlain: settings.gpgSigningPw, lastBase64: settings.gpgSigningPwBase64 }),
-    label: isGpg ? "Enter passphrase for signing: " : "Enter encryption key: ",
-  };
-  // A passphrase may be empty, and of any length.
-  const key = isGpg ? await findKey(source, settings, host, output) : await obtainKey(source, settings, host, output);
+  if (settings.gpgSignerKey === undefined && !settings.gpgDefaultKey) return none;
+  const { gpgSigningPw: passphrase, gpgSigningPwBase64: passphraseBase64 } = settings;
+  return findKey({ ...cipherSource(settings), passphrase, passphraseBase64, label: "Enter passphrase for signing: " }, settings, host, output);
+}
+
+async function obtainCipherKey(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<Bytes> {
+  const key = await obtainKey(cipherSource(settings), settings, host, output);
   if (encryptionModeOf(settings) === "legacy" && key.length > 16) {
     output.warning("Encryption key in '-M legacy' mode must be <= 16 bytes long - truncating before sending SPA packet. Upgrading remote fwknopd is recommended.");
   }
@@ -92,9 +94,7 @@ async function obtainKey(source: KeySource, settings: ClientSettings, host: Clie
     output.warning(`HMAC key: only the first ${MAX_KEY_LENGTH} of ${key.length} bytes are used`);
     return shortened(key, MAX_KEY_LENGTH);
   }
-  const checked = checkKeyLength(key, source.kind);
-  if (!checked.ok) throw new ClientError(checked.message);
-  return checked.value;
+  return unwrap(checkKeyLength(key, source.kind));
 }
 
 function shortened(key: Bytes, length: number): Bytes {
@@ -105,30 +105,25 @@ function shortened(key: Bytes, length: number): Bytes {
 
 async function findKey(source: KeySource, settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<Bytes> {
   if (source.plain !== undefined) return source.plain.slice();
-  if (source.base64 !== undefined) return decoded(source.base64, source.kind);
+  if (source.base64 !== undefined) return unwrap(decodeKey(source.base64, source.kind));
   if (source.file !== undefined) return keyFromFile(source.file, settings, output);
   if (source.command !== undefined) {
     const { keyFromCommand } = await import("./key-command.ts");
     return keyFromCommand(source.command, host.env);
   }
-  if (source.lastPlain !== undefined) return source.lastPlain.slice();
-  if (source.lastBase64 !== undefined) return decoded(source.lastBase64, source.kind);
+  if (source.passphrase !== undefined) return source.passphrase.slice();
+  if (source.passphraseBase64 !== undefined) return unwrap(decodeKey(source.passphraseBase64, source.kind));
   const descriptor = settings.stdin ? 0 : settings.fd;
   if (descriptor !== undefined) return keyFromDescriptor(descriptor, source.kind, host);
   const { promptSecret } = await import("./prompt.ts");
   return promptSecret(source.label);
 }
 
-function decoded(base64: Uint8Array, kind: KeyKind): Bytes {
-  const key = decodeKey(base64, kind);
-  if (!key.ok) throw new ClientError(key.message);
-  return key.value;
-}
-
 function keyFromFile(path: string, settings: ClientSettings, output: ClientOutput): Bytes {
   const destination = settings.destination ?? "";
   const bytes = readSecretFile(path, "config", settings, output);
-  const key = findKeyInFile(bytes, utf8Bytes(destination));
+  // As it was typed, or without its port, which files of older clients never name.
+  const key = findKeyInFile(bytes, utf8Bytes(destination)) ?? findKeyInFile(bytes, utf8Bytes(splitHostPort(destination).host));
   wipe(bytes);
   if (key === undefined) {
     throw new ClientError(`Could not get key for IP: ${printableText(destination)} from: ${printableText(path, 200)}: key for it not found, expected a line 'DESTINATION: KEY'`);

@@ -5,20 +5,21 @@
  */
 import { parsePortSpec } from "../../access-message.ts";
 import { utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
-import type { Parsed } from "../../cli/options.ts";
 import type { Outcome } from "../../client/json-report.ts";
 import { formatPacketListing, formatSendListing, type ListedPacket } from "../../client/listing.ts";
-import { isTooLongForC } from "../../client/packet-length.ts";
+import { checkPacketSize, isTooLongForC } from "../../client/packet-length.ts";
 import { randomDigits } from "../../client/random-digits.ts";
-import { buildRequest, planSending, randomPort, type RequestFacts, type SendTarget } from "../../client/request.ts";
-import { type ClientSettings, encryptionModeOf, hmacTypeOf, isAddressResolved, isRawTransport } from "../../client/settings.ts";
+import { buildRequest, type ClientRequest, messageOf } from "../../client/request.ts";
+import { planSending, type SendFacts, type SendTarget } from "../../client/send-target.ts";
+import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport } from "../../client/settings.ts";
 import { FkoError } from "../../fko-error.ts";
 import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../../fko.ts";
 import { HmacKey } from "../../hmac.ts";
-import { formatIp, isUnspecifiedIp, parseIp } from "../../ip.ts";
+import { formatIp } from "../../ip.ts";
 import type { ClientHost } from "./host.ts";
 import { type ClientKeys, obtainKeys } from "./keys.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
+import { ClientError, type ClientOutput, unwrap } from "./output.ts";
+import { factsOf, freshPort } from "./request-facts.ts";
 import { reasonOf } from "../system-error.ts";
 import { packageVersion } from "../version.ts";
 
@@ -29,20 +30,19 @@ import { packageVersion } from "../version.ts";
  * @param host the system
  * @param output where to talk
  * @returns the exit status
- * @throws ClientError, FkoError, FileError or PromptError with what kept the packet from being made or sent
+ * @throws ClientError, FkoError or FileError with what kept the packet from being made or sent
  */
 export async function knock(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<number> {
-  const facts = await factsOf(settings, host, output);
   // Before any key is asked for: nobody should type one for a request that cannot be made.
-  accept(buildRequest(settings, facts));
-  accept(planSending(settings, sendingFacts(host))).http?.proxy?.password?.fill(0);
+  const request = unwrap(buildRequest(settings, await factsOf(settings, host, output)));
+  const target = unwrap(planSending(settings, sendFacts(host)));
   if (settings.gpgEncryption) {
     const { checkGpg } = await import("./gpg-packet.ts");
     checkGpg(settings);
   }
   const keys = await obtainKeys(settings, host, output);
   try {
-    const { listed, target, outcome } = await knockUntilOpen(settings, facts, keys, host, output);
+    const { listed, outcome } = await knockUntilOpen({ settings, request, target, keys, host, output });
     if (settings.json) {
       const { formatJsonReport } = await import("../../client/json-report.ts");
       output.result(formatJsonReport(listed, target, outcome));
@@ -51,91 +51,32 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
     if (settings.test && (output.verbosity > 0 || listed.mode === "asymmetric")) await showDecoded(listed, settings, keys, output);
     if (outcome.verify !== undefined && outcome.verify.state !== "open") return 1;
   } finally {
-    wipe(keys.cipher, ...(keys.hmac ? [keys.hmac] : []));
+    wipe(...[keys.cipher, keys.hmac, target.http?.proxy?.password].filter((secret) => secret !== undefined));
   }
   if (settings.then === undefined || settings.test) return 0;
   const { runThen } = await import("./run-then.ts");
   return runThen(settings.then);
 }
 
-function accept<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new ClientError(parsed.message);
-  return parsed.value;
-}
-
-// --- What the settings do not hold -----------------------------------------------------------------------------------
-
-async function ownAddress(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<string> {
-  const { askForOwnAddress } = await import("./ask-own-address.ts");
-  return askForOwnAddress(settings, host, output);
-}
-
-/**
- * Finds out what the settings do not hold: our address, our name, what is random.
- *
- * @throws ClientError when the web does not tell our address
- */
-export async function factsOf(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<RequestFacts> {
-  const allowIp = isAddressResolved(settings)
-    ? canonicalAddress(await ownAddress(settings, host, output), "--resolve-ip-https", output)
-    : canonicalAddress(settings.allowIp, "--allow-ip", output);
-  if (allowIp === "0.0.0.0" && output.verbosity > 0 && !settings.test) {
-    output.warning("[-] WARNING: Should use -a or -R to harden SPA against potential MITM attacks");
-  }
-  const serverAuth = settings.serverAuth === undefined ? undefined : await authText(settings.serverAuth);
-  return {
-    ...freshFacts(host),
-    username: settings.spoofUser || await loginName(host),
-    allowIp,
-    ...(serverAuth !== undefined && { serverAuth }),
-  };
-}
-
-/** What differs from packet to packet. */
-function freshFacts(host: ClientHost): Pick<RequestFacts, "random" | "now" | "natRandomPort"> {
-  return { random: randomDigits(host.randomBytes), now: Math.floor(host.now() / 1000), natRandomPort: randomPort(random32(host)) };
-}
-
-function sendingFacts(host: ClientHost): Parameters<typeof planSending>[1] {
-  return { randomPort: randomPort(random32(host)), randomSourcePort: randomPort(random32(host)), version: packageVersion() };
-}
-
-function random32(host: ClientHost): number {
-  return new DataView(host.randomBytes(4).buffer).getUint32(0);
-}
-
-function canonicalAddress(text: string | undefined, option: string, output: ClientOutput): string | undefined {
-  const address = text === undefined ? undefined : parseIp(text);
-  if (address?.version === 6) output.warning(`${option}: ${isUnspecifiedIp(address) ? "::" : "an IPv6 address"} is understood by fko-tool's server only, the C program refuses the packet`);
-  return address && formatIp(address);
-}
-
-/** The most bytes of a name that a server takes. */
-const MAX_USERNAME = 48;
-
-/** The name inside the packet, found as the C program finds it. */
-async function loginName(host: ClientHost): Promise<string> {
-  const { env } = host;
-  return (env["SPOOF_USER"] || env["LOGNAME"] || await host.loginName() || env["USER"] || "NO_USER").slice(0, MAX_USERNAME);
-}
-
-/** `crypt,PASSWORD`; the message is text, so this one secret becomes a string. */
-async function authText(given: Uint8Array): Promise<string> {
-  const text = utf8Text(given) ?? "";
-  if (text !== "crypt") return text;
-  const { promptSecret } = await import("./prompt.ts");
-  const password = await promptSecret("Enter crypt() password: ");
-  const typed = utf8Text(password);
-  wipe(password);
-  if (typed === undefined || typed === "") throw new ClientError("--server-auth: expected a password in UTF-8");
-  return `crypt,${typed}`;
+function sendFacts(host: ClientHost): SendFacts {
+  return { randomPort: freshPort(host), randomSourcePort: freshPort(host), version: packageVersion() };
 }
 
 // --- The packet ------------------------------------------------------------------------------------------------------
 
+/** All that a knock needs. */
+interface KnockContext {
+  readonly settings: ClientSettings;
+  readonly request: ClientRequest;
+  readonly target: SendTarget;
+  readonly keys: ClientKeys;
+  readonly host: ClientHost;
+  readonly output: ClientOutput;
+}
+
+/** A knock that was made. */
 interface Knocked {
   readonly listed: ListedPacket;
-  readonly target: SendTarget;
   readonly outcome: Outcome;
 }
 
@@ -144,13 +85,14 @@ const PROBE_PAUSE_MS = 300;
 const PROBES_A_KNOCK = 4;
 const PROBE_TIMEOUT_MS = 1000;
 
-async function knockUntilOpen(settings: ClientSettings, facts: RequestFacts, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<Knocked> {
+async function knockUntilOpen(context: KnockContext): Promise<Knocked> {
+  const { settings, output } = context;
+  const { host: server, family } = context.target;
+  const port = settings.verify === undefined ? undefined : parsePortSpec(settings.verify);
   for (let knocks = 1; ; knocks++) {
-    const knocked = await knockOnce(settings, { ...facts, ...freshFacts(host) }, keys, host, output);
-    const port = settings.verify === undefined ? undefined : parsePortSpec(settings.verify);
+    const knocked = await knockOnce(context);
     if (port === undefined || settings.test) return knocked;
     const { probePort } = await import("./probe-port.ts");
-    const { host: server, family } = knocked.target;
     const probe = await probePort({
       host: server, ...port, ...(family !== undefined && { family }), retries: PROBES_A_KNOCK - 1, pauseMs: PROBE_PAUSE_MS, timeoutMs: PROBE_TIMEOUT_MS,
     });
@@ -163,26 +105,27 @@ async function knockUntilOpen(settings: ClientSettings, facts: RequestFacts, key
   }
 }
 
-async function knockOnce(settings: ClientSettings, facts: RequestFacts, keys: ClientKeys, host: ClientHost, output: ClientOutput): Promise<Knocked> {
-  const target = accept(planSending(settings, sendingFacts(host)));
-  const { message, notice } = accept(buildRequest(settings, facts));
-  if (notice !== undefined) output.notice(notice);
-  const listed = await seal(message, settings, keys, host);
+async function knockOnce(context: KnockContext): Promise<Knocked> {
+  const { settings, request, target, host, output } = context;
+  if (request.notice !== undefined) output.notice(request.notice);
+  const message = messageOf(request, randomDigits(host.randomBytes), Math.floor(host.now() / 1000));
+  const listed = await seal(message, context);
+  const problem = checkPacketSize(listed.packet, target.transport, settings);
+  if (problem !== undefined) throw new ClientError(problem);
   if (isTooLongForC(listed)) output.warning(`the packet has ${listed.packet.length} characters, more than the C program's server takes: ask for less`);
   if (settings.test || output.verbosity > 0) output.notice(formatPacketListing(listed));
   if (settings.savePacket !== undefined) await trySavePacket(settings.savePacket, listed.packet, settings, output);
   output.info(formatSendListing(target));
   const outcome = settings.test ? await pretendToSend(target, listed, output) : await send(target, listed, output);
-  target.http?.proxy?.password?.fill(0);
-  return { listed, target, outcome };
+  return { listed, outcome };
 }
 
-async function seal(message: Message, settings: ClientSettings, keys: ClientKeys, host: ClientHost): Promise<ListedPacket> {
+async function seal(message: Message, { settings, keys, host, output }: KnockContext): Promise<ListedPacket> {
   const encodedMessage = encodeMessage(message);
   const mode = encryptionModeOf(settings);
   if (mode === "asymmetric") {
     const { sealWithGpg } = await import("./gpg-packet.ts");
-    return sealWithGpg(message, encodedMessage, settings, keys);
+    return sealWithGpg(message, encodedMessage, settings, keys, output);
   }
   const { encoded, digest, plaintext } = encodedMessage;
   const type = hmacTypeOf(settings);
@@ -241,14 +184,14 @@ const RESOLVE_TIMEOUT_MS = 5000;
 
 /** What the server would make of it. */
 async function showDecoded(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<void> {
-  const decoded = await decodeAgain(listed, settings, keys);
+  const decoded = await decodeAgain(listed, settings, keys, output);
   output.info(`\nDump of the Decoded Data\n${formatPacketListing(decoded)}`);
 }
 
-async function decodeAgain(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys): Promise<ListedPacket> {
+async function decodeAgain(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<ListedPacket> {
   if (listed.mode === "asymmetric") {
     const { openWithGpg } = await import("./gpg-packet.ts");
-    return openWithGpg(listed, settings, keys);
+    return openWithGpg(listed, settings, keys, output);
   }
   const hmac = listed.hmac && new HmacKey(DIGESTS[listed.hmac.type].hash, keys.hmac!);
   const opened = openPacket(utf8Bytes(listed.packet), { mode: listed.mode, key: keys.cipher, ...(hmac && { hmac }) });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Parsed } from "../../cli/options.ts";
 import type { ClientHost } from "./host.ts";
 
 /** Something that ends the run, told in one line. */
@@ -17,6 +18,19 @@ export class ClientError extends Error {
     this.hint = options.hint;
     this.exitStatus = options.exitStatus ?? 1;
   }
+}
+
+/**
+ * Takes the value out of what a pure function answered.
+ *
+ * @param parsed the answer
+ * @param hint for a refusal
+ * @returns the value
+ * @throws ClientError with the words of a refusal
+ */
+export function unwrap<T>(parsed: Parsed<T>, hint?: string): T {
+  if (!parsed.ok) throw new ClientError(parsed.message, hint === undefined ? {} : { hint });
+  return parsed.value;
 }
 
 /** Says things, if the user wants to hear them. */

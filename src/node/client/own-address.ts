@@ -26,6 +26,8 @@ export interface OwnAddressOptions {
   readonly family?: 4 | 6;
   /** For a whole exchange with one resolver; 10000 when absent. */
   readonly timeoutMs?: number;
+  /** Of an answer's body; 4096 when absent. */
+  readonly maxBodyBytes?: number;
   /** Our clock, milliseconds since 1970; Date.now when absent. */
   readonly now?: () => number;
 }
@@ -60,7 +62,7 @@ export const DEFAULT_RESOLVE_URL = "https://www.cipherdyne.org/cgi-bin/myip";
 export const DEFAULT_HTTP_RESOLVE_URLS: readonly [string, string] = ["http://www.cipherdyne.org/cgi-bin/myip", "http://www.cipherdyne.com/cgi-bin/myip"];
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-const MAX_BODY_BYTES = 4096;
+const DEFAULT_MAX_BODY_BYTES = 4096;
 const MAX_REDIRECTS = 3;
 
 /**
@@ -167,7 +169,7 @@ async function fetchBody(start: URL, options: OwnAddressOptions, deadline: Abort
       response.destroy();
       throw new AnswerError(`HTTP status ${status}`);
     }
-    return { body: await readBody(response), date: response.headers.date };
+    return { body: await readBody(response, options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES), date: response.headers.date };
   }
 }
 
@@ -188,13 +190,13 @@ function get(url: URL, options: OwnAddressOptions, deadline: AbortSignal): Promi
   });
 }
 
-async function readBody(response: IncomingMessage): Promise<Bytes> {
+async function readBody(response: IncomingMessage, limit: number): Promise<Bytes> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) throw new AnswerError(`More than ${MAX_BODY_BYTES} bytes came`);
+    if (length > limit) throw new AnswerError(`More than ${limit} bytes came`);
   }
   return concatBytes(...chunks);
 }

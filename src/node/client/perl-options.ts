@@ -4,21 +4,20 @@
  * @module
  */
 import { join } from "node:path";
-import type { ClientOptions } from "../../cli/client-options.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { homeFolder } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError } from "./output.ts";
 
 /**
- * Finds the proxy of `--HTTP-proxy` and the file of `--Save-packet`.
+ * Finds the proxy of `--HTTP-proxy`, the file of `--Save-packet`, and what comes with `--Spoof-src` and `--Spoof-proto`.
  *
- * @param given the options
+ * @param given the options, and what the rc file says
  * @param host the environment
  * @returns settings that go over those given
  * @throws ClientError when there is neither proxy nor home folder
  */
-export function perlSettings(given: ClientOptions, host: ClientHost): ClientSettings {
+export function perlSettings(given: ClientSettings, host: ClientHost): ClientSettings {
   const settings: ClientSettings = {};
   if (given.perlHttpProxy !== undefined && given.httpProxy === undefined) {
     const proxy = given.perlHttpProxy || host.env["http_proxy"];
@@ -28,5 +27,13 @@ export function perlSettings(given: ClientOptions, host: ClientHost): ClientSett
   if (given.perlSavePacket && given.savePacket === undefined) {
     settings.savePacket = join(homeFolder(given, host, "folder of the saved packet"), `fwknop_save_packet.${process.pid}`);
   }
+  if (given.perlSpoofSource !== undefined) {
+    settings.spoofSource = given.perlSpoofSource;
+    settings.spoofUser = given.spoofUser ?? "root";
+    if (given.serverProto === undefined && given.spoofProto === undefined) settings.spoofProto = "udp";
+  }
+  if (given.spoofProto === "icmp") settings.icmpType = given.icmpType ?? ECHO_REQUEST;
   return settings;
 }
+
+const ECHO_REQUEST = 8;

@@ -7,14 +7,18 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { ReadStream } from "node:tty";
 import { type Bytes, utf8Bytes } from "../../bytes.ts";
 import { codeOf } from "../system-error.ts";
+import { ClientError } from "./output.ts";
+
+/** Exit status after Ctrl-C, as a shell reports it. */
+const INTERRUPTED_STATUS = 130;
 
 /** No answer came. */
-export class PromptError extends Error {
-  /** There is no terminal, or it went away; or the user pressed Ctrl-C, whose exit status is 130. */
+export class PromptError extends ClientError {
+  /** There is no terminal, or it went away; or the user pressed Ctrl-C. */
   readonly code: "NO_TERMINAL" | "INTERRUPTED";
 
   constructor(message: string, code: PromptError["code"], cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message, { cause, ...(code === "INTERRUPTED" && { exitStatus: INTERRUPTED_STATUS }) });
     this.name = "PromptError";
     this.code = code;
   }

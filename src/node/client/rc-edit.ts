@@ -4,7 +4,7 @@
  * @module
  */
 import { type Bytes, constantTimeEqual, utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
-import { destinationOf } from "../../client/request.ts";
+import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { criticalLines, rcTemplate, saveStanza } from "../../config/fwknoprc-edit.ts";
 import { isSameStanza } from "../../config/fwknoprc.ts";
@@ -12,7 +12,7 @@ import { assignmentsOf } from "../../config/fwknoprc-variables.ts";
 import { printableText } from "../../foreign-text.ts";
 import { MAX_FILE_BYTES, type RcFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
+import { ClientError, type ClientOutput, unwrap } from "./output.ts";
 import { FileError, readOwnFile, writeFileAtomically } from "../files.ts";
 import { reasonOf } from "../system-error.ts";
 
@@ -49,21 +49,22 @@ export function saveRcStanza(rc: RcFile, given: ClientSettings, host: ClientHost
   const stanza = given.namedConfig ?? server;
   if (stanza === "") throw new ClientError("Must use --destination unless --test mode is used: --save-rc-stanza names the stanza after it, or by -n");
   if (/[\]\r\n\0]/.test(stanza)) throw new ClientError(`--named-config: expected a name without ']' and line ends, got '${printableText(stanza)}'`);
-  const assignments = assignmentsOf({ ...given, ...(server !== "" && { destination: server }), ...(given.serverPort === undefined && port !== undefined && { serverPort: port }) });
-  if (!assignments.ok) throw new ClientError(assignments.message);
+  const assignments = unwrap(assignmentsOf({
+    ...given, ...(server !== "" && { destination: server }), ...(given.serverPort === undefined && port !== undefined && { serverPort: port }),
+  }));
   const kept = given.forceStanza ? [] : askToKeep(rc, stanza, host, output);
   const [obstacle] = kept.filter(({ variable }) => mustGo.includes(variable));
   if (obstacle !== undefined) throw new ClientError(`Stanza was not saved: ${obstacle.variable} stays in ${rc.path}, line ${obstacle.number}`);
   output.debug(rc.lines.some((line) => isSameStanza(line.stanza, stanza)) ? `update_rc() : Updating ${stanza} stanza` : `update_rc() : Inserting new ${stanza} stanza`);
-  for (const { variable, value } of assignments.value) {
+  for (const { variable, value } of assignments) {
     output.debug(`add_single_var_to_rc() : Updating param ${variable.name} to ${variable.secret ? "(hidden)" : printableText(utf8Text(value) ?? value)}`);
   }
-  const content = saveStanza(rc.bytes, { stanza, assignments: assignments.value, keptLines: new Set(kept.map(({ number }) => number)) });
+  const content = saveStanza(rc.bytes, { stanza, assignments, keptLines: new Set(kept.map(({ number }) => number)) });
   try {
     requireUnchanged(rc);
     writeFileAtomically(rc.path, content, 0o600);
   } finally {
-    wipe(content, ...assignments.value.map(({ value }) => value));
+    wipe(content, ...assignments.map(({ value }) => value));
   }
 }
 

@@ -7,36 +7,20 @@ import { createSocket } from "node:dgram";
 import type { Socket } from "node:net";
 import { type Bytes, utf8Bytes } from "../../bytes.ts";
 import { buildIcmpPacket, buildTcpPacket, buildUdpPacket } from "../../client/raw-packet.ts";
+import type { SendTarget } from "../../client/send-target.ts";
+import { isRawTransport } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
-import { buildSpaRequest, type HttpProxy } from "../../http-request.ts";
+import { buildSpaRequest } from "../../http-request.ts";
 import { type IpAddress, parseIp } from "../../ip.ts";
 import { connectTcp } from "../connect-tcp.ts";
 import { injectPacket } from "./inject.ts";
 import { type HostAddress, resolveHost } from "../resolve-host.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 
-/** How a packet travels. The last three are whole IP packets made by hand. */
-export type Transport = "udp" | "tcp" | "http" | "udpraw" | "tcpraw" | "icmp";
-
 /** Everything {@link sendPacket} has to know. */
-export interface SendPlan {
-  readonly transport: Transport;
+export interface SendPlan extends SendTarget {
   /** The packet: base64 text as sealMessage() returns it. */
   readonly packet: string;
-  /** Name or address of the server, as the user typed it (IPv6 without brackets). */
-  readonly host: string;
-  /** Destination port; not used by icmp. */
-  readonly port: number;
-  /** Only addresses of this family; without it IPv4 is preferred. */
-  readonly family?: 4 | 6;
-  /** Bound for udp, tcp and http; written into the header for udpraw and tcpraw, where it is random when absent or 0. */
-  readonly sourcePort?: number;
-  /** Source address in the header of udpraw, tcpraw and icmp. */
-  readonly spoofedSource?: IpAddress;
-  /** ICMP type and code as IPv4 numbers them, 0 and 0 when absent; echo request and reply are translated for IPv6. */
-  readonly icmp?: { readonly type: number; readonly code: number };
-  /** For http. */
-  readonly http?: { readonly userAgent: string; readonly proxy?: HttpProxy };
   /** For each of: resolving, connecting, the proxy's answer. 5000 when absent. */
   readonly timeoutMs?: number;
 }
@@ -85,7 +69,7 @@ const ANSWER_PAUSE_MS = 1000;
  * @returns how much has left, or what kept it from leaving
  */
 export async function sendPacket(plan: SendPlan): Promise<SendResult> {
-  const isRaw = plan.transport === "udpraw" || plan.transport === "tcpraw" || plan.transport === "icmp";
+  const isRaw = isRawTransport(plan.transport);
   const proxy = plan.transport === "http" ? plan.http?.proxy : undefined;
   const timeoutMs = plan.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const host = proxy?.host ?? plan.host;
@@ -290,7 +274,7 @@ const REASONS: Readonly<Record<string, readonly [SendFailureReason, string]>> = 
 
 const COULD_NOT_CONNECT = "send_spa_packet_tcp_or_udp: Could not create socket";
 
-function systemFailure(error: unknown, transport: Transport, host: string, port: number): SendFailure {
+function systemFailure(error: unknown, transport: SendPlan["transport"], host: string, port: number): SendFailure {
   const what = transport === "udp" ? "send_spa_packet_tcp_or_udp: sendto error" : COULD_NOT_CONNECT;
   const [reason, words] = REASONS[codeOf(error) ?? ""] ?? ["failed", reasonOf(error)];
   return failure(reason, `${what}: ${words} (${host} port ${port})`);

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { ServerOptions } from "../../cli/server-options.ts";
 import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
@@ -32,7 +34,18 @@ export function checkHost(config: DaemonConfig, stanzas: readonly AccessStanza[]
   const missing = programs.filter(([program]) => findProgram(program) === undefined).map(([program, what]) => `There is no program ${printableText(program, 200)}, ${what}`);
   // "any" is no device, and only Linux shows its devices as files.
   const absent = interfaces.filter((name) => process.platform === "linux" && name !== "any" && readInterface(name) === undefined);
-  return [...missing, ...absent.map((name) => `There is no interface ${printableText(name)} (PCAP_INTF)`)].map((message) => ({
+  // The run directory is made at the start, others are not.
+  const files = [...(config.ENABLE_DIGEST_PERSISTENCE ? (["DIGEST_FILE"] as const) : []), "FWKNOP_PID_FILE" as const];
+  const homeless = files.filter((name) => {
+    const folder = dirname(config[name]);
+    return folder !== config.FWKNOP_RUN_DIR && !existsSync(folder);
+  });
+  const messages = [
+    ...missing,
+    ...absent.map((name) => `There is no interface ${printableText(name)} (PCAP_INTF)`),
+    ...homeless.map((name) => `There is no folder ${printableText(dirname(config[name]), 200)}, which ${name} is in`),
+  ];
+  return messages.map((message) => ({
     severity: "warning", file: config.CONFIG_FILE, line: 0, column: 0, message,
   }));
 }

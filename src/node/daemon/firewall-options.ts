@@ -11,7 +11,7 @@ import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { forgetConnections } from "../../firewall/connections.ts";
 import type { LogFunction, LogRecord } from "../../server/log-record.ts";
 import { findRulesInUse } from "../firewall/conntrack.ts";
-import { type FirewallOptions, sweepSeconds } from "../firewall/firewall.ts";
+import type { FirewallOptions } from "../firewall/firewall.ts";
 import { chooseFirewall, splitProgram } from "../firewall/firewall-choice.ts";
 import type { FirewallLog } from "../firewall/perform-plan.ts";
 import { writeText } from "../standard-output.ts";
@@ -87,6 +87,18 @@ export function prepareForwarding({ ENABLE_IPT_FORWARDING, ENABLE_PROC_IP_FORWAR
   } catch (error) {
     return { level: "error", message: `The kernel forwards nothing: ${path} is 0 and cannot be changed: ${reasonOf(error)}` };
   }
+}
+
+/**
+ * Turns RULES_CHECK_THRESHOLD, which counted turns of a polling loop, into a time: 15 seconds for
+ * each, 5 minutes for the default of 20. This only concerns rules that somebody else put into our
+ * chains: ours have their own timer.
+ *
+ * @param threshold 0 for never
+ * @returns seconds between two looks, 0 for never
+ */
+export function sweepSeconds(threshold: number): number {
+  return 15 * threshold;
 }
 
 function firewallLog(log: LogFunction): FirewallLog {

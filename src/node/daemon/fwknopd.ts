@@ -21,7 +21,7 @@ import { loadAccess, loadDaemonConfig } from "./load-config.ts";
 import { Log, renderRecord } from "./log.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
-import { runControlCommand, runEarlyCommand } from "./server-commands.ts";
+import { isControlCommand, runControlCommand, runEarlyCommand } from "./server-commands.ts";
 import { writeText } from "../standard-output.ts";
 import { StdinError } from "../hearing/stdin-source.ts";
 import { FACILITIES, hasSyslog, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
@@ -103,6 +103,10 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
     print(dumpConfig(loaded.texts, access.stanzas, asctime));
     return 0;
   }
+  if (options.spaDumpPackets !== undefined) {
+    const { dumpPackets } = await import("./dump-packets.ts");
+    return dumpPackets(options.spaDumpPackets, { config: loaded.config, stanzas: access.stanzas, options, folder }, print);
+  }
   if (options.exitParseConfig) {
     complain("Configs parsed, exiting.");
     return 0;
@@ -130,9 +134,10 @@ function recordOf(problem: ConfigProblem): LogRecord {
   return { level, message: formatProblem(problem), fields: { file, line, column } };
 }
 
-/** Information waits for the log, unless somebody wants to see all. */
-function isToldAtOnce({ severity }: ConfigProblem, { verbose = 0, check }: ServerOptions): boolean {
-  return severity !== "info" || verbose > 0 || check === true;
+/** Information waits for the log, unless somebody wants to see all; warnings are for those who start or check. */
+function isToldAtOnce({ severity }: ConfigProblem, options: ServerOptions): boolean {
+  if ((options.verbose ?? 0) > 0 || options.check) return true;
+  return severity === "error" || (severity === "warning" && !isControlCommand(options));
 }
 
 // --- The daemon ------------------------------------------------------------------------------------------------------
@@ -164,7 +169,9 @@ async function runDaemonProgram(
     if (runFolder.created) log.info(createdText);
     for (const { message } of runFolder.problems) log.warning(message);
     if (options.exitParseDigestCache) {
-      await (await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: false })).close();
+      const store = await ReplayStore.open({ path: config.DIGEST_FILE, log: log.write, rotate: false });
+      log.debug(store.summary);
+      await store.close();
       log.info("Digest cache parsed, exiting.");
       return 0;
     }

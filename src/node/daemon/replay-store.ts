@@ -56,6 +56,11 @@ export class ReplayStore {
     return store;
   }
 
+  /** What is said of it at the start. */
+  get summary(): string {
+    return `Using Digest Cache: '${this.#path}' (entry count = ${this.memory.size})`;
+  }
+
   private constructor({ path, log, calls }: ReplayStoreOptions, file: AppendFile) {
     this.#path = path;
     this.#log = log;

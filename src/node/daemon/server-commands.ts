@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { renderCompletion } from "../../cli/completion.ts";
 import { SERVER, type ServerOptions } from "../../cli/server-options.ts";
 import { renderUsage } from "../../cli/usage.ts";
+import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { parseIp } from "../../ip.ts";
 import { describeServerErrors } from "../../server/error-codes.ts";
@@ -34,6 +35,7 @@ const EARLY_COMMANDS: readonly EarlyCommand[] = [
   { isAsked: ({ keyGen, keyGenFile }) => keyGen || keyGenFile, run: (options) => generateKeyFile(options, randomBytes, print) },
   { isAsked: ({ help }) => help, run: () => print(`${renderUsage(SERVER, packageVersion())}\n`) },
   { isAsked: ({ completion }) => completion, run: ({ completion }) => print(`${renderCompletion(SERVER, completion!)}\n`) },
+  { isAsked: ({ testFkoExists }) => testFkoExists, run: () => print(`${FKO_EXISTS}\n`) },
   { isAsked: ({ dumpServErrCodes }) => dumpServErrCodes, run: () => print(describeServerErrors()) },
 ];
 
@@ -67,6 +69,11 @@ const CONTROL_COMMANDS: readonly ControlCommand[] = [
   { isAsked: ({ fwFlush, fwDelChains }) => fwFlush || fwDelChains, run: async (config, options) => tellFirewall(await (await openFirewall(config, options)).flush()) },
   { isAsked: ({ fwDelIp }) => fwDelIp, run: deleteAddress },
 ];
+
+/** Whether something is asked for that needs the configuration and nothing else. */
+export function isControlCommand(options: ServerOptions): boolean {
+  return CONTROL_COMMANDS.some(({ isAsked }) => isAsked(options));
+}
 
 /**
  * Does what needs the configuration and nothing else, if that is asked for.

@@ -6,14 +6,12 @@
 
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { firewallTypeOf, programName, type FirewallType } from "../../config/firewall-type.ts";
-import type { FirewallBackend } from "../../firewall/backend.ts";
+import type { FirewallBackend, Program } from "../../firewall/backend.ts";
 import { createFirewalldDirect } from "../../firewall/firewalld-direct.ts";
 import { createFirewalld } from "../../firewall/firewalld.ts";
 import { createIpfw, type IpfwLayout } from "../../firewall/ipfw.ts";
 import type { IptablesSettings } from "../../firewall/iptables.ts";
 import { createPf } from "../../firewall/pf.ts";
-
-type Program = readonly [string, ...string[]];
 
 /** Makes one of these backends. */
 type Maker = (config: DaemonConfig, iptables: IptablesSettings) => FirewallBackend;

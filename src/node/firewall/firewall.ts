@@ -14,9 +14,14 @@ import { where } from "../../firewall/steps.ts";
 import type { IpAddress } from "../../ip.ts";
 import { Ledger } from "../../server/expiry.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { messageOf } from "../system-error.ts";
+import { type OpenResult, planBatch, refuse, type Waiting } from "./batch.ts";
+import { Doubts, endKey } from "./doubts.ts";
 import { performPlan, type PerformOptions } from "./perform-plan.ts";
+import { numberRules } from "./rule-numbers.ts";
 
 export { FirewallError } from "../../firewall/backend.ts";
+export type { OpenResult } from "./batch.ts";
 export type { FirewallLog } from "./perform-plan.ts";
 
 /** How commands are run and how grants are kept. */
@@ -30,7 +35,7 @@ export interface FirewallOptions extends PerformOptions {
   readonly gatherMs?: number;
   /**
    * Longest time between two looks for rules of others with a time mark, seconds; 0 or absent for
-   * never. See {@link sweepSeconds}.
+   * never. A look is also taken soon after one of ours was closed.
    */
   readonly sweepSeconds?: number;
   /**
@@ -44,24 +49,6 @@ export interface FirewallOptions extends PerformOptions {
   readonly clock?: Clock;
 }
 
-/** What became of a grant. */
-export type OpenResult =
-  | {
-    readonly ok: true;
-    /** What is open now. */
-    readonly rules: readonly Rule[];
-    /** Whether all of it was open already. */
-    readonly renewed: boolean;
-    /** Unix time, seconds, at which the first of it closes: never earlier than asked for. */
-    readonly expiresAt: number;
-  }
-  | {
-    readonly ok: false;
-    /** One line: the backend's refusal, or what the firewall's program said. The whole command is in the log, once, and in `error`. */
-    readonly reason: string;
-    readonly error?: FirewallError;
-  };
-
 /** Grants that may wait for the firewall; more are refused, so that a stuck one does not fill the memory. */
 const MAX_WAITING = 10_000;
 
@@ -71,38 +58,19 @@ const MAX_BATCH = 1000;
 /** When something was closed anyway, a look for rules of others is taken after this time already. */
 const SWEEP_AFTER_CLOSING_MS = 2000;
 
-/** When the firewall is looked at after a change that failed. */
-const DOUBT_MS = 2000;
-
 /** How long a rule stays whose connections last, before they are looked for again. */
 const IN_USE_MS = 3000;
 
 /** What a rule that ends by itself is given then; it is closed as soon as its connections have ended. */
 const LENGTHENED_SECONDS = 30;
 
-/** Ends that the clocks tell apart by less are the same end: the wall clock counts whole milliseconds. */
-const CLOCK_GRAIN_MS = 5;
+/** What iptables exits with when it did not get its lock, or may not do this. */
+const LOCK_STATUS = 4;
+
+const FAMILIES = [4, 6] as const satisfies readonly Family[];
 
 /** The longest pause between two tries to close something. */
 const MAX_POSTPONE_MS = 60_000;
-
-/**
- * Turns RULES_CHECK_THRESHOLD, which counted turns of a polling loop, into a time: 15 seconds for
- * each, 5 minutes for the default of 20. This only concerns rules that somebody else put into our
- * chains: ours have their own timer, and a look is also taken whenever one of ours was closed.
- *
- * @param threshold 0 for never
- * @returns seconds between two looks, 0 for never
- */
-export function sweepSeconds(threshold: number): number {
-  return 15 * threshold;
-}
-
-interface Waiting {
-  readonly grant: Grant;
-  readonly rules: readonly Rule[];
-  readonly resolve: (result: OpenResult) => void;
-}
 
 /** The firewall with the grants that are open in it. */
 export class Firewall {
@@ -121,11 +89,9 @@ export class Firewall {
   #closingQueued = false;
   /** Until then no command is run after the last one, monotonic. */
   #restUntilMs = -Infinity;
+  /** When the firewall was last searched for rules of others, monotonic. */
   #sweptAtMs = -Infinity;
-  /** Rules of changes that failed, which may be there all the same, by key and end: a program that was killed may have done its work. */
-  readonly #doubtful = new Set<string>();
-  /** When they are looked for, monotonic; infinite while there are none. */
-  #doubtAtMs = Infinity;
+  readonly #doubts = new Doubts();
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
   #stopped = false;
@@ -227,7 +193,7 @@ export class Firewall {
         if (planned.ok) again.push({ grant, rules: planned.rules, resolve: () => {} });
         else options.log.warning(`A grant ended with the reload: ${planned.reason}`);
       }
-      await this.#openBatch(again);
+      await this.#openAll(again);
       this.#setAlarm();
     });
   }
@@ -289,152 +255,85 @@ export class Firewall {
     });
   }
 
-  /** Runs a task when all before it have ended. */
-  #enqueue<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.then(() => {}, () => {});
-    return result;
-  }
-
-  #wake(): void {
-    if (this.#closingQueued) return;
-    this.#closingQueued = true;
-    void this.#enqueue(async () => {
-      this.#closingQueued = false;
-      if (!this.#stopped) await this.#closeDue();
-    });
-  }
-
-  /** Sets the timer to what comes first: the end of a grant or the next look for rules of others. */
-  #setAlarm(): void {
-    const now = this.#clock.read();
-    const sweepMs = this.#sweepMs();
-    const soonest = Math.min(
-      this.#ledger.nextDueMs(now) ?? Infinity,
-      sweepMs === 0 ? Infinity : Math.max(0, this.#sweptAtMs + sweepMs - now.monotonicMs),
-      Math.max(0, this.#upkeepAtMs - now.monotonicMs),
-      Math.max(0, this.#doubtAtMs - now.monotonicMs),
-    );
-    this.#alarm?.set(soonest === Infinity ? undefined : now.wallMs + soonest);
-  }
-
-  #planUpkeep(): void {
-    const { upkeep } = this.#options.backend;
-    const nextMs = upkeep === undefined ? Infinity : this.#clock.read().monotonicMs + 1000 * upkeep.everySeconds;
-    this.#upkeepAtMs = upkeep === undefined ? Infinity : Math.min(this.#upkeepAtMs, nextMs);
-  }
-
-  async #doUpkeep(): Promise<void> {
-    this.#upkeepAtMs = Infinity;
-    try {
-      const { upkeep } = this.#options.backend;
-      if (upkeep !== undefined && await this.#perform(upkeep.run())) this.#planUpkeep();
-    } catch (error) {
-      if (!(error instanceof FirewallError)) throw error;
-      this.#options.log.error(error.message);
-      this.#planUpkeep();
-    }
-  }
-
-  #sweepMs(): number {
-    return 1000 * (this.#options.sweepSeconds ?? 0);
-  }
+  // --- Opening --------------------------------------------------------------------------------------------------------
 
   async #openWaiting(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, MAX_BATCH);
-      for (const family of [4, 6] as const) {
-        const ours = batch.filter(({ grant }) => grant.source.version === family);
-        if (ours.length > 0) await this.#openBatch(ours);
-      }
-    }
+    while (this.#waiting.length > 0) await this.#openAll(this.#waiting.splice(0, MAX_BATCH));
     this.#setAlarm();
   }
 
-  /** Opens grants of one family in one transaction, and closes with them what is due. */
-  async #openBatch(batch: readonly Waiting[]): Promise<void> {
-    const { backend, log } = this.#options;
-    const now = this.#clock.read();
-    const add = new Map<string, Rule>();
-    const remove = new Map<string, Rule>();
-    const present: Rule[] = [];
-    const opening: Waiting[] = [];
-    for (const waiting of batch) {
-      if (waiting.grant.expiresAt * 1000 <= now.wallMs) {
-        waiting.resolve(refuse(`it had ended at ${waiting.grant.expiresAt}, before the firewall could open it`));
-        continue;
-      }
-      opening.push(waiting);
-      for (const rule of waiting.rules) {
-        const planned = add.get(rule.key);
-        const live = this.#ledger.items.get(rule.key);
-        const leftMs = planned === undefined || planned === live
-          ? this.#ledger.leftMs(rule.key, now) ?? -Infinity
-          : planned.expiresAt * 1000 - now.wallMs;
-        // The longer of two grants counts: nobody's access is shortened by another knock, unless that is what it asks for.
-        const stays = leftMs >= rule.expiresAt * 1000 - now.wallMs - CLOCK_GRAIN_MS && waiting.grant.endsEarlier === undefined;
-        if (stays) present.push(rule);
-        if (live !== undefined) remove.set(rule.key, live);
-        if (!stays) add.set(rule.key, rule);
-        // What is open already is put in its own place again: perhaps somebody took it away, and that is why they knock.
-        else if (planned === undefined) add.set(rule.key, live!);
-      }
+  async #openAll(waiting: readonly Waiting[]): Promise<void> {
+    for (const family of FAMILIES) {
+      const ours = waiting.filter(({ grant }) => grant.source.version === family);
+      if (ours.length > 0) await this.#openBatch(family, ours);
     }
-    const family = batch[0]?.grant.source.version;
+  }
+
+  /** Opens grants of one family in one transaction, and closes with them what is due. */
+  async #openBatch(family: Family, waiting: readonly Waiting[]): Promise<void> {
+    const now = this.#clock.read();
+    const batch = planBatch(waiting, this.#ledger, now);
+    for (const { grant, resolve } of batch.late) resolve(refuse(`it had ended at ${grant.expiresAt}, before the firewall could open it`));
     // Where closing begins with a question, it is left to the timer.
-    const mayClose = add.size > 0 && this.#options.findInUse === undefined;
-    const due = mayClose ? this.#ledger.due(now).filter((rule) => rule.family === family && !add.has(rule.key)) : [];
+    const mayClose = batch.add.size > 0 && this.#options.findInUse === undefined;
+    const due = mayClose ? this.#ledger.due(now).filter((rule) => rule.family === family && !batch.add.has(rule.key)) : [];
     const numbers = this.#numbers(due);
-    const changed = await this.#change([...add.values()], [...remove.values(), ...due]);
+    const changed = await this.#change([...batch.add.values()], [...batch.remove.values(), ...due]);
     if (changed instanceof FirewallError) {
-      const failure = changed;
-      // One that the firewall does not take must not keep the others out. Without a program or its lock nobody gets in.
-      if (opening.length > 1 && (failure.code === "FULL" || (failure.code === "STATUS" && failure.status !== 4))) {
-        const half = opening.length >> 1;
-        await this.#openBatch(opening.slice(0, half));
-        await this.#openBatch(opening.slice(half));
-        return;
-      }
-      log.error(failure.message);
-      for (const { resolve } of opening) resolve({ ok: false, reason: failure.summary, error: failure });
+      await this.#openFewer(family, batch.opening, changed);
       return;
     }
-
     this.#forget(due, numbers);
-    const after = this.#clock.read();
-    if (remove.size > 0) this.#planUpkeep();
-    for (const planned of add.values()) {
-      const rule = changed.placed?.get(planned) ?? planned;
-      const before = this.#ledger.items.get(rule.key);
-      if (before === rule) continue; // its end stays as it was on either clock
-      this.#families.add(rule.family);
-      this.#ledger.put(rule, after);
-      this.#failures.delete(rule.key);
-      log.info(backend.lines.opened(rule, before));
-    }
-    for (const rule of present) log.debug(backend.lines.present(rule));
-    for (const { rules, resolve } of opening) {
+    if (batch.remove.size > 0) this.#planUpkeep();
+    this.#enter(batch.add.values(), changed);
+    for (const rule of batch.present) this.#options.log.debug(this.#options.backend.lines.present(rule));
+    for (const { rules, resolve } of batch.opening) {
       const open = rules.map((rule) => this.#ledger.items.get(rule.key) ?? rule);
       resolve({
         ok: true, rules: open,
-        renewed: rules.every((rule) => remove.has(rule.key) || add.get(rule.key) !== rule),
+        renewed: rules.every((rule) => batch.remove.has(rule.key) || batch.add.get(rule.key) !== rule),
         expiresAt: Math.min(...open.map((rule) => rule.expiresAt)),
       });
     }
     await this.#forgetConnections(due);
   }
 
-  /** Closes what is due, and takes a look for rules of others when it is time for one. */
+  /** After a failure: one grant that the firewall does not take must not keep the others out. Without a program or its lock nobody gets in. */
+  async #openFewer(family: Family, opening: readonly Waiting[], failure: FirewallError): Promise<void> {
+    const isOfGrant = failure.code === "FULL" || (failure.code === "STATUS" && failure.status !== LOCK_STATUS);
+    if (opening.length > 1 && isOfGrant) {
+      const half = opening.length >> 1;
+      await this.#openBatch(family, opening.slice(0, half));
+      await this.#openBatch(family, opening.slice(half));
+      return;
+    }
+    this.#options.log.error(failure.message);
+    for (const { resolve } of opening) resolve({ ok: false, reason: failure.summary, error: failure });
+  }
+
+  /** Enters what was added. */
+  #enter(added: Iterable<Rule>, { placed }: Changed): void {
+    const now = this.#clock.read();
+    for (const planned of added) {
+      const rule = placed?.get(planned) ?? planned;
+      const before = this.#ledger.items.get(rule.key);
+      if (before === rule) continue; // its end stays as it was on either clock
+      this.#families.add(rule.family);
+      this.#ledger.put(rule, now);
+      this.#failures.delete(rule.key);
+      this.#options.log.info(this.#options.backend.lines.opened(rule, before));
+    }
+  }
+
+  // --- Closing --------------------------------------------------------------------------------------------------------
+
+  /** Closes what is due, and looks after the firewall when it is time for that. */
   async #closeDue(): Promise<void> {
     try {
       const now = this.#clock.read();
       const due = await this.#findEnded();
       await this.#close(due);
-      const sinceMs = now.monotonicMs - this.#sweptAtMs;
-      if (now.monotonicMs >= this.#doubtAtMs) await this.#sweep();
-      else if (this.#sweepMs() > 0 && sinceMs >= (due.length > 0 ? Math.min(SWEEP_AFTER_CLOSING_MS, this.#sweepMs()) : this.#sweepMs())) {
-        await this.#sweep();
-      }
+      if (now.monotonicMs >= Math.min(this.#doubts.dueAtMs, this.#sweepAtMs(due.length > 0))) await this.#sweep();
       if (this.#clock.read().monotonicMs >= this.#upkeepAtMs) await this.#doUpkeep();
     } finally {
       this.#setAlarm();
@@ -467,7 +366,7 @@ export class Firewall {
   async #lengthen(rules: readonly Rule[]): Promise<readonly Rule[]> {
     const expiresAt = Math.ceil(this.#clock.read().wallMs / 1000) + LENGTHENED_SECONDS;
     const lost: Rule[] = [];
-    for (const family of [4, 6] as const) {
+    for (const family of FAMILIES) {
       const before = rules.filter((rule) => rule.family === family);
       // Where a firewall ends rules, their end is no part of their words.
       const longer = before.map((rule) => ({ ...rule, expiresAt }));
@@ -480,9 +379,10 @@ export class Firewall {
     return lost;
   }
 
+  /** Closes rules. What cannot be closed is tried again, after longer and longer pauses. */
   async #close(due: readonly Rule[]): Promise<void> {
     const numbers = this.#numbers(due);
-    for (const family of [4, 6] as const) {
+    for (const family of FAMILIES) {
       const ours = due.filter((rule) => rule.family === family);
       const changed = await this.#change([], ours);
       if (!(changed instanceof FirewallError)) {
@@ -500,38 +400,7 @@ export class Firewall {
     }
   }
 
-  /** Reads the chains: rules of others with a time mark are closed when they are due, too; what nobody was granted, at once. */
-  async #sweep(): Promise<void> {
-    this.#sweptAtMs = this.#clock.read().monotonicMs;
-    if (this.#doubtful.size > 0) this.#doubtAtMs = this.#sweptAtMs + MAX_POSTPONE_MS;
-    try {
-      const found = await this.#perform(this.#options.backend.find(this.#families));
-      const left = found.filter((rule) => this.#doubtful.has(endKey(rule)) && !this.#ledger.items.has(rule.key));
-      this.#doubtful.clear();
-      this.#doubtAtMs = Infinity;
-      this.#adopt(found);
-      if (left.length > 0) this.#options.log.warning(`${left.length} rules of grants that had failed were there all the same; they are removed`);
-      await this.#close([...await this.#findEnded(), ...left]);
-    } catch (error) {
-      if (!(error instanceof FirewallError)) throw error;
-      this.#options.log.error(error.message);
-    }
-  }
-
-  #adopt(found: readonly Rule[]): void {
-    const now = this.#clock.read();
-    for (const rule of found) {
-      const known = this.#ledger.items.get(rule.key);
-      // A second rule that opens the same needs a place of its own to be closed from.
-      const second = endKey(rule);
-      // One that was switched on again still says its former end.
-      const isKnown = known !== undefined && (known.expiresAt === rule.expiresAt || (known.chain === rule.chain && known.words.join(" ") === rule.words.join(" ")));
-      if (isKnown || this.#ledger.items.has(second)) continue;
-      this.#families.add(rule.family);
-      this.#ledger.put(known === undefined ? rule : { ...rule, key: second }, now);
-    }
-  }
-
+  /** Strikes out what was closed. */
   #forget(rules: readonly Rule[], numbers: ReadonlyMap<Rule, number>): void {
     if (rules.length > 0) this.#planUpkeep();
     for (const rule of rules) {
@@ -546,22 +415,93 @@ export class Firewall {
     if (afterClosing !== undefined && closed.length > 0) await this.#perform(afterClosing(closed));
   }
 
-  /** The places of rules in their chains, counted among ours. */
-  #numbers(rules: readonly Rule[]): ReadonlyMap<Rule, number> {
-    const numbers = new Map<Rule, number>();
-    if (rules.length === 0) return numbers;
-    const counts = new Map<string, number>();
-    const wanted = new Set(rules);
-    for (const rule of this.#ledger.items.values()) {
-      const place = placeOf(rule);
-      const number = (counts.get(place) ?? 0) + 1;
-      counts.set(place, number);
-      if (wanted.has(rule)) numbers.set(rule, number);
+  // --- Looking --------------------------------------------------------------------------------------------------------
+
+  /** Reads the chains: rules of others with a time mark are closed when they are due, too; what nobody was granted, at once. */
+  async #sweep(): Promise<void> {
+    this.#sweptAtMs = this.#clock.read().monotonicMs;
+    this.#doubts.postpone(this.#sweptAtMs);
+    try {
+      const found = await this.#perform(this.#options.backend.find(this.#families));
+      const left = this.#doubts.settle(found).filter(({ key }) => !this.#ledger.items.has(key));
+      this.#adopt(found);
+      if (left.length > 0) this.#options.log.warning(`${left.length} rules of grants that had failed were there all the same; they are removed`);
+      await this.#close([...await this.#findEnded(), ...left]);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      this.#options.log.error(error.message);
     }
-    if (this.#options.backend.newestFirst) {
-      for (const [rule, number] of numbers) numbers.set(rule, counts.get(placeOf(rule))! + 1 - number);
+  }
+
+  /** Enters rules that were found. */
+  #adopt(found: readonly Rule[]): void {
+    const now = this.#clock.read();
+    for (const rule of found) {
+      const known = this.#ledger.items.get(rule.key);
+      // A second rule that opens the same needs a place of its own to be closed from.
+      const second = endKey(rule);
+      if ((known !== undefined && isSameRule(known, rule)) || this.#ledger.items.has(second)) continue;
+      this.#families.add(rule.family);
+      this.#ledger.put(known === undefined ? rule : { ...rule, key: second }, now);
     }
-    return numbers;
+  }
+
+  /** There is something to do for the backend, when its time has come. */
+  #planUpkeep(): void {
+    const { upkeep } = this.#options.backend;
+    if (upkeep === undefined) this.#upkeepAtMs = Infinity;
+    else this.#upkeepAtMs = Math.min(this.#upkeepAtMs, this.#clock.read().monotonicMs + 1000 * upkeep.everySeconds);
+  }
+
+  async #doUpkeep(): Promise<void> {
+    this.#upkeepAtMs = Infinity;
+    try {
+      const { upkeep } = this.#options.backend;
+      if (upkeep !== undefined && await this.#perform(upkeep.run())) this.#planUpkeep();
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      this.#options.log.error(error.message);
+      this.#planUpkeep();
+    }
+  }
+
+  // --- The timer ------------------------------------------------------------------------------------------------------
+
+  #wake(): void {
+    if (this.#closingQueued) return;
+    this.#closingQueued = true;
+    void this.#enqueue(async () => {
+      this.#closingQueued = false;
+      if (!this.#stopped) await this.#closeDue();
+    });
+  }
+
+  /** Sets the timer to what comes first: the end of a grant, a look at the firewall, or upkeep. */
+  #setAlarm(): void {
+    const now = this.#clock.read();
+    const nextLookMs = Math.min(this.#sweepAtMs(), this.#upkeepAtMs, this.#doubts.dueAtMs);
+    const soonestMs = Math.min(this.#ledger.nextDueMs(now) ?? Infinity, Math.max(0, nextLookMs - now.monotonicMs));
+    this.#alarm?.set(soonestMs === Infinity ? undefined : now.wallMs + soonestMs);
+  }
+
+  /**
+   * When rules of others are looked for next, monotonic; infinite for never.
+   *
+   * @param hasClosed whether something was closed just now
+   */
+  #sweepAtMs(hasClosed = false): number {
+    const { sweepSeconds = 0 } = this.#options;
+    if (sweepSeconds === 0) return Infinity;
+    return this.#sweptAtMs + (hasClosed ? Math.min(SWEEP_AFTER_CLOSING_MS, 1000 * sweepSeconds) : 1000 * sweepSeconds);
+  }
+
+  // --- Performing -----------------------------------------------------------------------------------------------------
+
+  /** Runs a task when all before it have ended. */
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.then(() => {}, () => {});
+    return result;
   }
 
   /** Changes rules of one family. Returns the failure, which is an answer here. */
@@ -580,11 +520,12 @@ export class Firewall {
   }
 
   #doubt(rules: readonly Rule[]): void {
-    for (const rule of rules) {
-      this.#families.add(rule.family);
-      this.#doubtful.add(endKey(rule));
-    }
-    if (rules.length > 0) this.#doubtAtMs = Math.min(this.#doubtAtMs, this.#clock.read().monotonicMs + DOUBT_MS);
+    for (const { family } of rules) this.#families.add(family);
+    this.#doubts.add(rules, this.#clock.read().monotonicMs);
+  }
+
+  #numbers(rules: readonly Rule[]): ReadonlyMap<Rule, number> {
+    return numberRules(rules, this.#ledger.items.values(), this.#options.backend.newestFirst);
   }
 
   async #perform<Learnt>(plan: Plan<Learnt>): Promise<Learnt> {
@@ -598,19 +539,7 @@ export class Firewall {
   }
 }
 
-/** The same for two rules that open the same thing until the same time. */
-function endKey({ key, expiresAt }: Rule): string {
-  return `${key} ${expiresAt}`;
-}
-
-function placeOf(rule: Rule): string {
-  return `${rule.family} ${rule.table} ${rule.chain}`;
-}
-
-function refuse(reason: string): OpenResult {
-  return { ok: false, reason };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Whether a rule that was found is one that is known. One that was switched on again still says its former end. */
+function isSameRule(known: Rule, found: Rule): boolean {
+  return known.expiresAt === found.expiresAt || (known.chain === found.chain && known.words.join(" ") === found.words.join(" "));
 }

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handleSignals } from "../daemon/signals.ts";
-import { codeOf } from "../system-error.ts";
+import { codeOf, messageOf } from "../system-error.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   "index.html": "text/html; charset=utf-8",
@@ -89,7 +89,7 @@ export async function runWeb(port: number, say: (text: string) => void): Promise
   try {
     server = await serveWeb(port);
   } catch (error) {
-    const why = codeOf(error) === "EADDRINUSE" ? `port ${port} is taken; try --port 0` : error instanceof Error ? error.message : String(error);
+    const why = codeOf(error) === "EADDRINUSE" ? `port ${port} is taken; try --port 0` : messageOf(error);
     process.stderr.write(`fko-tool: error: web: ${why}\n`);
     return 1;
   }

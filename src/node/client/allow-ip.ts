@@ -1,0 +1,28 @@
+/**
+ * `-a` with a host name: the address that is opened for is looked up here, as the packet has room for an address only.
+ *
+ * @module
+ */
+import { type ClientSettings, familyOf } from "../../client/settings.ts";
+import { formatIp, type IpAddress } from "../../ip.ts";
+import { ClientError, type ClientOutput } from "./output.ts";
+import { resolveHost } from "../resolve-host.ts";
+
+const RESOLVE_TIMEOUT_MS = 5000;
+
+/**
+ * Looks a name up. Of several addresses one of IPv4 is taken, since older servers understand no other.
+ *
+ * @param name the host name
+ * @param settings whether one family only is wanted
+ * @param output says with `-v` what was found
+ * @returns the address
+ * @throws ClientError when there is none
+ */
+export async function resolveAllowIp(name: string, settings: ClientSettings, output: ClientOutput): Promise<IpAddress> {
+  const resolved = await resolveHost(name, { family: familyOf(settings), timeoutMs: RESOLVE_TIMEOUT_MS });
+  if (!resolved.ok) throw new ClientError(`Invalid allow IP specified for SPA access: --allow-ip: ${resolved.message}`);
+  const [{ ip }] = resolved.addresses;
+  output.info(`[+] Resolved ${name} as: ${formatIp(ip)}`);
+  return ip;
+}
