@@ -87,7 +87,7 @@ async function readUnusualFile(path: string, cause: FileError, options: ClientOp
   if (cause.code !== "ENOENT") throw new ClientError(`Unable to stat() or read rc file ${printableText(path, 200)}: ${cause.message}`, { cause });
   if (options.stanzaList) throw new ClientError(`Unable to open rc file: ${printableText(path, 200)}: No such file or directory`, { cause });
   if (options.version) return new Uint8Array(0); // who only asks for the version wants no file
-  const { createRcFile } = await import("./rc-edit.ts");
+  const { createRcFile } = await import("./create-rc-file.ts");
   return createRcFile(path, output);
 }
 
