@@ -121,43 +121,55 @@ function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientO
   return { text: formatCommandLine(scanned.value).text, scanned: scanned.value };
 }
 
+/** Runs a command line, with the rc file beside it. */
 async function runScanned(scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<number> {
   applyOutputOptions(given, output);
   const rcPath = rcPathOf(given, host);
   const rc = rcPath === undefined ? undefined : await openRcFile(rcPath, given, output);
   try {
-    if (given.stanzaList && rc !== undefined) {
-      output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
-      return 0;
-    }
-    const layers = rcLayers(rc, given, output);
-    // VERBOSE is the one variable that wins over its option, as in the C program.
-    const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
-    const said = mergeSettings(...layers, given);
-    const settings = mergeSettings(said, await perlLayer(said, host), verbose === undefined ? {} : { verbose });
-    applyOutputOptions(settings, output);
-    if (settings.version) {
-      output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
-      return 0;
-    }
-    const problem = checkSettings(settings);
-    if (problem !== undefined) throw new ClientError(problem);
-    if (settings.keyGen || settings.keyGenFile !== undefined) {
-      const { makeKeys } = await import("./key-gen.ts");
-      makeKeys(settings, optionsToSave(scanned, given), rc, host, output);
-      return 0;
-    }
-    if (settings.saveRcStanza && rc !== undefined) {
-      const { saveRcStanza } = await import("./rc-edit.ts");
-      saveRcStanza(rc, optionsToSave(scanned, given), host, output);
-    }
-    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
-    if (!isPortKnocking(settings)) return await knock(settings, host, output);
-    const { knockAtPorts } = await import("./port-knock.ts");
-    return await knockAtPorts(settings, rc, host, output);
+    return await runWithRcFile(rc, scanned, given, host, output);
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }
+}
+
+async function runWithRcFile(
+  rc: RcFile | undefined, scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput,
+): Promise<number> {
+  if (given.stanzaList && rc !== undefined) {
+    output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
+    return 0;
+  }
+  const settings = await joinSettings(rc, given, host, output);
+  applyOutputOptions(settings, output);
+  if (settings.version) {
+    output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
+    return 0;
+  }
+  const problem = checkSettings(settings);
+  if (problem !== undefined) throw new ClientError(problem);
+  if (settings.keyGen || settings.keyGenFile !== undefined) {
+    const { makeKeys } = await import("./key-gen.ts");
+    makeKeys(settings, optionsToSave(scanned, given), rc, host, output);
+    return 0;
+  }
+  if (settings.saveRcStanza && rc !== undefined) {
+    const { saveRcStanza } = await import("./rc-edit.ts");
+    saveRcStanza(rc, optionsToSave(scanned, given), host, output);
+  }
+  if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
+  if (!isPortKnocking(settings)) return knock(settings, host, output);
+  const { knockAtPorts } = await import("./port-knock.ts");
+  return knockAtPorts(settings, rc, host, output);
+}
+
+/** What the rc file, the command line and the environment say together. */
+async function joinSettings(rc: RcFile | undefined, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<ClientSettings> {
+  const layers = rcLayers(rc, given, output);
+  const said = mergeSettings(...layers, given);
+  // VERBOSE is the one variable that wins over its option, as in the C program.
+  const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
+  return mergeSettings(said, await perlLayer(said, host), verbose === undefined ? {} : { verbose });
 }
 
 /** A proxy has no variable, so what `-H` implies is not saved either. */
@@ -187,9 +199,9 @@ function rcLayers(rc: RcFile | undefined, given: ClientOptions, output: ClientOu
     if (!stanza.isFound && name === given.namedConfig) {
       throw new ClientError(`Named configuration stanza: [${printableText(name)}] was not found.`, { hint: `'fwknop --stanza-list' lists the stanzas of ${rc.path}` });
     }
-    const [first, ...others] = stanza.problems;
-    if (first === undefined) return stanza.settings;
-    for (const problem of [first, ...others].slice(0, -1)) output.error(`fwknop: error: ${problem}`);
-    throw new ClientError(stanza.problems.at(-1)!);
+    const last = stanza.problems.at(-1);
+    if (last === undefined) return stanza.settings;
+    for (const problem of stanza.problems.slice(0, -1)) output.error(`fwknop: error: ${problem}`);
+    throw new ClientError(last);
   });
 }
