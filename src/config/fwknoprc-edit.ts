@@ -54,9 +54,10 @@ export interface CriticalLine {
  * @returns its lines with keys, in the file's order
  */
 export function criticalLines(lines: readonly RcLine[], stanza: string): readonly CriticalLine[] {
-  return lines
-    .filter((line) => line.kind === "parameter" && isSameStanza(line.stanza, stanza) && findVariable(line.name!)?.critical)
-    .map((line) => ({ number: line.number, variable: line.name!, stanza: line.stanza! }));
+  return lines.flatMap((line) => {
+    const isCritical = line.kind === "parameter" && isSameStanza(line.stanza, stanza) && findVariable(line.name)?.critical;
+    return isCritical ? [{ number: line.number, variable: line.name, stanza: line.stanza! }] : [];
+  });
 }
 
 /** What is to be written. */
@@ -78,7 +79,7 @@ export interface StanzaUpdate {
 export function saveStanza(file: Uint8Array, { stanza, assignments, keptLines }: StanzaUpdate): Bytes {
   const lines = readRcLines(file);
   const isOurs = (line: RcLine): boolean => isSameStanza(line.stanza, stanza);
-  const kept = new Set(lines.filter(({ number }) => keptLines.has(number)).map(({ name }) => name));
+  const kept = new Set(lines.map((line) => (line.kind === "parameter" && keptLines.has(line.number) ? line.name : undefined)));
   const written = assignments.filter(({ variable }) => !kept.has(variable.name));
   const start = lines.findIndex(isOurs);
   if (start < 0) return appendStanza(file, stanza, written);
@@ -103,9 +104,9 @@ function rewriteStanza(
   /** Behind the last line that is neither blank nor a comment. */
   let contentEnd = 0;
   for (const line of old) {
-    const replacement = line.kind === "parameter" && !keptLines.has(line.number) ? waiting.get(line.name!) : undefined;
+    const replacement = line.kind === "parameter" && !keptLines.has(line.number) ? waiting.get(line.name) : undefined;
     if (replacement !== undefined) {
-      waiting.delete(line.name!);
+      waiting.delete(replacement.variable.name);
       lines.push(assignmentLine(replacement));
     } else if (stays(line, keptLines)) {
       lines.push(withLineEnd(line.bytes));
