@@ -22,7 +22,7 @@ export function refuse(message: string, offset = 0): { readonly ok: false; reado
 /** Shows a value in a message. */
 export const shown = (text: string): string => `'${printableText(text)}'`;
 
-/** C takes the first letter and reads everything but `y` as no, `true` and `on` among it. */
+/** C looks at the first letter only and reads everything but `y` as no, even `true` and `on`. */
 export const yesNo: TextKind<boolean> = {
   describe: "Y or N",
   parse(text, name) {
@@ -42,7 +42,7 @@ export const path: TextKind<string> = { describe: "path", parse: accept };
 export const command: TextKind<string> = { describe: "command", parse: accept };
 
 /**
- * A whole number of digits only. C reads leading digits of anything, so `x` is 0 there.
+ * A whole number of digits only. C reads the digits that a text begins with, so `x` is 0 there.
  *
  * @param min the least
  * @param max the largest

@@ -47,7 +47,7 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
       const { formatJsonReport } = await import("../../client/json-report.ts");
       output.result(formatJsonReport(listed, target, outcome));
     }
-    // What we make opens with the same keys; only GnuPG may lack the one to open it with.
+    // With a shared key this always works. Whether GnuPG has the key to open the packet with is told by trying, -v or not.
     if (settings.test && (output.verbosity > 0 || listed.mode === "asymmetric")) await showDecoded(listed, settings, keys, output);
     if (outcome.verify !== undefined && outcome.verify.state !== "open") return 1;
   } finally {
