@@ -72,7 +72,12 @@ export function integer(
   };
 }
 
-/** The words that scripts know for a port out of range. */
+/**
+ * The words that scripts know for a port out of range.
+ *
+ * @param shown what was given, fit for messages
+ * @returns the message
+ */
 export function portRefusal(shown: string): string {
   return `Value ${shown} out of range [(0)-(65535)]`;
 }

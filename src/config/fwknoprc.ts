@@ -88,6 +88,8 @@ function valueOf(rest: Uint8Array, variable: RcVariable | undefined): Uint8Array
 /**
  * Compares names of stanzas.
  *
+ * @param left one, undefined in front of the first stanza
+ * @param right the other
  * @returns whether they are the same but for case
  */
 export function isSameStanza(left: string | undefined, right: string): boolean {

@@ -30,7 +30,10 @@ export interface RcFile {
 /**
  * The user's folder.
  *
+ * @param options whether they name it
+ * @param host the environment, which names it otherwise
  * @param what is looked for in it, as the message says
+ * @returns its path
  * @throws ClientError when there is none
  */
 export function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
@@ -42,6 +45,8 @@ export function homeFolder(options: ClientOptions, host: ClientHost, what: strin
 /**
  * Where the rc file is.
  *
+ * @param options whether one is to be used, and which
+ * @param host the environment
  * @returns its path, or undefined when none is to be used
  * @throws ClientError when options about it contradict each other
  */
@@ -92,8 +97,13 @@ async function readUnusualFile(path: string, cause: FileError, options: ClientOp
 }
 
 /**
- * Reads a file with keys.
+ * Reads a file with keys, or with what names commands.
  *
+ * @param path where it is
+ * @param kind what it is, for warnings
+ * @param options whether others may write to it
+ * @param output for warnings
+ * @returns its bytes, which the caller wipes
  * @throws ClientError when others can write to it and that is not allowed; FileError when it cannot be read
  */
 export function readSecretFile(path: string, kind: string, options: ClientOptions, output: ClientOutput): Bytes {
@@ -125,6 +135,9 @@ export interface ArgumentFiles {
 /**
  * Says where command lines are kept.
  *
+ * @param options whether they name a file or the home folder
+ * @param host the environment
+ * @returns the paths
  * @throws ClientError when there is no home folder to keep them in
  */
 export function argumentFiles(options: ClientOptions, host: ClientHost): ArgumentFiles {
