@@ -59,7 +59,7 @@ async function ours(bytes: Uint8Array): Promise<number> {
     remember: async () => {},
     open: async () => ({ ok: false, reason: "no firewall" }),
     resolveHost: async () => undefined,
-    decryptOpenPgp: async () => ({ ok: false, reason: "none here" }),
+    answer: async () => ({ ok: false, reason: "none here" }),
     runCommand: async () => {},
     runCycle: async () => {},
   });

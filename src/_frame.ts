@@ -18,7 +18,13 @@ export interface FrameCursor {
   wireEnd: number;
 }
 
-/** Reads two bytes in network order. The caller knows that they are there. */
+/**
+ * Reads a number of two bytes in network order.
+ *
+ * @param buffer where
+ * @param at its first byte; the caller has checked that both are there
+ * @returns 0..65535
+ */
 export function readUint16(buffer: Uint8Array, at: number): number {
   return (buffer[at]! << 8) | buffer[at + 1]!;
 }

@@ -244,6 +244,7 @@ export const FORBIDDEN_IN_USERNAME: RegExp = /["/\\[\]:;|=,+*?<>]|[^\u0020-\u007
  * neither names nor texts before they send: `none/0` for no ports at all is a message of theirs, which policy refuses.
  *
  * @param version the message's field
+ * @returns whether it begins with `1.`
  */
 export function isPerlVersion(version: string): boolean {
   return version.startsWith("1.");
@@ -267,7 +268,7 @@ export interface EncodedMessage {
  *
  * @param message the fields; a version that begins with `1.` is written in the Perl programs' dialect
  * @returns the plaintext and its parts
- * @throws FkoError when a field is outside what a receiver takes
+ * @throws {FkoError} when a field is outside what a receiver takes
  */
 export function encodeMessage(message: Message): EncodedMessage {
   const { digestType } = message;
@@ -281,7 +282,7 @@ export function encodeMessage(message: Message): EncodedMessage {
  *
  * @param message as for {@link encodeMessage}
  * @returns all fields but the digest
- * @throws FkoError when a field is outside what a receiver takes
+ * @throws {FkoError} when a field is outside what a receiver takes
  */
 export function encodeFields(message: Message): string {
   checkFields(message);

@@ -88,7 +88,7 @@ export interface SealOptions extends Keys {
  * @param plaintext `encoded:digest`
  * @param options keys, salt and dialect
  * @returns the packet, base64 text
- * @throws FkoError when the key or the result has a length that no receiver takes
+ * @throws {FkoError} when the key or the result has a length that no receiver takes
  */
 export function sealMessage(plaintext: string, options: SealOptions): string {
   const bytes = utf8Bytes(plaintext);

@@ -93,7 +93,7 @@ export function parseGpgStatus(text: string): GpgStatus {
     const [mark, keyword, ...args] = line.split(" ");
     if (mark !== "[GNUPG:]" || keyword === undefined) continue;
     seen.set(keyword, (seen.get(keyword) ?? 0) + 1);
-    const refusal = REFUSALS[keyword] ?? (keyword === "FAILURE" || keyword === "ERROR" ? ERROR_CODES[Number(args[1]) & 0xffff] : undefined);
+    const refusal = refusalOf(keyword, args);
     // What gpg says after it began is about what a wrong or changed message happened to contain.
     if (refusal !== undefined && !seen.has("BEGIN_DECRYPTION")) refusals.add(refusal);
     if (keyword === "BEGIN_DECRYPTION") isInside = true;
@@ -108,6 +108,10 @@ export function parseGpgStatus(text: string): GpgStatus {
     signatures,
     refusal: TELLING.find((reason) => refusals.has(reason)) ?? "failed",
   };
+}
+
+function refusalOf(keyword: string, args: readonly string[]): GpgRefusal | undefined {
+  return keyword === "FAILURE" || keyword === "ERROR" ? ERROR_CODES[Number(args[1]) & 0xffff] : REFUSALS[keyword];
 }
 
 /** A signature is told by several lines: how it came out, then its key's fingerprint, then the trust in the owner. */

@@ -46,7 +46,7 @@ export class HmacKey {
    *
    * @param parts the message, in pieces that are taken one behind the other
    * @returns a fresh array of `digestLength` bytes, to be compared with `constantTimeEqual()` only
-   * @throws TypeError when the key was wiped
+   * @throws {TypeError} when the key was wiped
    */
   sign(...parts: readonly Uint8Array[]): Bytes {
     if (this.#wiped) throw new TypeError("Cannot sign: the HMAC key was wiped");

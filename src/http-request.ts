@@ -55,7 +55,7 @@ export interface RequestRefusal {
  * @param options packet, server, user agent and proxy; with a proxy the target is absolute and
  *   the Host field names the proxy, as the C and Perl programs have it
  * @returns a fresh array; it holds the proxy's password, if there is one
- * @throws RangeError for a part with characters that would break the request
+ * @throws {RangeError} for a part with characters that would break the request
  */
 export function buildSpaRequest(options: SpaRequestOptions): Bytes {
   const { packet, server, userAgent, proxy } = options;
@@ -121,41 +121,60 @@ function proxyAuthorization(proxy: HttpProxy | undefined): Bytes {
  */
 export function unwrapSpaRequest(payload: Uint8Array): UnwrappedRequest | RequestRefusal | undefined {
   if (!startsRequest(payload)) return undefined;
-  const lines = latin1Text(payload).split("\n");
-  const words = withoutCr(lines[0]!).split(/[ \t]+/);
-  if (words.length > 2 && words.at(-1) === "") words.pop();
-  const [, target, version, more] = words;
-  if (target === undefined || more !== undefined || (version !== undefined && !/^HTTP\/\d/i.test(version))) {
-    return refusal("expected 'GET TARGET HTTP/1.1'", lines[0]!);
-  }
-  const path = pathOf(target);
-  if (path === undefined) return refusal("expected a path or an http:// address as target", target);
-  if (path === "") return refusal("expected a packet as target", target);
-
-  const fields = new Map<string, string[]>([["user-agent", []], ["x-forwarded-for", []], ["forwarded", []]]);
-  for (let at = 1; at < lines.length; at++) {
-    const line = withoutCr(lines[at]!);
-    if (line === "") break;
-    // RFC 9112 §5.1 and §5.2: neither a blank before the colon nor a folded line is taken.
-    const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\0\r]*)$/.exec(line);
-    const isUnfinished = at === lines.length - 1;
-    if (match === null) {
-      if (isUnfinished) break;
-      return refusal("expected 'NAME: VALUE' in the header", line);
-    }
-    const name = match[1]!.toLowerCase();
-    // The rest of an unfinished line is in another segment: 192.0.2.1 may be the start of 192.0.2.18.
-    if (isUnfinished && name !== "user-agent") break;
-    fields.get(name)?.push(match[2]!.trim());
-  }
-  const userAgent = fields.get("user-agent")![0];
+  const [requestLine, ...header] = latin1Text(payload).split("\n");
+  const path = readRequestLine(requestLine!);
+  if (typeof path !== "string") return path;
+  const fields = readHeader(header);
+  if ("ok" in fields) return fields;
+  const [userAgent] = fields["user-agent"];
   return {
     ok: true,
     packet: packetBytes(path),
     ...(userAgent === undefined ? {} : { userAgent }),
-    forwardedFor: fields.get("x-forwarded-for")!,
-    forwarded: fields.get("forwarded")!,
+    forwardedFor: fields["x-forwarded-for"],
+    forwarded: fields.forwarded,
   };
+}
+
+/** Finds the path that is the packet. */
+function readRequestLine(line: string): string | RequestRefusal {
+  const words = withoutCr(line).split(/[ \t]+/);
+  if (words.length > 2 && words.at(-1) === "") words.pop();
+  const [, target, version, more] = words;
+  if (target === undefined || more !== undefined || (version !== undefined && !/^HTTP\/\d/i.test(version))) {
+    return refusal("expected 'GET TARGET HTTP/1.1'", line);
+  }
+  const path = pathOf(target);
+  if (path === undefined) return refusal("expected a path or an http:// address as target", target);
+  return path === "" ? refusal("expected a packet as target", target) : path;
+}
+
+/** The fields that are of use, by their names in lower case: the values of each, in their order. */
+interface Fields {
+  readonly "user-agent": string[];
+  readonly "x-forwarded-for": string[];
+  readonly forwarded: string[];
+}
+
+/** Reads the lines up to the empty one. The last of them may be the beginning of a line that another segment goes on with. */
+function readHeader(lines: readonly string[]): Fields | RequestRefusal {
+  const fields: Fields = { "user-agent": [], "x-forwarded-for": [], forwarded: [] };
+  for (const [at, raw] of lines.entries()) {
+    const line = withoutCr(raw);
+    if (line === "") break;
+    const isUnfinished = at === lines.length - 1;
+    // RFC 9112 §5.1 and §5.2: neither a blank before the colon nor a folded line is taken.
+    const [, givenName, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\0\r]*)$/.exec(line) ?? [];
+    if (givenName === undefined || value === undefined) {
+      if (isUnfinished) break;
+      return refusal("expected 'NAME: VALUE' in the header", line);
+    }
+    const name = givenName.toLowerCase();
+    // An address that is cut short is another address: 192.0.2.1 may be the start of 192.0.2.18.
+    if (isUnfinished && name !== "user-agent") break;
+    if (Object.hasOwn(fields, name)) fields[name as keyof Fields].push(value.trim());
+  }
+  return fields;
 }
 
 /**

@@ -93,6 +93,7 @@ export function isUnspecifiedIp(ip: IpAddress): boolean {
  * Tells whether an address is of this host alone, whichever host that is: `::1`, `127.0.0.0/8`.
  *
  * @param ip the address
+ * @returns whether it is one of those
  */
 export function isLoopbackIp({ version, bytes }: IpAddress): boolean {
   return version === 4 ? bytes[0] === 127 : bytes.every((byte, at) => byte === (at === 15 ? 1 : 0));
@@ -172,22 +173,6 @@ export function networkStart(ip: IpAddress, length: number): IpAddress {
   const mask = prefixMask(ip, length);
   if (mask === undefined) throw new RangeError(`Cannot make a network: expected 1 to ${8 * ip.bytes.length} bits, got ${length}`);
   return { version: ip.version, bytes: ip.bytes.map((byte, at) => byte & mask[at]!) };
-}
-
-/**
- * Writes a network: the address alone when every bit counts, else with the number of bits, or with the
- * dotted mask when that has gaps or no bits.
- *
- * @param network as {@link parseIpNetwork} makes it
- * @returns text that {@link parseIpNetwork} reads back
- */
-export function formatIpNetwork(network: IpNetwork): string {
-  const { address, mask } = network;
-  let length = 0;
-  while (length < 8 * mask.length && (mask[length >> 3]! & (0x80 >> (length & 7))) !== 0) length++;
-  if (length === 8 * mask.length) return formatIp(address);
-  const contiguous = prefixMask(address, length)?.every((byte, at) => byte === mask[at]) ?? false;
-  return `${formatIp(address)}/${contiguous ? length : mask.join(".")}`;
 }
 
 /** Gives the mask of `length` leading ones, or undefined when that is not 1 to all of the address's bits. */

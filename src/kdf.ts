@@ -29,7 +29,7 @@ export interface DerivedKey {
  * @param passphrase of any length, also none; read only
  * @param salt 8 bytes, different for each packet
  * @returns fresh arrays, which the caller wipes after use
- * @throws RangeError when the salt has another length
+ * @throws {RangeError} when the salt has another length
  */
 export function deriveKeyAndIv(passphrase: Uint8Array, salt: Uint8Array): DerivedKey {
   if (salt.length !== SALT_LENGTH) throw new RangeError(`Cannot derive a key: expected ${SALT_LENGTH} bytes of salt, got ${salt.length}`);

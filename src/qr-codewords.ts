@@ -82,7 +82,7 @@ const BLOCK_COUNTS: Readonly<Record<QrErrorCorrection, readonly number[]>> = {
  * @param data text, written as UTF-8 where it is not ASCII, or bytes
  * @param errorCorrection the level
  * @returns the codewords for the smallest version that holds the data
- * @throws RangeError when none does
+ * @throws {RangeError} when none does
  */
 export function encodeQrCodewords(data: string | Uint8Array, errorCorrection: QrErrorCorrection): QrCodewords {
   const bytes = typeof data === "string" ? utf8Bytes(data) : data;

@@ -26,7 +26,7 @@ export interface QrCode {
  * @param data text (UTF-8) or bytes; digits and upper-case text take less room
  * @param errorCorrection M when absent: 15 percent may be unreadable
  * @returns the code in the smallest version that holds the data
- * @throws RangeError when none does
+ * @throws {RangeError} when none does
  */
 export function encodeQr(data: string | Uint8Array, errorCorrection: QrErrorCorrection = "M"): QrCode {
   const { version, codewords } = encodeQrCodewords(data, errorCorrection);

@@ -58,7 +58,7 @@ const MODES: Readonly<Record<BlockMode, ModeRow>> = {
  * @param data whole blocks for ECB and CBC, any length for the others; read only
  * @param options mode, key and IV
  * @returns a fresh array as long as the data
- * @throws RangeError when key, IV or data have a length that does not fit
+ * @throws {RangeError} when key, IV or data have a length that does not fit
  */
 export function encryptRijndael(data: Uint8Array, options: RijndaelOptions): Bytes {
   checkLengths("encrypt", data, options);
@@ -71,7 +71,7 @@ export function encryptRijndael(data: Uint8Array, options: RijndaelOptions): Byt
  * @param data whole blocks for ECB and CBC, any length for the others; read only
  * @param options mode, key and IV
  * @returns a fresh array as long as the data
- * @throws RangeError when key, IV or data have a length that does not fit
+ * @throws {RangeError} when key, IV or data have a length that does not fit
  */
 export function decryptRijndael(data: Uint8Array, options: RijndaelOptions): Bytes {
   checkLengths("decrypt", data, options);

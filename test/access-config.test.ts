@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { latin1Text, utf8Bytes } from "../src/bytes.ts";
 import { type AccessHost, type AccessStanza, type ParsedAccessConfig, requiresSourceAddress } from "../src/config/access-config.ts";
 import { parseAccessConfig, wipeStanzas } from "../src/config/access-config-parser.ts";
-import { accessVariables, type AccessVariables, OBSOLETE_ACCESS_VARIABLES, UNKEPT_ACCESS_VARIABLES } from "../src/config/access-variables.ts";
+import { accessVariables, type AccessVariables, OBSOLETE_ACCESS_VARIABLES } from "../src/config/access-variables.ts";
 import { matchesAddressList } from "../src/config/address-list.ts";
 import { parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import type { Dialect } from "../src/config/entries.ts";
@@ -75,6 +75,7 @@ const BAD: Readonly<Partial<Record<keyof AccessVariables, readonly (readonly [te
   FW_ACCESS_TIMEOUT: [["8388609", /FW_ACCESS_TIMEOUT value not in range/], ["30s", /not in range.*whole number/], ["-1", /not in range/]],
   MAX_FW_TIMEOUT: [["8388609", /MAX_FW_TIMEOUT value not in range/], ["x", /not in range/]],
   REQUIRE_USERNAME: [["alice,,bob", /empty name/]],
+  REQUIRE_AUTH_METHOD: [["kerberos", /REQUIRE_AUTH_METHOD value 'kerberos' is not crypt/], ["Y", /is not crypt/]],
   REQUIRE_SOURCE_ADDRESS: [["maybe", /neither Y nor N/], ["10.0.0.0/33", /Invalid IP mask/]],
   ACCESS_EXPIRE: [["2030-01-01", /invalid date value '2030-01-01' \(need MM\/DD\/YYYY\)/], ["99/99/2030", /invalid date value/], ["02/29/2030", /invalid date value/], ["01/01/1969", /invalid date value/], ["1/2", /invalid date value/]],
   GRANT_PREFIX_V4: [["/7", /is not a prefix length of \/8 to \/31/], ["32", /is not a prefix/], ["/x", /is not a prefix/]],
@@ -103,7 +104,7 @@ const BAD: Readonly<Partial<Record<keyof AccessVariables, readonly (readonly [te
 /** Two different values of each variable, where the kind does not tell. */
 const GOOD: Readonly<Partial<Record<keyof AccessVariables, readonly [string, string]>>> = {
   DESTINATION: ["10.0.0.1", "10.0.0.2"], OPEN_PORTS: ["tcp/22", "udp/53"], RESTRICT_PORTS: ["tcp/22", "udp/53"], HMAC_DIGEST_TYPE: ["md5", "SHA3_512"],
-  ENCRYPTION_MODE: ["ctr", "legacy"], REQUIRE_USERNAME: ["alice", "bob, carol"], REQUIRE_SOURCE_ADDRESS: ["Y", "10.0.0.0/8"], ACCESS_EXPIRE: ["01/02/2037", "12/31/36"],
+  ENCRYPTION_MODE: ["ctr", "legacy"], REQUIRE_USERNAME: ["alice", "bob, carol"], REQUIRE_AUTH_METHOD: ["crypt", "CRYPT"], REQUIRE_SOURCE_ADDRESS: ["Y", "10.0.0.0/8"], ACCESS_EXPIRE: ["01/02/2037", "12/31/36"],
   CMD_REGEX: ["^a", "b$"], CMD_EXEC_USER: ["nobody", "rooty"], CMD_EXEC_GROUP: ["nogroup", "staff"], CMD_SUDO_EXEC_USER: ["nobody", "rooty"],
   CMD_SUDO_EXEC_GROUP: ["nogroup", "staff"], FORCE_NAT: ["10.0.0.1 22", "10.0.0.1 23"], FORCE_SNAT: ["10.0.0.1", "10.0.0.2"],
   INTERNAL_NET_ACCESS: ["10.0.0.0/8", "ANY"], GPG_REMOTE_ID: ["0123456789abcdef", "FEDCBA9876543210"], GPG_FINGERPRINT_ID: ["0123456789".repeat(4), "9876543210".repeat(4)],
@@ -131,7 +132,7 @@ describe("parseAccessConfig(), variables", () => {
     assert.deepEqual([texts, textOf(KEY), SOURCE.any], [{ SOURCE: "ANY" }, "a", true]);
     assert.deepEqual(stanza, {
       number: 1, file: "a", line: 1, HMAC_DIGEST_TYPE: "sha256", ENCRYPTION_MODE: "cbc", FW_ACCESS_TIMEOUT: 30, MAX_FW_TIMEOUT: 300, PERMIT_CLIENT_PORTS: false,
-      PERMIT_CLIENT_TIMEOUT: true, REQUIRE_SOURCE_ADDRESS: false, DISABLE_FW_ACCESS: false, ENABLE_CMD_EXEC: false, ENABLE_CMD_SUDO_EXEC: false,
+      PERMIT_CLIENT_TIMEOUT: true, REQUIRE_SOURCE_ADDRESS: false, SHADOW_FILE: "/etc/shadow", DISABLE_FW_ACCESS: false, ENABLE_CMD_EXEC: false, ENABLE_CMD_SUDO_EXEC: false,
       EXTERNAL_CMD_ALARM: 30, FORCE_MASQUERADE: false, FORWARD_ALL: false, DISABLE_DNAT: false, ENABLE_GPG: false, GPG_HOME_DIR: "/root/.gnupg",
       GPG_EXE: "/usr/bin/gpg", GPG_ALLOW_NO_PW: false, GPG_REQUIRE_SIG: true, GPG_DISABLE_SIG: false, GPG_IGNORE_SIG_VERIFY_ERROR: false,
     });
@@ -161,7 +162,8 @@ describe("parseAccessConfig(), variables", () => {
         const [first, second] = goodValues(name, variable);
         const config = name.startsWith("FORCE_") ? NAT : name === "GRANT_USES" ? "FIREWALL_TYPE nftables;\n" : "";
         const value = (lines: string) => only(around(lines), { config, files: HOMES })[name];
-        if (name !== "GPG_REQUIRE_SIG") assert.notDeepEqual(value(`${name} ${first}`), value(`${name} ${second}`));
+        // The one says what another one makes of it, the other has one value only.
+        if (name !== "GPG_REQUIRE_SIG" && name !== "REQUIRE_AUTH_METHOD") assert.notDeepEqual(value(`${name} ${first}`), value(`${name} ${second}`));
         assert.deepEqual(value(`${name} ${first}\n${name} ${second}`), value(`${name} ${second}`));
         const text = around(`${name} ${first}\n${name} ${second}`);
         const line = text.split("\n").length - 1;
@@ -565,11 +567,33 @@ describe("parseAccessConfig(), files of fwknop 1.x", () => {
     assert.equal(perl("OPEN_PORTS: tcp/22;\nENCRYPT_SEQUENCE: N;\n").stanzas.length, 1);
   });
 
-  it("does not pass over a demand that it cannot keep", () => {
-    for (const name of Object.keys(UNKEPT_ACCESS_VARIABLES)) {
-      const parsed = perl(`OPEN_PORTS: tcp/22;\n${name}: crypt;\n`);
-      assert.match(told(parsed).join(), new RegExp(`^error a:4:1: .*remove ${name}`));
-      assert.deepEqual(parsed.stanzas, []);
+  it("reads which password a packet must bear, and takes no other demand for this one", () => {
+    const { REQUIRE_AUTH_METHOD: method, SHADOW_FILE: file } = perl("OPEN_PORTS: tcp/22;\nREQUIRE_AUTH_METHOD: crypt;\n").stanzas[0]!;
+    assert.deepEqual([method, file], ["crypt", "/etc/shadow"]);
+    assert.equal(perl("OPEN_PORTS: tcp/22;\nREQUIRE_AUTH_METHOD: CRYPT;\nSHADOW_FILE: /etc/other;\n").stanzas[0]!.SHADOW_FILE, "/etc/other");
+    const other = perl("OPEN_PORTS: tcp/22;\nREQUIRE_AUTH_METHOD: kerberos;\n");
+    assert.match(told(other).join(), /^error a:4:22: REQUIRE_AUTH_METHOD value 'kerberos' is not crypt/);
+    assert.deepEqual(other.stanzas, []);
+  });
+
+  it("names what has no effect for lack of another setting, and stanzas by which nothing can be granted", () => {
+    const rows: readonly (readonly [lines: string, missing: RegExp | undefined, config?: string])[] = [
+      ["SHADOW_FILE: /etc/other;", /^warning a:4:14: SHADOW_FILE has no effect without REQUIRE_AUTH_METHOD crypt$/],
+      ["CMD_REGEX: ^a;", /^warning a:4:12: CMD_REGEX has no effect without ENABLE_CMD_EXEC$/],
+      ["CMD_REGEX: ^a;\nENABLE_CMD_EXEC;", undefined],
+      ["ENABLE_OUTPUT_ACCESS;", /^warning a:4:1: ENABLE_OUTPUT_ACCESS has no effect without ENABLE_IPT_OUTPUT in fwknopd\.conf$/],
+      ["ENABLE_OUTPUT_ACCESS;", undefined, "ENABLE_IPT_OUTPUT Y;\n"],
+      ["ENABLE_OUTPUT_ACCESS: N;", undefined],
+      ["GPG_REMOTE_ID: ANY;", /^warning a:4:16: GPG_REMOTE_ID has no effect without GPG_DECRYPT_PW or GPG_ALLOW_NO_PW$/],
+      ["GPG_DECRYPT_ID: 0123456789ABCDEF;", /^warning a:4:17: GPG_DECRYPT_ID has no effect without GPG_DECRYPT_PW/],
+      ["ENABLE_FORWARD_ACCESS;", /^warning a:4:1: ENABLE_FORWARD_ACCESS takes requests for NAT only, .*: nothing is granted$/],
+      ["ENABLE_FORWARD_ACCESS;", undefined, "ENABLE_IPT_LOCAL_NAT Y;\n"],
+      ["DISABLE_FW_ACCESS;", /^warning a:4:1: DISABLE_FW_ACCESS takes commands only, which need ENABLE_CMD_EXEC: nothing is granted$/],
+    ];
+    for (const [lines, message, config] of rows) {
+      const parsed = parse(`SOURCE: ANY;\nKEY: b;\nOPEN_PORTS: tcp/22;\n${lines}\n`, config === undefined ? {} : { config });
+      if (message === undefined) assert.deepEqual(told(parsed), [], lines);
+      else assert.match(told(parsed).join("\n"), message);
     }
   });
 
@@ -620,7 +644,7 @@ describe("parseAccessConfig(), whole files", () => {
   it("reads the file of 1.9", () => {
     const parsed = load("perl", ["fwknop.conf"]);
     assert.equal(hasErrors(parsed.problems), false, told(parsed).join("\n"));
-    assert.deepEqual(told(parsed).map((line) => /^warning access\.conf:\d+:\d+: (\w+)/.exec(line)?.[1]), ["OPEN_PORTS", "GPG_REMOTE_ID", "Without", "Without", "Without", "FW_ACCESS_TIMEOUT", "This"]);
+    assert.deepEqual(told(parsed).map((line) => /^warning access\.conf:\d+:\d+: (\w+)/.exec(line)?.[1]), ["OPEN_PORTS", "GPG_REMOTE_ID", "Without", "Without", "Without", "ENABLE_OUTPUT_ACCESS", "FW_ACCESS_TIMEOUT", "This"]);
     assert.deepEqual(parsed.stanzas.map(({ KEY, GPG_DECRYPT_PW }) => textOf(KEY ?? GPG_DECRYPT_PW)), [
       "semi;colons; and blanks ", "short", "commands and nothing else", "inside and outside", "external commands", "words; of the server",
     ]);

@@ -6,8 +6,9 @@ import type { DaemonConfig, DaemonVariableName } from "../src/config/daemon-conf
 import { type DaemonConfigOptions, type ParsedDaemonConfig, parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "../src/config/daemon-variables.ts";
 import { formatProblem, hasErrors, type Variable } from "../src/config/variable.ts";
-import { formatIp, formatIpNetwork } from "../src/ip.ts";
+import { formatIp } from "../src/ip.ts";
 import { generator } from "./support/gen.ts";
+import { networkText } from "./support/network-text.ts";
 
 const parse = (text: string, options?: DaemonConfigOptions, ...overrides: readonly string[]): ParsedDaemonConfig =>
   parseDaemonConfig([text, ...overrides].map((part, at) => ({ path: at === 0 ? "f" : `o${at}`, bytes: utf8Bytes(part) })), options);
@@ -242,7 +243,7 @@ describe("parseDaemonConfig()", () => {
   it("wants to be told whose X-Forwarded-For is true", () => {
     assert.match(told(parse("ENABLE_X_FORWARDED_FOR Y;")).join(), /^warning f:1:24: ENABLE_X_FORWARDED_FOR has no effect without TRUSTED_PROXIES/);
     const { config, problems } = parse("ENABLE_X_FORWARDED_FOR Y;\nTRUSTED_PROXIES 10.0.0.1, 2001:db8::/32;");
-    assert.deepEqual([problems, config.TRUSTED_PROXIES.map(formatIpNetwork)], [[], ["10.0.0.1", "2001:db8::/32"]]);
+    assert.deepEqual([problems, config.TRUSTED_PROXIES.map(networkText)], [[], ["10.0.0.1", "2001:db8::/32"]]);
     assert.match(told(parse("TRUSTED_PROXIES 10.0.0.1;")).join(), /^warning f:1:17: TRUSTED_PROXIES has no effect/);
   });
 
@@ -252,10 +253,14 @@ describe("parseDaemonConfig()", () => {
   });
 
   it("wants both external commands or none", () => {
-    assert.deepEqual(told(parse("EXTERNAL_CMD_OPEN /a $SRC;")), ["error f:1:19: Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE"]);
+    assert.deepEqual(told(parse("FIREWALL_TYPE external_cmd;\nEXTERNAL_CMD_OPEN /a $SRC;")), ["error f:2:19: Cannot set EXTERNAL_CMD_OPEN without also setting EXTERNAL_CMD_CLOSE"]);
     assert.match(told(parse("FIREWALL_TYPE external_cmd;")).join(), /^error f:1:15: FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN/);
     const { config, problems } = parse("FIREWALL_TYPE external_cmd;\nEXTERNAL_CMD_OPEN /a $SRC $PORT;\nEXTERNAL_CMD_CLOSE /b $SRC;");
     assert.deepEqual([problems, config.EXTERNAL_CMD_OPEN, config.EXTERNAL_CMD_CLOSE], [[], "/a $SRC $PORT", "/b $SRC"]);
+    assert.deepEqual(told(parse("ENABLE_EXTERNAL_CMDS Y;\nEXTERNAL_CMD_OPEN /a;\nEXTERNAL_CMD_CLOSE /b;")), [
+      ...["2:19: EXTERNAL_CMD_OPEN", "3:20: EXTERNAL_CMD_CLOSE", "1:22: ENABLE_EXTERNAL_CMDS"].map((name) => `warning f:${name} has no effect unless FIREWALL_TYPE is external_cmd; a stanza may have commands of its own`),
+    ]);
+    assert.deepEqual(told(parse("ENABLE_EXTERNAL_CMDS N;\nEXTERNAL_CMD_OPEN __NONE__;\nEXTERNAL_CMD_CLOSE __NONE__;")), []);
   });
 });
 

@@ -7,6 +7,7 @@ import type { Message } from "../src/fko.ts";
 import { formatIp } from "../src/ip.ts";
 import type { Datagram } from "../src/packet.ts";
 import { decide } from "../src/server/decide.ts";
+import type { DecisionRequest, PasswordAnswer } from "../src/server/decision-request.ts";
 import { readyStanza } from "../src/server/open-packet.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import type { Decision, Granted, RefusalReason } from "../src/server/verdict.ts";
@@ -218,6 +219,69 @@ describe("decide() refuses", () => {
     assert.match(refusedFor(decision, "test-mode"), /--test mode enabled, skipping firewall manipulation/);
     assert.deepEqual(decision.remember, []);
     refusedFor(decideNow(send(), { testMode: true, stanzas: [stanza({ RESTRICT_PORTS: ports("tcp/22") })] }), "ports");
+  });
+});
+
+describe("decide() and passwords", () => {
+  const required = stanza({ REQUIRE_AUTH_METHOD: "crypt", SHADOW_FILE: "/etc/shadow", REQUIRE_USERNAME: ["alice"], OPEN_PORTS: ports("tcp/22") });
+
+  /** Decides about a packet of a stanza with a password; what is asked for, and the decision. */
+  function decideBy(answer: PasswordAnswer, fields: Partial<Message>, { now = NOW, by = required } = {}) {
+    const steps = decide(send(fields, by), { config: config(), stanzas: [by].map(readyStanza), replay: new ReplayMemory(), now, testMode: false });
+    const asked: DecisionRequest[] = [];
+    let step = steps.next();
+    while (step.done !== true) {
+      asked.push(step.value);
+      step = steps.next(answer);
+    }
+    return { asked, decision: step.value };
+  }
+
+  it("asks about the user's password, and goes by the answer", () => {
+    const right = decideBy({ ok: true }, { serverAuth: "crypt,a,b" });
+    assert.deepEqual(right.asked, [{ kind: "password", shadowFile: "/etc/shadow", user: "alice", password: "a,b" }]);
+    granted(right.decision);
+    const wrong = decideBy({ ok: false, reason: "the password is wrong" }, { serverAuth: "crypt,a" });
+    assert.match(refusedFor(wrong.decision, "auth"), /\(stanza #1\) Server authentication failed \(REQUIRE_AUTH_METHOD crypt\): the password is wrong \(user alice/);
+    assert.equal(wrong.decision.remember.length, 1, "a guess is good for one time");
+  });
+
+  it("asks for a command message's and with a client's timeout as well", () => {
+    for (const fields of [{ type: 0, message: "203.0.113.5,/bin/true" }, { type: 3, clientTimeout: 20 }] as const) {
+      assert.equal(decideBy({ ok: true }, { ...fields, serverAuth: "crypt,a" }, { by: { ...required, ENABLE_CMD_EXEC: true } }).asked.length, 1);
+    }
+  });
+
+  it("asks nothing of a packet that fails before, or bears none; and shows nothing of what stands there", () => {
+    const refusals: readonly [RefusalReason, Partial<Message>, { readonly now?: number }?][] = [
+      ["age", { serverAuth: "crypt,a" }, { now: NOW + 1000 }],
+      ["user", { serverAuth: "crypt,a", username: "mallory" }],
+      ["auth", {}],
+      ["auth", { serverAuth: "hunter2" }],
+      ["auth", { serverAuth: "crypt" }],
+      ["auth", { serverAuth: "kerberos,hunter2" }],
+      ["auth", { serverAuth: "Crypt,hunter2" }],
+    ];
+    for (const [reason, fields, more] of refusals) {
+      const { asked, decision } = decideBy({ ok: true }, fields, more);
+      assert.deepEqual(asked, [], JSON.stringify(fields));
+      assert.doesNotMatch(refusedFor(decision, reason), /hunter2|kerberos/);
+    }
+  });
+
+  it("refuses a copy that was accepted while the password was checked", () => {
+    const replay = new ReplayMemory();
+    const packet = send({ serverAuth: "crypt,a" }, required);
+    const steps = [packet, packet].map((copy) => decide(copy, { config: config(), stanzas: [required].map(readyStanza), replay, now: NOW, testMode: false }));
+    for (const each of steps) assert.equal(each.next().done, false);
+    const [first, second] = steps.map((each) => {
+      const step = each.next({ ok: true });
+      assert(step.done);
+      for (const entry of step.value.remember) replay.add(entry);
+      return step.value;
+    });
+    granted(first!);
+    refusedFor(second!, "replay");
   });
 });
 

@@ -6,10 +6,10 @@ import { createIpset } from "../src/firewall/ipset.ts";
 import { createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../src/firewall/iptables.ts";
 import { createNftables } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
 import { sweepSeconds } from "../src/node/daemon/firewall-options.ts";
 import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeIptables } from "./support/fake-iptables.ts";
+import { ip, keepingLog } from "./support/firewall-fixture.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { nftSettings } from "./support/nft-host.ts";
@@ -17,10 +17,6 @@ import { runResult } from "./support/run-result.ts";
 
 const NOW = 1_700_000_000;
 const { input, forward, dnat } = DEFAULT_CHAINS;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function grant(source: string, seconds: number, changes: Partial<Grant> = {}): Grant {
   return { source: ip(source), ports: [{ protocol: "tcp", port: 22 }], expiresAt: NOW + seconds, ...changes };
@@ -40,14 +36,12 @@ interface Bench {
 
 /** A firewall on a fake, with clocks to be moved by hand. */
 function bench(changes: Partial<FirewallOptions & IptablesSettings> = {}, fake: FakeIptables = new FakeIptables(), clock: ManualClock = new ManualClock(NOW)): Bench {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
+  const { log, said } = keepingLog();
   const options: FirewallOptions = {
     backend: createIptables({
       program: ["/sbin/iptables"], chains: changes.chains ?? { input, forward, dnat }, prepend: changes.prepend ?? false, checkComment: false, checkSupport: true,
     }),
-    log: { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") },
-    clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, clock, ...changes,
+    log, clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, clock, ...changes,
   };
   return { fake, clock, said, options, firewall: new Firewall(options) };
 }

@@ -5,17 +5,13 @@ import { createFirewalldDirect } from "../src/firewall/firewalld-direct.ts";
 import { createFirewalld } from "../src/firewall/firewalld.ts";
 import type { Grant, NatTarget } from "../src/firewall/grant.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
 import { Firewall } from "../src/node/firewall/firewall.ts";
 import type { RunResult } from "../src/node/run.ts";
+import { ip, keepingLog } from "./support/firewall-fixture.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { runResult } from "./support/run-result.ts";
 
 const NOW = 1_700_000_000;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function grant(source: string, seconds: number, changes: Partial<Grant> = {}): Grant {
   return { source: ip(source), ports: [{ protocol: "tcp", port: 22 }], expiresAt: NOW + seconds, ...changes };
@@ -61,10 +57,8 @@ class FakeFirewallCmd {
 function bench(options: { readonly zone?: string; readonly interface?: string; readonly nat?: boolean } = {}): { firewall: Firewall; fake: FakeFirewallCmd; clock: ManualClock; said: string[] } {
   const fake = new FakeFirewallCmd();
   const clock = new ManualClock(NOW);
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
+  const { log, said } = keepingLog();
   const backend = createFirewalld({ program: ["firewall-cmd"], nat: true, ...options }, () => clock.wallSeconds);
-  const log = { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") };
   return { firewall: new Firewall({ backend, log, clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, clock }), fake, clock, said };
 }
 

@@ -89,6 +89,19 @@ describe("fko-tool", () => {
     }
   });
 
+  it("decode opens what the Perl client sent over HTTP, as it stands in the URL and in the whole request", () => {
+    const packets = (JSON.parse(readFileSync("fixtures/perl-1.9.12/client-packets.json", "utf8")) as { key: string; packet: string; http_request?: string; fields: { random: string } }[]).filter(({ http_request }) => http_request);
+    assert.equal(packets.length, 3);
+    for (const { key, packet, http_request, fields } of packets) {
+      for (const pasted of [packet, http_request!]) {
+        const { status, stdout } = tool(["decode", "--key", key, "-M", "perl", "--json"], pasted);
+        assert.deepEqual([status, JSON.parse(stdout).random], [0, fields.random], pasted);
+      }
+    }
+    const listing = tool(["decode", ...KEYS], `GET /${PLAIN.replaceAll("+", "-").replaceAll("/", "_")} HTTP/1.1\r\nHost: example.org\r\n\r\n`);
+    assert.equal(listing.stdout, tool(["decode", ...KEYS, PLAIN]).stdout);
+  });
+
   it("decode shows the listing of the client without --json", () => {
     const { status, stdout } = tool(["decode", ...KEYS, PLAIN]);
     assert.equal(status, 0);

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatIp, parseIpNetwork, type IpNetwork } from "../src/ip.ts";
 import { httpAnswer, type HttpSourceOptions, openHttpSource } from "../src/node/hearing/http-source.ts";
-import type { DatagramSource } from "../src/node/hearing/udp-source.ts";
+import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
 import type { Datagram } from "../src/packet.ts";
+import { connectTo, portOf } from "./support/source-reader.ts";
 
 const sources: DatagramSource[] = [];
 const clients: Socket[] = [];
@@ -29,14 +30,12 @@ async function open(options: Partial<HttpSourceOptions> = {}) {
   const listening = (async () => {
     for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) heard.push(step.value);
   })();
-  return { source, port: Number(/\d+$/.exec(source.bound[0]!)![0]), heard, warnings, listening };
+  return { source, port: portOf(source), heard, warnings, listening };
 }
 
 async function join(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  const socket = await connectTo(port);
   clients.push(socket);
-  socket.on("error", () => {});
-  await once(socket, "connect");
   return socket;
 }
 

@@ -3,23 +3,15 @@ import { test } from "node:test";
 import type { Grant } from "../src/firewall/grant.ts";
 import { createIpfw, type IpfwLayout } from "../src/firewall/ipfw.ts";
 import { createPrint } from "../src/firewall/print.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
 import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeIpfw, type FakeRule } from "./support/fake-ipfw.ts";
+import { ip, keepingLog, mortal, ports } from "./support/firewall-fixture.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 
 const NOW = 1_700_000_000;
 const SETS: IpfwLayout = { kind: "sets", activeSet: 1, expiredSet: 2, firstNumber: 10000, maxRules: 100, checkState: false };
 const SHARED: IpfwLayout = { kind: "shared", activeSet: 0, expiredSet: 1, firstNumber: 1, maxRules: 65534, checkState: false };
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
-
-function ports(text: string): Grant["ports"] {
-  return text.split(",").map((spec) => ({ protocol: spec.split("/")[0] as "tcp" | "udp", port: Number(spec.split("/")[1]) }));
-}
 
 function grant(source: string, seconds: number, what = "tcp/22", changes: Partial<Grant> = {}): Grant {
   return { source: ip(source), ports: ports(what), expiresAt: NOW + seconds, ...changes };
@@ -35,17 +27,14 @@ interface Bench {
 }
 
 function bench(changes: Partial<IpfwLayout & FirewallOptions & { purgeSeconds: number }> = {}, fake: FakeIpfw = new FakeIpfw(), clock: ManualClock = new ManualClock(NOW)): Bench {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
+  const { log, said } = keepingLog();
   const { clearAtStart = true, clearAtStop = true, sweepSeconds = 0, purgeSeconds = 30, ...layout } = changes;
-  let killed = false;
-  const run: FakeIpfw["run"] = (argv, options) => (killed ? new Promise(() => {}) : fake.run(argv, options));
+  const { run, kill } = mortal(fake.run);
   const firewall = new Firewall({
     backend: createIpfw({ program: ["/sbin/ipfw"], layout: { ...SETS, ...layout }, purgeSeconds }),
-    log: { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") },
-    clearAtStart, clearAtStop, sweepSeconds, gatherMs: 0, run, clock,
+    log, clearAtStart, clearAtStop, sweepSeconds, gatherMs: 0, run, clock,
   });
-  return { fake, clock, said, firewall, kill: () => void (killed = true) };
+  return { fake, clock, said, firewall, kill };
 }
 
 async function settle({ firewall, fake }: Bench): Promise<void> {

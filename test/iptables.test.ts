@@ -4,14 +4,10 @@ import { type CommandResult, FirewallError, type Note, type Plan, type Rule } fr
 import type { Grant, NatTarget } from "../src/firewall/grant.ts";
 import { type ChainSettings, createIptables, DEFAULT_CHAINS, type IptablesSettings } from "../src/firewall/iptables.ts";
 import { createPrint } from "../src/firewall/print.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
 import { FakeIptables } from "./support/fake-iptables.ts";
+import { ip } from "./support/firewall-fixture.ts";
 
 const EXPIRES_AT = 1_795_344_374;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function settings(changes: Partial<IptablesSettings> = {}): IptablesSettings {
   return { program: ["/sbin/iptables"], chains: DEFAULT_CHAINS, prepend: false, checkComment: true, checkSupport: true, ...changes };

@@ -4,9 +4,9 @@ import type { Rule } from "../src/firewall/backend.ts";
 import type { Grant, NatTarget } from "../src/firewall/grant.ts";
 import { createNftables, type NftablesSettings } from "../src/firewall/nftables.ts";
 import { createPrint } from "../src/firewall/print.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
-import { Firewall, type FirewallLog, type FirewallOptions } from "../src/node/firewall/firewall.ts";
+import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakeNft } from "./support/fake-nft.ts";
+import { ip, keepingLog } from "./support/firewall-fixture.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { nftSettings } from "./support/nft-host.ts";
@@ -18,10 +18,6 @@ add rule inet filter input ct state established,related accept
 add chain inet filter forward { type filter hook forward priority 0; policy drop; }
 add rule inet filter forward ct state established,related accept
 add chain inet filter output { type filter hook output priority 0; policy accept; }`;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function grant(changes: Partial<Grant> = {}): Grant {
   return { source: ip("10.1.2.3"), ports: [{ protocol: "tcp", port: 22 }], expiresAt: NOW + 30, ...changes };
@@ -114,11 +110,9 @@ function setUp(changes: Partial<NftablesSettings> = {}): Setup {
   const clock = new ManualClock(NOW);
   const fake = new FakeNft(() => clock.wallSeconds);
   fake.type(THEIRS);
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
-  const log: FirewallLog = { error: say("error"), warning: say("warning"), info: say("info"), debug() {} };
+  const { log, said } = keepingLog();
   const make = (options: Partial<FirewallOptions> = {}): Firewall => new Firewall({
-    backend: createNftables(nftSettings(undefined, changes), () => clock.wallSeconds), log, clock, clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, ...options,
+    backend: createNftables(nftSettings(undefined, changes), () => clock.wallSeconds), log: { ...log, debug() {} }, clock, clearAtStart: true, clearAtStop: true, gatherMs: 0, run: fake.run, ...options,
   });
   return { fake, clock, said, make };
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
 import { openTcpSource, type TcpSourceOptions } from "../src/node/hearing/tcp-source.ts";
-import type { DatagramSource } from "../src/node/hearing/udp-source.ts";
-import type { Datagram } from "../src/packet.ts";
+import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
+import { connectTo, readerOf, type SourceReader } from "./support/source-reader.ts";
 
 const opened: DatagramSource[] = [];
 const clients: Socket[] = [];
@@ -14,26 +14,15 @@ after(async () => {
   await Promise.all(opened.map((source) => source.close()));
 });
 
-async function open(options: Partial<TcpSourceOptions> = {}): Promise<{ source: DatagramSource; port: number; next(): Promise<Datagram> }> {
+async function open(options: Partial<TcpSourceOptions> = {}): Promise<SourceReader> {
   const source = await openTcpSource({ port: 0, address: "127.0.0.1", maxPayload: 1499, ...options });
   opened.push(source);
-  const iterator = source[Symbol.asyncIterator]();
-  return {
-    source,
-    port: Number(/\d+$/.exec(source.bound[0]!)![0]),
-    next: async () => {
-      const result = await iterator.next();
-      assert.equal(result.done, false);
-      return result.value as Datagram;
-    },
-  };
+  return readerOf(source);
 }
 
 async function join(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  const socket = await connectTo(port);
   clients.push(socket);
-  socket.on("error", () => {});
-  await once(socket, "connect");
   return socket;
 }
 

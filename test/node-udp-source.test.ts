@@ -5,28 +5,20 @@ import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
-import { openUdpSource, type DatagramSource, type UdpSourceOptions } from "../src/node/hearing/udp-source.ts";
-import type { Datagram } from "../src/packet.ts";
+import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
+import { openUdpSource, type UdpSourceOptions } from "../src/node/hearing/udp-source.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";
+import { readerOf, type SourceReader } from "./support/source-reader.ts";
 
 const opened: DatagramSource[] = [];
 after(() => Promise.all(opened.map((source) => source.close())));
 
 const hasIpv6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1");
 
-async function open(options: Partial<UdpSourceOptions> = {}): Promise<{ source: DatagramSource; port: number; next(): Promise<Datagram> }> {
+async function open(options: Partial<UdpSourceOptions> = {}): Promise<SourceReader> {
   const source = await openUdpSource({ port: 0, maxPayload: 1499, destination: "any", ...options });
   opened.push(source);
-  const iterator = source[Symbol.asyncIterator]();
-  return {
-    source,
-    port: Number(/\d+$/.exec(source.bound[0]!)![0]),
-    next: async () => {
-      const result = await iterator.next();
-      assert.equal(result.done, false);
-      return result.value as Datagram;
-    },
-  };
+  return readerOf(source);
 }
 
 async function send(port: number, address: string, ...payloads: readonly (string | Uint8Array)[]): Promise<number> {

@@ -5,22 +5,14 @@ import { pfMeaningOf, readPfListing } from "../src/firewall/_pf-listing.ts";
 import type { Grant } from "../src/firewall/grant.ts";
 import { createPf } from "../src/firewall/pf.ts";
 import { createPrint } from "../src/firewall/print.ts";
-import { type IpAddress, parseIp } from "../src/ip.ts";
 import { Firewall, type FirewallOptions } from "../src/node/firewall/firewall.ts";
 import { FakePfctl } from "./support/fake-pfctl.ts";
+import { ip, keepingLog, mortal, ports } from "./support/firewall-fixture.ts";
 import { generator } from "./support/gen.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 
 const NOW = 1_700_000_000;
 const RECORDED = new URL("../fixtures/pf/", import.meta.url);
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
-
-function ports(text: string): Grant["ports"] {
-  return text.split(",").map((spec) => ({ protocol: spec.split("/")[0] as "tcp" | "udp", port: Number(spec.split("/")[1]) }));
-}
 
 function grant(source: string, seconds: number, what = "tcp/22", changes: Partial<Grant> = {}): Grant {
   return { source: ip(source), ports: ports(what), expiresAt: NOW + seconds, ...changes };
@@ -36,17 +28,14 @@ interface Bench {
 }
 
 function bench(changes: Partial<FirewallOptions & { table: string }> = {}, fake: FakePfctl = new FakePfctl(), clock: ManualClock = new ManualClock(NOW)): Bench {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
-  let killed = false;
-  const run: FakePfctl["run"] = (argv, options) => (killed ? new Promise(() => {}) : fake.run(argv, options));
+  const { log, said } = keepingLog();
+  const { run, kill } = mortal(fake.run);
   const { table, ...options } = changes;
   const firewall = new Firewall({
     backend: createPf({ program: ["/sbin/pfctl"], anchor: "fwknop", ...(table !== undefined && { table }) }),
-    log: { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") },
-    clearAtStart: true, clearAtStop: true, gatherMs: 0, run, clock, ...options,
+    log, clearAtStart: true, clearAtStop: true, gatherMs: 0, run, clock, ...options,
   });
-  return { fake, clock, said, firewall, kill: () => void (killed = true) };
+  return { fake, clock, said, firewall, kill };
 }
 
 async function settle({ firewall }: Bench): Promise<void> {

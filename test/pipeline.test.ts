@@ -9,7 +9,7 @@ import { HmacKey } from "../src/hmac.ts";
 import { formatIp } from "../src/ip.ts";
 import { formatJson, formatLine, type LogRecord } from "../src/server/log-record.ts";
 import { Pipeline, type PipelineEffects } from "../src/server/pipeline.ts";
-import type { OpenPgpAnswer } from "../src/server/open-packet.ts";
+import type { OpenPgpAnswer } from "../src/server/decision-request.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import { sha256 } from "../src/sha.ts";
 import { generator } from "./support/gen.ts";
@@ -41,7 +41,7 @@ function bench(changes: { stanzas?: readonly AccessStanza[]; config?: Partial<Da
       return { ok: true, renewed: false, expiresAt: grant.expiresAt, rules: [{ chain: "FWKNOP_INPUT", words: ["-s", formatIp(grant.source), "-j", "ACCEPT"] }] };
     },
     resolveHost: async () => undefined,
-    decryptOpenPgp: async () => ({ ok: false, reason: "No data" }),
+    answer: async () => ({ ok: false, reason: "No data" }),
     runCommand: async () => void done.push("command"),
     runCycle: async () => void done.push("cycle"),
     ...changes.effects,
@@ -168,7 +168,7 @@ describe("Pipeline acts", () => {
     const answers: ((answer: OpenPgpAnswer) => void)[] = [];
     const { pipeline, grants, settings } = bench({
       stanzas: [stanza(OPENPGP), stanza({ ...OPENPGP, number: 2 })],
-      effects: { decryptOpenPgp: () => new Promise((resolve) => answers.push(resolve)) },
+      effects: { answer: () => new Promise((resolve) => answers.push(resolve)) },
     });
     assert.equal(pipeline.handle(datagram(openPgpPacket())), undefined);
     pipeline.reconfigure({ ...settings, stanzas: [stanza({ HMAC_KEY: utf8Bytes("new keys") })] });
@@ -186,8 +186,9 @@ describe("Pipeline acts", () => {
     const { pipeline, send, grants } = bench({
       stanzas: [stanza(OPENPGP), stanza({ number: 2, HMAC_KEY: utf8Bytes("of the second") })],
       effects: {
-        decryptOpenPgp: ({ message: ciphertext }) => {
-          decrypted.push(ciphertext);
+        answer: (request) => {
+          assert(request.kind === "openpgp");
+          decrypted.push(request.message);
           return new Promise((resolve) => answers.push(resolve));
         },
       },
@@ -212,7 +213,7 @@ describe("Pipeline acts", () => {
     const { plaintext } = encodeMessage(message({ random: "9876543210987654" }));
     const { pipeline, grants, shown } = bench({
       stanzas: [stanza(OPENPGP)],
-      effects: { decryptOpenPgp: () => new Promise((resolve) => answers.push(() => resolve({ ok: true, plaintext: utf8Bytes(plaintext), signatures: [] }))) },
+      effects: { answer: () => new Promise((resolve) => answers.push(() => resolve({ ok: true, plaintext: utf8Bytes(plaintext), signatures: [] }))) },
     });
     const packet = openPgpPacket();
     for (const copy of [packet, packet]) pipeline.handle(datagram(copy));

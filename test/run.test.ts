@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -130,6 +130,26 @@ test("run() kills a program that takes too long, with everything it started", as
   assert.deepEqual([result.ok, result.status, result.signal, result.timedOut, result.stdout], [false, undefined, "SIGKILL", true, "early\n"]);
   const grandchild = Number(readFileSync(join(path, "grandchild"), "latin1"));
   await until(() => !isAlive(grandchild));
+});
+
+test("run() ends a program that is not wanted any more by TERM, and by KILL if that is not obeyed, with everything it started", async (t) => {
+  const path = folder(t);
+  const endAt = async (body: string) => {
+    const end = new AbortController();
+    const running = run([script(t, `${body}; sleep 60 & echo $! > ${path}/grandchild; wait; echo woke; wait`)], { timeoutMs: 60_000, signal: end.signal });
+    await until(() => existsSync(join(path, "grandchild")) && readFileSync(join(path, "grandchild"), "latin1") !== "");
+    end.abort();
+    const { status, signal, timedOut, stdout } = await running;
+    const grandchild = Number(readFileSync(join(path, "grandchild"), "latin1"));
+    await until(() => !isAlive(grandchild));
+    rmSync(join(path, "grandchild"));
+    return [status, signal, timedOut, stdout];
+  };
+  assert.deepEqual(await endAt("trap 'echo goodbye; exit 3' TERM"), [3, undefined, false, "goodbye\n"]);
+  assert.deepEqual(await endAt(":"), [undefined, "SIGTERM", false, ""]);
+  assert.deepEqual(await endAt("trap '' TERM"), [undefined, "SIGKILL", false, ""]);
+  const unwanted = await run(["true"], { timeoutMs: PATIENCE_MS, signal: AbortSignal.abort() });
+  assert.deepEqual([unwanted.ok, unwanted.signal], [false, "SIGTERM"], "it is not started");
 });
 
 test("run() comes back although a process that left the group holds its pipes", async (t) => {

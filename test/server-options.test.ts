@@ -13,7 +13,7 @@ test("SERVER_OPTIONS has no name twice, and a heading for each row", () => {
   const names = rows.flatMap((row) => [row.long, ...(row.synonyms ?? [])]);
   assert.equal(new Set(names).size, names.length);
   const letters = rows.flatMap((row) => row.short ?? []).sort().join("");
-  assert.equal(letters, [..."acOfiCdDKRSlpPrtUvVh"].sort().join(""));
+  assert.equal(letters, [..."acOfiCdDKRSlpPrtUvVh", ..."sToI"].sort().join(""));
   for (const row of rows) {
     assert.ok(row.group in SERVER.groups, row.long);
     assert.match(row.doc, /^[A-Z'].*\.$/s, row.long);
@@ -28,6 +28,9 @@ test("parseServerOptions() reads C's and Perl's spellings", () => {
   assert.deepEqual(read("--Count", "5", "--intf", "eth1", "--access-conf", "a", "--config", "c"), { packetLimit: 5, interface: "eth1", accessFile: "a", configFile: "c" });
   assert.deepEqual(read("--fw-del-ip", "2001:DB8::1", "--fw-del-chains"), { fwDelIp: "2001:db8::1", fwDelChains: true });
   assert.deepEqual(read("--debug", "--fw-type", "ipfw", "--Linux-cooked-intf"), { foreground: true, fwType: "ipfw", linuxCookedIntf: true });
+  assert.deepEqual(read("-T", "-s", "f"), { test: true, testMode: true, spaDumpPackets: "f" });
+  assert.deepEqual(read("--Test-mode", "--spa-dump-packets", "f", "--no-locale"), { test: true, testMode: true, spaDumpPackets: "f", locale: "NONE", noLocale: true });
+  assert.deepEqual(read("--sta", "--os"), { status: true, os: true }, "C's abbreviations stay C's");
   assert.deepEqual(read("--stdin", "--check", "words", "are", "ignored"), { stdin: true, check: true });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { accessVariables, OBSOLETE_ACCESS_VARIABLES, UNKEPT_ACCESS_VARIABLES } from "../src/config/access-variables.ts";
+import { accessVariables, OBSOLETE_ACCESS_VARIABLES } from "../src/config/access-variables.ts";
 import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "../src/config/daemon-variables.ts";
 import { formatProblem, hasErrors, indexVariables, nearestName, type Variable, withSuggestion } from "../src/config/variable.ts";
 
@@ -56,7 +56,7 @@ describe("the tables of variables", () => {
   const tables = { daemon: daemonVariables(), access: accessVariables(nobody) };
   const gone = {
     daemon: OBSOLETE_DAEMON_VARIABLES.flatMap(({ names }) => names),
-    access: [...OBSOLETE_ACCESS_VARIABLES.flatMap(({ names }) => names), ...Object.keys(UNKEPT_ACCESS_VARIABLES)],
+    access: OBSOLETE_ACCESS_VARIABLES.flatMap(({ names }) => names),
   };
   for (const which of ["daemon", "access"] as const) {
     const rows = Object.entries(tables[which]) as [string, Variable<unknown>][];

@@ -7,6 +7,7 @@ import { generator } from "./support/gen.ts";
 test("splitWords() splits at blanks, as quotes and backslashes allow", () => {
   assert.deepEqual(splitWords("  pass   show x\t y\n"), ["pass", "show", "x", "y"]);
   assert.deepEqual(splitWords(`a 'b c' "d \\" e" f\\ g '' "" h'i'"j"`), ["a", "b c", 'd " e', "f g", "", "", "hij"]);
+  assert.deepEqual(splitWords(String.raw`sed "s/\(.*\)\n/\$1\\/" \d`), ["sed", String.raw`s/\(.*\)\n/$1\/`, "d"]);
   assert.deepEqual(splitWords("a $HOME `x` ; | > *"), ["a", "$HOME", "`x`", ";", "|", ">", "*"]);
   assert.deepEqual(splitWords(""), []);
   for (const open of ["'a", '"a', "a \\", "$'a", "a'"]) assert.equal(splitWords(open), undefined, open);

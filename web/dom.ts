@@ -9,7 +9,8 @@
  *
  * @param id its id
  * @param kind its class
- * @throws TypeError when the page has no such element
+ * @returns the element
+ * @throws {TypeError} when the page has no such element
  */
 export function byId<T extends Element = HTMLElement>(id: string, kind: new () => T = HTMLElement as unknown as new () => T): T {
   const element = document.getElementById(id);
@@ -22,6 +23,7 @@ export function byId<T extends Element = HTMLElement>(id: string, kind: new () =
  *
  * @param name its tag
  * @param options class and content
+ * @returns a fresh element, in no document yet
  */
 export function make<K extends keyof HTMLElementTagNameMap>(name: K, options: { readonly className?: string; readonly text?: string } = {}, ...children: readonly Node[]): HTMLElementTagNameMap[K] {
   const element = document.createElement(name);
@@ -76,6 +78,7 @@ export function startDialogs(): void {
 /**
  * Copies text, also where the page has no clipboard of its own (plain http).
  *
+ * @param text what is copied
  * @returns whether it was copied
  */
 export async function copyText(text: string): Promise<boolean> {

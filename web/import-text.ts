@@ -176,20 +176,27 @@ function importPairs(pairs: readonly Pair[], name?: string): Imported {
  * @returns the link; it is as secret as the keys in it
  */
 export function exportLink(values: FormValues): string {
-  const host = values.server.includes(":") ? `[${values.server}]` : values.server;
-  const pairs: Pair[] = [["ACCESS", values.open]];
-  if (values.scheme === "https") pairs.push(["SCHEME", "https"]);
-  if (values.whose === "typed") pairs.push(["ALLOW_IP", values.address]);
-  if (values.purpose === "nat" || values.purpose === "local-nat") pairs.push(["NAT_ACCESS", `${values.natHost || values.server},${values.natPort}`]);
-  if (values.purpose === "local-nat") pairs.push(["NAT_LOCAL", "Y"]);
-  if (values.purpose === "command") pairs.push(["SERVER_CMD", values.command]);
-  if (values.timeout !== "") pairs.push(["FW_TIMEOUT", values.timeout]);
-  if (values.user !== "") pairs.push(["SPOOF_USER", values.user]);
-  pairs.push([values.keyForm === "base64" ? "KEY_BASE64" : "KEY", values.key]);
-  if (values.useHmac === "yes") {
-    pairs.push([values.hmacKeyForm === "base64" ? "HMAC_KEY_BASE64" : "HMAC_KEY", values.hmacKey], ["HMAC_DIGEST_TYPE", values.hmacType]);
-  } else pairs.push(["USE_HMAC", "N"]);
-  pairs.push(["DIGEST_TYPE", values.digestType], ["ENCRYPTION_MODE", values.mode]);
+  const { server, purpose, keyForm, hmacKeyForm } = values;
+  const isNat = purpose === "nat" || purpose === "local-nat";
+  const usesHmac = values.useHmac === "yes";
+  const settings: readonly (readonly [name: string, value: string, isWritten: boolean])[] = [
+    ["ACCESS", values.open, true],
+    ["SCHEME", "https", values.scheme === "https"],
+    ["ALLOW_IP", values.address, values.whose === "typed"],
+    ["NAT_ACCESS", `${values.natHost || server},${values.natPort}`, isNat],
+    ["NAT_LOCAL", "Y", purpose === "local-nat"],
+    ["SERVER_CMD", values.command, purpose === "command"],
+    ["FW_TIMEOUT", values.timeout, values.timeout !== ""],
+    ["SPOOF_USER", values.user, values.user !== ""],
+    [keyForm === "base64" ? "KEY_BASE64" : "KEY", values.key, true],
+    [hmacKeyForm === "base64" ? "HMAC_KEY_BASE64" : "HMAC_KEY", values.hmacKey, usesHmac],
+    ["HMAC_DIGEST_TYPE", values.hmacType, usesHmac],
+    ["USE_HMAC", "N", !usesHmac],
+    ["DIGEST_TYPE", values.digestType, true],
+    ["ENCRYPTION_MODE", values.mode, true],
+  ];
+  const host = server.includes(":") ? `[${server}]` : server;
   const encode = (value: string): string => encodeURIComponent(value).replaceAll("%2F", "/").replaceAll("%2C", ",");
-  return `fwknop://${host}:${values.port}?${pairs.map(([name, value]) => `${name}=${encode(value)}`).join("&")}`;
+  const query = settings.filter(([, , isWritten]) => isWritten).map(([name, value]) => `${name}=${encode(value)}`);
+  return `fwknop://${host}:${values.port}?${query.join("&")}`;
 }

@@ -5,6 +5,7 @@
  */
 
 import { encodeQr, type QrCode } from "../src/qr.ts";
+import { drawQr } from "../src/tool/qr-text.ts";
 import { byId, showProblem } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
 import { exportLink, importText } from "./import-text.ts";
@@ -18,8 +19,6 @@ interface BarcodeReader {
 type BarcodeReaderClass = new (options: { readonly formats: readonly string[] }) => BarcodeReader;
 
 const SCAN_EVERY_MS = 200;
-/** Light modules around a code, ISO/IEC 18004 §6.3.8. */
-const QUIET_ZONE = 4;
 
 /**
  * Makes the two dialogs work.
@@ -140,11 +139,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** Dark on light in dark mode too: scanners want it so. */
 function qrSvg(code: QrCode): SVGElement {
-  const side = code.size + 2 * QUIET_ZONE;
-  let path = "";
-  code.modules.forEach((dark, at) => {
-    if (dark === 1) path += `M${(at % code.size) + QUIET_ZONE} ${Math.floor(at / code.size) + QUIET_ZONE}h1v1h-1z`;
-  });
+  const { side, path } = drawQr(code);
   const svg = svgElement("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": "QR code of the settings", "shape-rendering": "crispEdges" });
   svg.append(svgElement("path", { d: `M0 0h${side}v${side}H0z`, fill: "#fff" }), svgElement("path", { d: path, fill: "#000" }));
   return svg;

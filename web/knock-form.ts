@@ -133,7 +133,12 @@ const RULES: readonly (readonly [name: FieldName, rule: Rule])[] = [
   ["mode", (values) => (values.mode === "legacy" && usesHmac(values) ? "Legacy packets bear no HMAC: choose CBC, or switch HMAC off." : undefined)],
 ];
 
-/** `tcp/22, udp/53` → its parts. */
+/**
+ * Takes the field of ports apart.
+ *
+ * @param open `tcp/22, udp/53`
+ * @returns its parts in lower case, not checked
+ */
 export function openList(open: string): string[] {
   return open.toLowerCase().split(/[\s,;]+/).filter((spec) => spec !== "");
 }

@@ -4,17 +4,15 @@
  * @module
  */
 
-import { type Bytes, wipe } from "../src/bytes.ts";
+import { wipe } from "../src/bytes.ts";
 import { randomDigits } from "../src/client/random-digits.ts";
 import { byId, copyText, make, say, type Tone } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
 import { fieldRows, type FormValues, type Knock, openList, readForm, type Row } from "./knock-form.ts";
 import { curlLine, knockUrl, lengthWarning, probeUrl, requestText, sendingWay } from "./knock-request.ts";
 import { type MadePacket, makePacket } from "./packet.ts";
-import { choosePrimitives } from "./primitives.ts";
+import { choosePrimitives, randomBytes } from "./primitives.ts";
 import { lacksLocalNetwork, openAddress, probe, sendByFetch } from "./send.ts";
-
-const randomBytes = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length));
 
 /** A packet, and where it goes. */
 interface Ready {

@@ -38,7 +38,7 @@ export interface MadePacket {
  * @param salt 8 random bytes, fresh for each packet
  * @param primitives who does the work
  * @returns the packet and its parts
- * @throws FkoError when a field is outside what a receiver takes
+ * @throws {FkoError} when a field is outside what a receiver takes
  */
 export async function makePacket(message: Message, keys: KnockKeys, salt: Bytes, primitives: Primitives): Promise<MadePacket> {
   const encoded = encodeFields(message);

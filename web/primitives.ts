@@ -23,6 +23,16 @@ export interface Primitives {
   encrypt(mode: BlockMode, key: Bytes, iv: Bytes, data: Bytes): Promise<Bytes>;
 }
 
+/**
+ * Draws random bytes.
+ *
+ * @param length how many
+ * @returns a fresh array
+ */
+export function randomBytes(length: number): Bytes {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
 /** WebCrypto's names. */
 const WEB_DIGESTS: Readonly<Partial<Record<DigestType, string>>> = { sha1: "SHA-1", sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" };
 

@@ -51,6 +51,8 @@ export function probe(url: string): Promise<Outcome> {
 /**
  * Tells whether the person, or the browser by itself, refused this page the local network: then requests to it fail like any
  * other. Pages from a file or this computer need no such permission.
+ *
+ * @returns whether it was refused; false where the browser does not say
  */
 export async function lacksLocalNetwork(): Promise<boolean> {
   if (location.protocol !== "https:") return false;

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Bytes } from "../src/bytes.ts";
 import { byId, make, say, showProblem, type Tone } from "./dom.ts";
 import type { FormView } from "./form-view.ts";
 import type { KnockView } from "./knock-view.ts";
+import { randomBytes } from "./primitives.ts";
 import { type Profiles, Vault, type VaultPlace } from "./vault.ts";
 
 /** Where the sealed text lies; from `file:` all files share one storage, which is one more reason to seal it. */
@@ -35,7 +35,7 @@ function vaultPlace(): VaultPlace | undefined {
   } catch {
     return undefined;
   }
-  return subtle && { subtle, randomBytes: (length): Bytes => crypto.getRandomValues(new Uint8Array(length)) };
+  return subtle && { subtle, randomBytes };
 }
 
 class VaultView {

@@ -67,6 +67,8 @@ export interface OptionRow<T, Values> {
   readonly group: string;
   /** One or more sentences for usage and manual page. */
   readonly doc: string;
+  /** The option is taken but has no effect any more, which is said with this: what does its work now. */
+  readonly obsolete?: string;
   /** Not in usage and completion; the manual page lists it. */
   readonly minor?: true;
 }

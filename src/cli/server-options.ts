@@ -9,7 +9,7 @@ import type { DigestType } from "../fko.ts";
 import { formatIp, parseIp } from "../ip.ts";
 import type { Shell } from "./completion.ts";
 import { parseArguments } from "./getopt.ts";
-import type { OptionTable, Parsed, Program } from "./options.ts";
+import { type OptionRow, optionRows, type OptionTable, type Parsed, type Program, type ValueType } from "./options.ts";
 import { choice, count, custom, flag, integer, text } from "./values.ts";
 import { digestType, keyLength, shell } from "./vocabularies.ts";
 
@@ -58,11 +58,31 @@ export interface ServerOptions {
   fwDelChains?: true;
   /** Canonical text of an address. */
   fwDelIp?: string;
+  /** Name of a file of packets, one a line. */
+  spaDumpPackets?: string;
   keyGen?: true;
   keyGenFile?: string;
   keyLen?: number;
   hmacKeyLen?: number;
   hmacDigestType?: DigestType;
+  testMode?: true;
+  noLocale?: true;
+  testFkoExists?: true;
+  knoptmCmd?: string;
+  fwknopServCmd?: string;
+  knoptmDebugFile?: string;
+  knoptmDebugPidname?: string;
+  fwkservDebugFile?: string;
+  fwkservDebugPidname?: string;
+  noFkoModule?: true;
+  libDir?: string;
+  noGpg?: true;
+  gpgAgentInfo?: string;
+  gpgUseOptions?: true;
+  gpgNoOptions?: true;
+  fwLog?: string;
+  os?: true;
+  includeAllConfig?: true;
   dumpServErrCodes?: true;
   completion?: Shell;
   version?: true;
@@ -85,6 +105,16 @@ function fileList(given: string): Parsed<readonly string[]> {
   const files = given.split(",").map((file) => file.trim());
   return files.includes("") ? { ok: false, message: `expected FILE[,FILE...], got '${printableText(given, 200)}'` } : { ok: true, value: files };
 }
+
+/** An option of fwknop 1.9 of which nothing is left. */
+function obsolete<T>(long: string, value: ValueType<T>, now: string, short?: string): OptionRow<T, ServerOptions> {
+  return { long, ...(short !== undefined && { short }), added: true, value, obsolete: now, group: "perl", minor: true, doc: `Without effect. ${now}.` };
+}
+
+const NO_HELPERS = "The daemon does itself what knoptm and fwknop_serv did; there are no helpers to configure";
+const BUILT_IN = "Everything is built in";
+const GPG_ITSELF = "GnuPG finds its agent and the options of its home itself, and is run only for stanzas that have GPG_DECRYPT_PW or GPG_ALLOW_NO_PW";
+const NO_KNOCKING = "Port knocking is not heard any more";
 
 /** The table. Order within a group is the order in usage. */
 export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
@@ -121,7 +151,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   },
 
   foreground: { long: "foreground", short: "f", synonyms: ["debug"], value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
-  test: { long: "test", short: "t", synonyms: ["Test-mode"], value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
+  test: { long: "test", short: "t", value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
   verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; may be given several times." },
   syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
   logFormat: {
@@ -131,7 +161,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   locale: { long: "locale", short: "l", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
   runDir: { long: "run-dir", short: "r", value: /* @__PURE__ */ custom("FOLDER", absolutePath, { completes: "folder" }), group: "running", doc: "Folder of pid file and replay cache (FWKNOP_RUN_DIR)." },
   pidFile: { long: "pid-file", short: "p", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The pid file (FWKNOP_PID_FILE)." },
-  digestFile: { long: "digest-file", short: "d", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE)." },
+  digestFile: { long: "digest-file", short: "d", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE). In fwknop 1.9 the letter stood for --debug, which is -f here." },
   rotateDigestCache: { long: "rotate-digest-cache", value: flag, group: "running", doc: "Put the replay cache aside and start an empty one." },
   gpgHomeDir: { long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "running", doc: "Folder of the GnuPG key rings (GPG_HOME_DIR)." },
   gpgExe: { long: "gpg-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The gpg program (GPG_EXE)." },
@@ -153,11 +183,35 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   fwDelChains: { long: "fw-del-chains", added: true, value: flag, group: "control", minor: true, doc: "As --fw-flush." },
   fwDelIp: { long: "fw-del-ip", added: true, value: /* @__PURE__ */ custom("ADDRESS", address), group: "control", doc: "Remove the rules that let an address in, and exit." },
 
+  spaDumpPackets: {
+    long: "spa-dump-packets", short: "s", added: true, value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "control",
+    doc: "Print what is in the packets of a file, one a line, as if they had come from 127.0.0.1, and exit. Nothing is opened, run or remembered.",
+  },
+
   keyGen: { long: "key-gen", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
   keyGenFile: { long: "key-gen-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a file that only we can read." },
   keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength("key"), group: "keygen", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
   hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ keyLength("hmac key"), group: "keygen", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), group: "keygen", doc: "Digest that the HMAC key is for: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
+
+  testMode: { long: "Test-mode", short: "T", added: true, value: flag, implies: { test: true }, group: "perl", minor: true, doc: "As --test." },
+  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, implies: { locale: "NONE" }, group: "perl", minor: true, doc: "As '--locale NONE': commands get the locale C." },
+  testFkoExists: { long: "test-FKO-exists", added: true, value: flag, group: "perl", minor: true, doc: "Say that FKO messages are understood, and exit." },
+  knoptmCmd: /* @__PURE__ */ obsolete("knoptmCmd", /* @__PURE__ */ text("FILE"), NO_HELPERS),
+  fwknopServCmd: /* @__PURE__ */ obsolete("fwknop_servCmd", /* @__PURE__ */ text("FILE"), NO_HELPERS),
+  knoptmDebugFile: /* @__PURE__ */ obsolete("knoptm-debug-file", /* @__PURE__ */ text("FILE"), NO_HELPERS),
+  knoptmDebugPidname: /* @__PURE__ */ obsolete("knoptm-debug-pidname", /* @__PURE__ */ text("NAME"), NO_HELPERS),
+  fwkservDebugFile: /* @__PURE__ */ obsolete("fwkserv-debug-file", /* @__PURE__ */ text("FILE"), NO_HELPERS),
+  fwkservDebugPidname: /* @__PURE__ */ obsolete("fwkserv-debug-pidname", /* @__PURE__ */ text("NAME"), NO_HELPERS),
+  noFkoModule: /* @__PURE__ */ obsolete("no-FKO-module", flag, BUILT_IN),
+  libDir: /* @__PURE__ */ obsolete("Lib-dir", /* @__PURE__ */ text("FOLDER"), BUILT_IN),
+  noGpg: /* @__PURE__ */ obsolete("no-gpg", flag, GPG_ITSELF),
+  gpgAgentInfo: /* @__PURE__ */ obsolete("gpg-agent-info", /* @__PURE__ */ text("TEXT"), GPG_ITSELF),
+  gpgUseOptions: /* @__PURE__ */ obsolete("gpg-use-options", flag, GPG_ITSELF),
+  gpgNoOptions: /* @__PURE__ */ obsolete("gpg-no-options", flag, GPG_ITSELF),
+  fwLog: /* @__PURE__ */ obsolete("fw-log", /* @__PURE__ */ text("FILE"), NO_KNOCKING),
+  os: /* @__PURE__ */ obsolete("os", flag, NO_KNOCKING, "o"),
+  includeAllConfig: /* @__PURE__ */ obsolete("Include-all-config", flag, "--dump-config prints every setting but secrets", "I"),
 
   dumpServErrCodes: { long: "dump-serv-err-codes", value: flag, group: "other", doc: "Print the numbers of errors and their meanings, and exit." },
   completion: {
@@ -180,9 +234,22 @@ export const SERVER: Program<ServerOptions> = {
     running: "How it runs",
     control: "A running daemon, its files and its firewall",
     keygen: "Making keys",
+    perl: "Options of older programs",
     other: "Other",
   },
 };
+
+/**
+ * Tells which of the given options have no effect any more.
+ *
+ * @param options the command line
+ * @returns one line for each reason
+ */
+export function describeObsoleteOptions(options: ServerOptions): readonly string[] {
+  const given = optionRows(SERVER_OPTIONS).filter(([key]) => options[key] !== undefined).map(([, row]) => row);
+  const reasons = new Set(given.flatMap(({ obsolete: now }) => now ?? []));
+  return [...reasons].map((now) => `Without effect: ${given.filter((row) => row.obsolete === now).map(({ long }) => `--${long}`).join(", ")}. ${now}`);
+}
 
 /** The commands of which only one can be meant. */
 const EXCLUSIVE = ["dumpConfig", "kill", "restart", "status"] as const;

@@ -14,6 +14,9 @@ export const DIGEST_NAMES: readonly DigestType[] = /* @__PURE__ */ Object.keys(D
 /** All names of encryption modes. */
 export const ENCRYPTION_MODE_NAMES: readonly EncryptionMode[] = ["cbc", "ecb", "cfb", "ofb", "ctr", "asymmetric", "legacy", "perl"];
 
+/** What `--test-FKO-exists` of fwknop 1.9 is answered. */
+export const FKO_EXISTS = "[+] FKO messages are understood without a module";
+
 /**
  * The kind of value that names a digest.
  *

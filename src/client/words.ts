@@ -8,8 +8,9 @@
 const TOKEN = /(\s+)|'([^']*)'|\$'((?:\\[0-7]{3}|\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|\\(.)|([^\s'"\\$]+|\$)/ys;
 
 /**
- * Splits text at blanks. Quotes hold blanks together, a backslash outside single quotes takes the next character as it
- * is, `$'...'` knows control codes: all that quoteWord() writes, and nothing else that a shell does.
+ * Splits text at blanks. Quotes hold blanks together, a backslash outside quotes takes the next character as it is and
+ * in double quotes only those that mean something to a shell there, `$'...'` knows control codes: all that quoteWord()
+ * writes, and nothing else that a shell does.
  *
  * @param text one line
  * @returns the words, or undefined when a quote is not closed
@@ -24,7 +25,7 @@ export function splitWords(text: string): string[] | undefined {
     at = TOKEN.lastIndex;
     const [, blank, single, escaped, double, character, plain] = token;
     if (blank === undefined) {
-      word = (word ?? "") + (single ?? (escaped === undefined ? undefined : unescape(escaped)) ?? double?.replace(/\\(.)/gs, "$1") ?? character ?? plain!);
+      word = (word ?? "") + (single ?? (escaped === undefined ? undefined : unescape(escaped)) ?? double?.replace(/\\([\\"$`])/g, "$1") ?? character ?? plain!);
     } else if (word !== undefined) {
       words.push(word);
       word = undefined;

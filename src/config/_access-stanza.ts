@@ -120,6 +120,7 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   yield* natFindings(draft, stanza, context);
   yield* commandFindings(draft, stanza);
   yield* grantFindings(draft, stanza, context);
+  yield* idleFindings(draft, stanza, context);
   if (enablesGpg(stanza)) yield* gpgFindings(draft, stanza, host);
   const { source, dialect, values } = draft;
   if (stanza.REQUIRE_SOURCE_ADDRESS === false) {
@@ -145,6 +146,28 @@ function* grantFindings({ source }: Draft, stanza: Filled, { config }: AccessCon
   }
   if (isNftables && config.NFT_MODE === "guard" && config.NFT_GUARD_PORTS === undefined && stanza.OPEN_PORTS === undefined && usesFirewall) {
     yield ["error", undefined, `NFT_MODE guard has to know what to close: set NFT_GUARD_PORTS in fwknopd.conf, or OPEN_PORTS in stanza source: '${source}'`];
+  }
+}
+
+/** What is set but can have no effect, since another setting is missing. */
+function* idleFindings({ lines }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {
+  const lacksGpg = !enablesGpg(stanza) && "GPG_DECRYPT_PW or GPG_ALLOW_NO_PW";
+  const lacking: readonly (readonly [member: keyof AccessVariables, what: string | false])[] = [
+    ["SHADOW_FILE", stanza.REQUIRE_AUTH_METHOD === undefined && "REQUIRE_AUTH_METHOD crypt"],
+    ["CMD_REGEX", !stanza.ENABLE_CMD_EXEC && "ENABLE_CMD_EXEC"],
+    ["ENABLE_OUTPUT_ACCESS", stanza.ENABLE_OUTPUT_ACCESS === true && !config.ENABLE_IPT_OUTPUT && "ENABLE_IPT_OUTPUT in fwknopd.conf"],
+    ["GPG_DECRYPT_ID", lacksGpg],
+    ["GPG_REMOTE_ID", lacksGpg],
+    ["GPG_FINGERPRINT_ID", lacksGpg],
+  ];
+  for (const [member, what] of lacking) {
+    if (what !== false && lines.has(member)) yield ["warning", member, `${member} has no effect without ${what}`];
+  }
+  if (stanza.ENABLE_FORWARD_ACCESS && !config.ENABLE_IPT_FORWARDING && !config.ENABLE_IPT_LOCAL_NAT) {
+    yield ["warning", "ENABLE_FORWARD_ACCESS", "ENABLE_FORWARD_ACCESS takes requests for NAT only, and fwknopd.conf allows none (ENABLE_IPT_FORWARDING, ENABLE_IPT_LOCAL_NAT): nothing is granted"];
+  }
+  if (stanza.DISABLE_FW_ACCESS && !stanza.ENABLE_CMD_EXEC) {
+    yield ["warning", "DISABLE_FW_ACCESS", "DISABLE_FW_ACCESS takes commands only, which need ENABLE_CMD_EXEC: nothing is granted"];
   }
 }
 

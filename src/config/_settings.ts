@@ -60,7 +60,8 @@ export class Settings {
     this.dialect = this.#looksPerl() ? "perl" : "c";
     this.#expandLines(commandLine);
     for (const [name, text] of Object.entries(commandLine)) {
-      this.#settings.set(name, { spelling: name, text, place: { file: COMMAND_LINE, line: 0, column: 0 }, weak: false });
+      if (this.#index.get(name)?.variable.unset?.includes(text)) this.#settings.delete(name);
+      else this.#settings.set(name, { spelling: name, text, place: { file: COMMAND_LINE, line: 0, column: 0 }, weak: false });
     }
   }
 

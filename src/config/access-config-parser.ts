@@ -9,7 +9,7 @@ import { checkStanza, type Draft, newDraft } from "./_access-stanza.ts";
 import { refuse, shown } from "./_kinds.ts";
 import { ObsoleteNames } from "./_obsolete-names.ts";
 import type { AccessConfigContext, AccessHost, AccessRoot, AccessStanza, ParsedAccessConfig } from "./access-config.ts";
-import { accessVariables, type AccessVariables, KNOCKING_VARIABLES, OBSOLETE_ACCESS_VARIABLES, UNKEPT_ACCESS_VARIABLES } from "./access-variables.ts";
+import { accessVariables, type AccessVariables, KNOCKING_VARIABLES, OBSOLETE_ACCESS_VARIABLES } from "./access-variables.ts";
 import { cutValue, type Dialect, type Entry, lengthWarning, type RawValue, readEntries, valueText } from "./entries.ts";
 import { type ConfigProblem, hasErrors, indexVariables, type NamedVariable, nearestName, type Place, type VariableTable, withSuggestion } from "./variable.ts";
 
@@ -150,7 +150,7 @@ class Reader {
       if (file.stanza !== undefined && isKnocking(name, entry)) file.stanza.knocking = true;
     } else {
       const named = this.#index.get(name);
-      if (named === undefined) this.#passOver(name, entry, file, say);
+      if (named === undefined) this.#passOver(name, entry, say);
       else this.#setVariable(name, named, entry, file, say);
     }
   }
@@ -226,15 +226,9 @@ class Reader {
   }
 
   /** Says why a name has no effect that is not known. */
-  #passOver(name: string, entry: Entry, file: OpenFile, say: Say): void {
-    if (Object.hasOwn(UNKEPT_ACCESS_VARIABLES, name)) {
-      if (file.stanza !== undefined) file.stanza.broken = true;
-      say("error", UNKEPT_ACCESS_VARIABLES[name]!);
-    } else if (cutValue(entry) !== undefined) {
-      say("warning", unknownParameter(name, this.#index.keys()));
-    } else {
-      say("error", `Invalid access file entry: ${this.#aloneText(name)}`);
-    }
+  #passOver(name: string, entry: Entry, say: Say): void {
+    if (cutValue(entry) !== undefined) say("warning", unknownParameter(name, this.#index.keys()));
+    else say("error", `Invalid access file entry: ${this.#aloneText(name)}`);
   }
 
   /** What to say of a word without a value; after a colon there may be a key. */
@@ -313,7 +307,7 @@ class Reader {
   #originOf(name: string): string | undefined {
     const variable = this.#index.get(name)?.variable;
     const obsolete = OBSOLETE_ACCESS_VARIABLES.find(({ names }) => names.includes(name));
-    return variable?.synonyms?.[name]?.origin ?? variable?.origin ?? obsolete?.origin ?? (Object.hasOwn(UNKEPT_ACCESS_VARIABLES, name) ? "Perl" : undefined);
+    return variable?.synonyms?.[name]?.origin ?? variable?.origin ?? obsolete?.origin;
   }
 }
 

@@ -64,6 +64,9 @@ export interface AccessStanza {
   readonly PERMIT_CLIENT_TIMEOUT: boolean;
   /** Any of these. */
   readonly REQUIRE_USERNAME?: readonly string[];
+  /** The packet must bear the password that its user has on this host. */
+  readonly REQUIRE_AUTH_METHOD?: "crypt";
+  readonly SHADOW_FILE: string;
   /** A list: not required of packets from there. See {@link requiresSourceAddress}. */
   readonly REQUIRE_SOURCE_ADDRESS: boolean | AddressList;
   /** Command messages only. */

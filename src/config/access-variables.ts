@@ -238,6 +238,11 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     MAX_FW_TIMEOUT: { kind: seconds, origin: "C", default: "300", perlDefault: String(MAX_TIMEOUT), doc: "Seconds that any grant lasts at most." },
     PERMIT_CLIENT_TIMEOUT: { kind: yesNo, origin: "Perl", default: "Y", perlDefault: "N", standsAlone: true, doc: "Let the client say how long a grant lasts." },
     REQUIRE_USERNAME: { kind: userNames, origin: both, toLastSemicolon: true, doc: "User names of which the packet must bear one." },
+    REQUIRE_AUTH_METHOD: {
+      kind: choice({ crypt: "crypt" } as const, (name, value) => `${name} value ${value} is not crypt`), origin: "Perl",
+      doc: "With crypt, packets must also bear the password that their user has on this host (fwknop --server-auth). It is hashed by perl, or else by python3.",
+    },
+    SHADOW_FILE: { kind: path, origin: "Perl", default: "/etc/shadow", doc: "The file of these users' password hashes." },
     REQUIRE_SOURCE_ADDRESS: {
       kind: sourceRequirement, origin: both, toLastSemicolon: true, synonyms: { REQUIRE_SOURCE: { origin: "C" } },
       doc: "Refuse packets that do not name the address to open for; not those from the given networks.",
@@ -270,7 +275,7 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     GRANT_USES: { kind: uses, origin: "own", doc: "1: a grant ends with the first connection that it lets in; any: it does not. 1 needs FIREWALL_TYPE nftables." },
     GPG_HOME_DIR: { kind: path, origin: both, doc: "GnuPG's home; fwknopd.conf's when it is not set." },
     GPG_EXE: { kind: path, origin: "C", synonyms: { GPG_PATH: { origin: "Perl" } }, doc: "GnuPG; fwknopd.conf's when it is not set." },
-    GPG_DECRYPT_ID: { kind: text, origin: both, doc: "The key that packets are encrypted for." },
+    GPG_DECRYPT_ID: { kind: text, origin: both, doc: "The key that packets are encrypted for. GnuPG finds it out itself." },
     GPG_DECRYPT_PW: { kind: passphrase, origin: both, toLastSemicolon: true, doc: "Its passphrase." },
     GPG_ALLOW_NO_PW: { kind: yesNo, origin: "C", default: "N", doc: "It has none." },
     GPG_REQUIRE_SIG: { kind: yesNo, origin: "C", default: "Y", doc: "Packets must be signed; GPG_DISABLE_SIG is what switches this off." },
@@ -309,9 +314,3 @@ export const OBSOLETE_ACCESS_VARIABLES: readonly ObsoleteVariables[] = [
     names: ["ENABLE_EXTERNAL_CMDS"],
   },
 ];
-
-/** Names that demand what cannot be done; leaving them out would let in who should be kept out. */
-export const UNKEPT_ACCESS_VARIABLES: Readonly<Record<string, string>> = {
-  REQUIRE_AUTH_METHOD: "Passwords of the server's users are not checked; remove REQUIRE_AUTH_METHOD and set HMAC_KEY_BASE64, or sign packets with GnuPG",
-  SHADOW_FILE: "Passwords of the server's users are not checked; remove SHADOW_FILE",
-};

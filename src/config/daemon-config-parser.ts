@@ -100,6 +100,9 @@ interface Contradiction {
   readonly message: string | ((config: DaemonConfig) => string);
 }
 
+/** What runs commands in the place of a firewall. */
+const IDLE_COMMANDS = ["EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "ENABLE_EXTERNAL_CMDS"] as const;
+
 const CONTRADICTIONS: readonly Contradiction[] = [
   {
     severity: "warning", name: "ENABLE_X_FORWARDED_FOR", isTrue: (c) => c.ENABLE_X_FORWARDED_FOR && c.TRUSTED_PROXIES.length === 0,
@@ -122,6 +125,10 @@ const CONTRADICTIONS: readonly Contradiction[] = [
     isTrue: (c) => c.FIREWALL_TYPE === "external_cmd" && c.EXTERNAL_CMD_OPEN === undefined && c.EXTERNAL_CMD_CLOSE === undefined,
     message: "FIREWALL_TYPE external_cmd needs EXTERNAL_CMD_OPEN and EXTERNAL_CMD_CLOSE",
   },
+  ...IDLE_COMMANDS.map((name): Contradiction => ({
+    severity: "warning", name, isTrue: (c) => c.FIREWALL_TYPE !== "external_cmd" && c[name] !== undefined && c[name] !== false,
+    message: `${name} has no effect unless FIREWALL_TYPE is external_cmd; a stanza may have commands of its own`,
+  })),
   {
     severity: "error", name: "AUTH_MODE",
     isTrue: (c) => c.AUTH_MODE === "SOCKET" && !c.ENABLE_UDP_SERVER && !c.ENABLE_TCP_SERVER && !c.ENABLE_HTTP_SERVER,

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp } from "../ip.ts";
+import { formatIp, type IpAddress, isLoopbackIp } from "../ip.ts";
 import { meaningOf } from "./_iptables-listing.ts";
 import type { ChainSettings, IptablesSettings } from "./_iptables-settings.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
-import type { Grant, NatTarget, PortSpec } from "./grant.ts";
+import { type Grant, isForWholeHost, type NatTarget, type PortSpec, snatAddressOf, targetOf } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
 import { addressText, destinationText, sourceText, subjectOf } from "./grant-text.ts";
 import { PROTOCOL_NUMBERS } from "./protocols.ts";
@@ -25,76 +25,79 @@ import { timeMark } from "./time-mark.ts";
  */
 export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]): RulesOrRefusal {
   checkGrant(grant);
-  const { source, destination, nat, expiresAt } = grant;
-  const family = source.version;
-  const problem = addressProblem(grant, [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]], { networks: true });
-  if (problem !== undefined) return refuse(problem);
+  const { destination, nat } = grant;
+  const addresses = [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]] as const;
+  const reason = addressProblem(grant, addresses, { networks: true }) ?? (nat && natProblem(nat, chains));
+  if (reason !== undefined) return { ok: false, reason };
+  return { ok: true, rules: nat === undefined ? accessRules(grant, chains) : natRules(grant, nat, chains) };
+}
 
-  const client = sourceText(grant);
-  const from = ["-s", client];
-  const ours = destinationText(grant);
-  const rules: Rule[] = [];
-  const add = (kind: string, chain: ChainSettings, conditions: readonly string[], effect: readonly string[] = [], target = chain.target): void => {
-    const words = [...conditions, "-m", "comment", "--comment", timeMark(expiresAt), "-j", target, ...effect];
-    rules.push({
-      key: ruleKey(family, chain.table, chain.chain, words),
-      family, table: chain.table, chain: chain.chain, kind, words, expiresAt, grant,
-      subject: subjectOf(grant, kind.endsWith(" ALL") ? "*/*" : undefined),
-    });
-  };
+/** Tells why our chains cannot lead packets elsewhere. */
+function natProblem(nat: NatTarget, chains: IptablesSettings["chains"]): string | undefined {
+  const target = targetOf(nat);
+  if (target === undefined && !isForWholeHost(nat)) return `the NAT target ${formatIp(nat.address)} stands for no address`;
+  if (nat.kind === "forward" && chains.forward === undefined) return "forwarding is not enabled";
+  if (nat.rewriteDestination && target !== undefined && chains.dnat === undefined) return "destination NAT is not enabled";
+  if (nat.sourceNat?.kind === "snat" && chains.snat === undefined) return "source NAT is not enabled";
+  if (nat.sourceNat?.kind === "masquerade" && chains.masquerade === undefined) return "masquerading is not enabled";
+  return undefined;
+}
 
-  if (nat === undefined) {
-    for (const spec of grant.ports) {
-      add("access", chains.input, [...protocol(spec), ...from, "-d", ours, "--dport", String(spec.port)]);
-      if (chains.output !== undefined && grant.withoutOutput === undefined) {
-        add("OUTPUT", chains.output, [...protocol(spec), "-d", client, "-s", ours, "--sport", String(spec.port)]);
-      }
-    }
-    return { ok: true, rules };
-  }
+/** Lets a client in, and the answers out where there is a chain for them. */
+function accessRules(grant: Grant, { input, output }: IptablesSettings["chains"]): Rule[] {
+  const [client, ours] = [sourceText(grant), destinationText(grant)];
+  return grant.ports.flatMap((spec) => {
+    const access = ruleOf(grant, "access", input, [...protocol(spec), "-s", client, "-d", ours, "--dport", String(spec.port)]);
+    if (output === undefined || grant.withoutOutput !== undefined) return [access];
+    return [access, ruleOf(grant, "OUTPUT", output, [...protocol(spec), "-d", client, "-s", ours, "--sport", String(spec.port)])];
+  });
+}
 
+/** Lets a client through to where its packets are led, and leads them there. Needs the chains that {@link natProblem} looks for. */
+function natRules(grant: Grant, nat: NatTarget, chains: IptablesSettings["chains"]): Rule[] {
+  const { source: { version: family }, destination } = grant;
   const requested = grant.ports[0]!;
   const target = targetOf(nat);
-  // What is rewritten for this host stays with its port: the rest of the host is no part of the request.
-  const wholeHost = nat.wholeHost && nat.kind === "forward";
-  if (target === undefined && !wholeHost) return refuse(`the NAT target ${formatIp(nat.address)} stands for no address`);
-  const toTarget = target === undefined ? [] : ["-d", formatIp(target)];
-  const targetPort = ["--dport", String(nat.port)];
+  const wholeHost = isForWholeHost(nat);
   // IPv6 takes no packet to ::1 from outside, not even a rewritten one. For IPv4 there is net.ipv4.conf.all.route_localnet.
   const redirects = family === 6 && nat.kind === "local" && nat.rewriteDestination && target !== undefined && isLoopbackIp(target);
+  const from = ["-s", sourceText(grant)];
+  const toTarget = target === undefined ? [] : ["-d", formatIp(target)];
+  const targetPort = ["--dport", String(nat.port)];
+  /** What packets look like when they have been rewritten. */
+  const inside = wholeHost ? [...from, ...toTarget] : [...protocol(requested), ...from, ...toTarget, ...targetPort];
+  /** What they look like before. */
+  const outside = [...from, "-d", destinationText(grant)];
+  const outsidePort = [...protocol(requested), ...outside, "--dport", String(requested.port)];
+  const all = wholeHost ? " ALL" : "";
+  const rules: Rule[] = [];
 
   if (nat.kind === "local") {
     // A rewritten packet comes to INPUT with its new destination.
     const local = destination === undefined || redirects ? undefined : nat.rewriteDestination ? nat.address : destination;
-    add("local NAT", chains.input, [...protocol(requested), ...from, "-d", addressText(family, local), ...targetPort]);
-  } else if (chains.forward === undefined) {
-    return refuse("forwarding is not enabled");
-  } else if (wholeHost) {
-    add("FORWARD ALL", chains.forward, [...from, ...toTarget]);
-  } else {
-    add("FORWARD", chains.forward, [...protocol(requested), ...from, ...toTarget, ...targetPort]);
-  }
+    rules.push(ruleOf(grant, "local NAT", chains.input, [...protocol(requested), ...from, "-d", addressText(family, local), ...targetPort]));
+  } else rules.push(ruleOf(grant, `FORWARD${all}`, chains.forward!, inside));
 
   if (nat.rewriteDestination && target !== undefined) {
-    if (chains.dnat === undefined) return refuse("destination NAT is not enabled");
-    const toPort = [...protocol(requested), ...from, "-d", ours, "--dport", String(requested.port)];
-    if (redirects) add("REDIRECT", chains.dnat, toPort, ["--to-ports", String(nat.port)], "REDIRECT");
-    else if (wholeHost) add("DNAT ALL", chains.dnat, [...from, "-d", ours], ["--to-destination", formatIp(target)]);
-    else add("DNAT", chains.dnat, toPort, ["--to-destination", endpoint(target, nat.port)]);
+    const dnat = chains.dnat!;
+    if (redirects) rules.push(ruleOf(grant, "REDIRECT", { ...dnat, target: "REDIRECT" }, outsidePort, ["--to-ports", String(nat.port)]));
+    else if (wholeHost) rules.push(ruleOf(grant, "DNAT ALL", dnat, outside, ["--to-destination", formatIp(target)]));
+    else rules.push(ruleOf(grant, "DNAT", dnat, outsidePort, ["--to-destination", endpoint(target, nat.port)]));
   }
 
-  if (nat.sourceNat !== undefined) {
-    const kind = wholeHost ? "SNAT ALL" : "SNAT";
-    const conditions = wholeHost ? [...from, ...toTarget] : [...protocol(requested), ...from, ...toTarget, ...targetPort];
-    if (nat.sourceNat.kind === "snat") {
-      if (chains.snat === undefined) return refuse("source NAT is not enabled");
-      add(kind, chains.snat, conditions, ["--to-source", formatIp(nat.sourceNat.address)]);
-    } else {
-      if (chains.masquerade === undefined) return refuse("masquerading is not enabled");
-      add(kind, chains.masquerade, conditions, wholeHost ? [] : ["--to-ports", String(requested.port)]);
-    }
-  }
-  return { ok: true, rules };
+  if (nat.sourceNat?.kind === "snat") rules.push(ruleOf(grant, `SNAT${all}`, chains.snat!, inside, ["--to-source", formatIp(nat.sourceNat.address)]));
+  else if (nat.sourceNat !== undefined) rules.push(ruleOf(grant, `SNAT${all}`, chains.masquerade!, inside, wholeHost ? [] : ["--to-ports", String(requested.port)]));
+  return rules;
+}
+
+function ruleOf(grant: Grant, kind: string, { table, chain, target }: ChainSettings, conditions: readonly string[], effect: readonly string[] = []): Rule {
+  const { source: { version: family }, expiresAt } = grant;
+  const words = [...conditions, "-m", "comment", "--comment", timeMark(expiresAt), "-j", target, ...effect];
+  return {
+    key: ruleKey(family, table, chain, words),
+    family, table, chain, kind, words, expiresAt, grant,
+    subject: subjectOf(grant, kind.endsWith(" ALL") ? "*/*" : undefined),
+  };
 }
 
 /**
@@ -104,19 +107,6 @@ export function rulesForGrant(grant: Grant, chains: IptablesSettings["chains"]):
  */
 export function ruleKey(family: Family, table: string, chain: string, words: readonly string[]): string {
   return `${family} ${table} ${chain} ${meaningOf(words)}`;
-}
-
-function refuse(reason: string): RulesOrRefusal {
-  return { ok: false, reason };
-}
-
-/** Where packets are sent, when it is an address at all. */
-function targetOf(nat: NatTarget | undefined): IpAddress | undefined {
-  return nat === undefined || isUnspecifiedIp(nat.address) ? undefined : nat.address;
-}
-
-function snatAddressOf(nat: NatTarget | undefined): IpAddress | undefined {
-  return nat?.sourceNat?.kind === "snat" ? nat.sourceNat.address : undefined;
 }
 
 function protocol(spec: PortSpec): string[] {

@@ -4,13 +4,24 @@
  * @module
  */
 
-import { formatIp, isLoopbackIp, isUnspecifiedIp } from "../ip.ts";
+import { formatIp, isLoopbackIp } from "../ip.ts";
 import { type NftablesSettings, tableText } from "./_nftables-settings.ts";
 import { type Slot, slotName } from "./_nftables-slots.ts";
 import type { Family, Rule, RulesOrRefusal } from "./backend.ts";
-import type { Grant } from "./grant.ts";
+import { type Grant, isForWholeHost, type NatTarget, snatAddressOf, targetOf } from "./grant.ts";
 import { addressProblem, checkGrant } from "./grant-checks.ts";
 import { subjectOf } from "./grant-text.ts";
+
+/** An element that a grant needs, before it is known whether there is a set for it. */
+interface Wanted {
+  /** As log lines name it. */
+  readonly label: string;
+  /** Of set, as the table of slots has it. */
+  readonly kind: string;
+  /** Parts of the key; undefined ones are left out. */
+  readonly key: readonly (string | undefined)[];
+  readonly value?: readonly string[];
+}
 
 /**
  * Plans the elements of a grant: always in sets of the family of the address that may enter.
@@ -24,71 +35,93 @@ import { subjectOf } from "./grant-text.ts";
  */
 export function elementsForGrant(grant: Grant, slots: ReadonlyMap<string, Slot>, settings: NftablesSettings, live: ReadonlyMap<string, Rule>): RulesOrRefusal {
   checkGrant(grant);
-  const { source, destination, nat, once, sourcePrefix } = grant;
-  const family = source.version;
-  const target = nat === undefined || isUnspecifiedIp(nat.address) ? undefined : nat.address;
-  const snatAddress = nat?.sourceNat?.kind === "snat" ? nat.sourceNat.address : undefined;
-  const problem = addressProblem(grant, [["destination", destination], ["NAT target", target], ["source NAT address", snatAddress]], { networks: true, once: true });
+  const { source: { version: family }, sourcePrefix, destination, nat } = grant;
+  const addresses = [["destination", destination], ["NAT target", targetOf(nat)], ["source NAT address", snatAddressOf(nat)]] as const;
+  const problem = addressProblem(grant, addresses, { networks: true, once: true }) ?? (nat && natProblem(grant, nat));
   if (problem !== undefined) return refuse(problem);
-
-  const client = formatIp(source);
-  const server = destination === undefined ? undefined : formatIp(destination);
   const rules: Rule[] = [];
-  let missing: string | undefined;
-  const add = (label: string, kind: string, key: readonly (string | undefined)[], value: readonly string[] = []): void => {
+  for (const { label, kind, key, value = [] } of nat === undefined ? accessElements(grant, settings) : natElements(grant, nat, settings)) {
     const slot = slots.get(slotName(kind, family, sourcePrefix));
-    if (slot === undefined) missing ??= lackOf(kind, family, sourcePrefix, settings);
-    else rules.push(elementOf(slot, key.filter((part) => part !== undefined), value, label, grant));
-  };
-  /** The kind for one address of ours when the grant is for one. */
-  const forServer = (kind: string): string => (server === undefined ? kind : `${kind}d`);
-  const isGuard = settings.mode === "guard";
-
-  for (const { protocol, port } of nat === undefined ? grant.ports : []) {
-    add("access", forServer(once ? "u" : "g"), [client, server, protocol, String(port)]);
-    if (settings.output && !isGuard && grant.withoutOutput === undefined) add("OUTPUT", forServer("o"), [client, server, protocol, String(port)]);
+    if (slot === undefined) return refuse(lackOf(kind, family, sourcePrefix, settings));
+    rules.push(elementOf(slot, key.filter((part) => part !== undefined), value, label, grant));
   }
-  if (nat === undefined) return missing === undefined ? { ok: true, rules } : refuse(missing);
+  const conflict = conflictOf(rules, live);
+  return conflict === undefined ? { ok: true, rules } : refuse(conflict);
+}
 
+function natProblem({ once }: Grant, nat: NatTarget): string | undefined {
+  const wholeHost = isForWholeHost(nat);
+  if (targetOf(nat) === undefined && !wholeHost && nat.kind === "forward") return `the NAT target ${formatIp(nat.address)} stands for no address`;
+  return once && wholeHost ? "a whole host cannot be granted for one connection" : undefined;
+}
+
+/** A map gives one value for a key: one that lasts longer must not be led elsewhere. */
+function conflictOf(rules: readonly Rule[], live: ReadonlyMap<string, Rule>): string | undefined {
+  for (const rule of rules) {
+    const other = live.get(rule.key);
+    if (other !== undefined && valueText(other) !== valueText(rule) && other.expiresAt > rule.expiresAt) {
+      return `${other.subject || keyText(other)} leads to ${valueText(other)} until ${other.expiresAt}, which is longer than this grant would last`;
+    }
+  }
+  return undefined;
+}
+
+/** Lets a client in, and the answers out where there is a chain for them. */
+function accessElements(grant: Grant, settings: NftablesSettings): Wanted[] {
+  const [client, server] = endsOf(grant);
+  const answers = settings.output && settings.mode !== "guard" && grant.withoutOutput === undefined;
+  return grant.ports.flatMap(({ protocol, port }): Wanted[] => {
+    const key = [client, server, protocol, String(port)];
+    const access: Wanted = { label: "access", kind: kindFor(grant, grant.once ? "u" : "g"), key };
+    return answers ? [access, { label: "OUTPUT", kind: kindFor(grant, "o"), key }] : [access];
+  });
+}
+
+/** Lets a client through to where its packets are led, and leads them there. */
+function natElements(grant: Grant, nat: NatTarget, { mode }: NftablesSettings): Wanted[] {
+  const [client, server] = endsOf(grant);
   const { protocol, port } = grant.ports[0]!;
-  const inner = String(nat.port);
-  // What is rewritten for this host stays with its port: the rest of the host is no part of the request.
-  const wholeHost = nat.wholeHost && nat.kind === "forward";
-  if (target === undefined && !wholeHost && nat.kind === "forward") return refuse(`the NAT target ${formatIp(nat.address)} stands for no address`);
-  if (once && wholeHost) return refuse("a whole host cannot be granted for one connection");
-  const redirects = nat.kind === "local" && nat.rewriteDestination && (target === undefined || isLoopbackIp(target));
+  const outside = [client, server, protocol, String(port)];
+  const target = targetOf(nat);
   const to = target === undefined ? undefined : formatIp(target);
+  const inner = String(nat.port);
+  const wholeHost = isForWholeHost(nat);
+  const redirects = nat.kind === "local" && nat.rewriteDestination && (target === undefined || isLoopbackIp(target));
+  const wanted: Wanted[] = [];
 
-  if (isGuard) {
-    if (wholeHost) add("access ALL", "s", [client]);
-    else add("access", forServer(once ? "u" : "g"), [client, server, protocol, String(port)]);
+  if (mode === "guard") {
+    // It sees packets before they are rewritten.
+    wanted.push(wholeHost ? { label: "access ALL", kind: "s", key: [client] } : { label: "access", kind: kindFor(grant, grant.once ? "u" : "g"), key: outside });
   } else if (nat.kind === "local") {
     // A rewritten packet comes in with its new destination; which one a redirect chooses is the interface's matter.
     const local = redirects || server === undefined ? undefined : nat.rewriteDestination ? to : server;
-    add("local NAT", local === undefined ? (once ? "u" : "g") : once ? "ud" : "gd", [client, local, protocol, inner]);
-  } else if (wholeHost) add("FORWARD ALL", to === undefined ? "fs" : "fh", [client, to]);
-  else add("FORWARD", once ? "fu" : "f", [client, to, protocol, inner]);
+    wanted.push({ label: "local NAT", kind: `${grant.once ? "u" : "g"}${local === undefined ? "" : "d"}`, key: [client, local, protocol, inner] });
+  } else if (wholeHost) wanted.push({ label: "FORWARD ALL", kind: to === undefined ? "fs" : "fh", key: [client, to] });
+  else wanted.push({ label: "FORWARD", kind: grant.once ? "fu" : "f", key: [client, to, protocol, inner] });
 
-  if (redirects) add("REDIRECT", forServer("redir"), [client, server, protocol, String(port)], [inner]);
+  if (redirects) wanted.push({ label: "REDIRECT", kind: kindFor(grant, "redir"), key: outside, value: [inner] });
   else if (nat.rewriteDestination && to !== undefined) {
-    if (wholeHost) add("DNAT ALL", forServer("dnath"), [client, server], [to]);
-    else add("DNAT", forServer("dnat"), [client, server, protocol, String(port)], [to, inner]);
+    wanted.push(wholeHost
+      ? { label: "DNAT ALL", kind: kindFor(grant, "dnath"), key: [client, server], value: [to] }
+      : { label: "DNAT", kind: kindFor(grant, "dnat"), key: outside, value: [to, inner] });
   }
 
   if (nat.sourceNat !== undefined) {
     const [kind, value] = nat.sourceNat.kind === "snat" ? (["snat", [formatIp(nat.sourceNat.address)]] as const) : (["masq", []] as const);
-    if (!wholeHost && to !== undefined) add("SNAT", kind, [client, to, protocol, inner], value);
-    else if (to !== undefined) add("SNAT ALL", `${kind}h`, [client, to], value);
-    else if (wholeHost) add("SNAT ALL", `${kind}s`, [client], value);
+    if (!wholeHost && to !== undefined) wanted.push({ label: "SNAT", kind, key: [client, to, protocol, inner], value });
+    else if (wholeHost) wanted.push({ label: "SNAT ALL", kind: `${kind}${to === undefined ? "s" : "h"}`, key: [client, to], value });
   }
-  if (missing !== undefined) return refuse(missing);
-  for (const rule of rules) {
-    const other = live.get(rule.key);
-    if (other !== undefined && valueText(other) !== valueText(rule) && other.expiresAt > rule.expiresAt) {
-      return refuse(`${other.subject || keyText(other)} leads to ${valueText(other)} until ${other.expiresAt}, which is longer than this grant would last`);
-    }
-  }
-  return { ok: true, rules };
+  return wanted;
+}
+
+/** The client, and the address of ours where the grant is for one. */
+function endsOf({ source, destination }: Grant): readonly [client: string, server: string | undefined] {
+  return [formatIp(source), destination === undefined ? undefined : formatIp(destination)];
+}
+
+/** A kind of set, or its like for one address of ours when the grant is for one. */
+function kindFor({ destination }: Grant, kind: string): string {
+  return destination === undefined ? kind : `${kind}d`;
 }
 
 /**

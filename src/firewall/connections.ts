@@ -5,9 +5,9 @@
  * @module
  */
 
-import { formatIp, isUnspecifiedIp } from "../ip.ts";
+import { formatIp } from "../ip.ts";
 import { type Command, FirewallError, type Plan, type Program, type Rule } from "./backend.ts";
-import type { Grant } from "./grant.ts";
+import { type Grant, isForWholeHost, targetOf } from "./grant.ts";
 import { sourceText } from "./grant-text.ts";
 import { ask, note } from "./steps.ts";
 
@@ -23,16 +23,14 @@ const ANSWERS: readonly number[] = [0, 1];
  */
 export function forgetCommands(grant: Grant, program: Program): Command[] {
   const { source, destination, ports, nat } = grant;
-  const common = [
-    ...program, "-D", "-f", source.version === 4 ? "ipv4" : "ipv6",
-    "-s", sourceText(grant),
-  ];
-  const forget = (...words: readonly string[]): Command => {
-    const argv: readonly string[] = [...common, ...(destination === undefined ? [] : ["-d", formatIp(destination)]), ...words];
-    return { kind: "command", argv: argv as Command["argv"], purpose: "forget_connections", answers: ANSWERS };
-  };
-  if (nat?.wholeHost === true && nat.kind === "forward") return [isUnspecifiedIp(nat.address) ? forget() : forget("-r", formatIp(nat.address))];
+  const family = source.version === 4 ? "ipv4" : "ipv6";
+  const to = destination === undefined ? [] : ["-d", formatIp(destination)];
+  const forget = (...words: readonly string[]): Command => ({
+    kind: "command", argv: [...program, "-D", "-f", family, "-s", sourceText(grant), ...to, ...words], purpose: "forget_connections", answers: ANSWERS,
+  });
   if (nat === undefined) return ports.map(({ protocol, port }) => forget("-p", protocol, "--dport", String(port)));
+  const target = targetOf(nat);
+  if (isForWholeHost(nat)) return [target === undefined ? forget() : forget("-r", formatIp(target))];
   const { protocol, port } = ports[0]!;
   return [forget("-p", protocol, "--dport", String(nat.rewriteDestination ? port : nat.port))];
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { IpAddress } from "../ip.ts";
+import { type IpAddress, isUnspecifiedIp } from "../ip.ts";
 
 /** A port of one transport protocol. */
 export interface PortSpec {
@@ -50,4 +50,26 @@ export interface Grant {
   readonly endsEarlier?: true;
   /** Unix time, seconds, at which the grant ends. */
   readonly expiresAt: number;
+}
+
+/**
+ * Tells where packets are sent.
+ *
+ * @returns undefined when it is no address: without NAT, or for wherever they are going anyway
+ */
+export function targetOf(nat: NatTarget | undefined): IpAddress | undefined {
+  return nat === undefined || isUnspecifiedIp(nat.address) ? undefined : nat.address;
+}
+
+/** The address that forwarded packets seem to come from, where it is a certain one. */
+export function snatAddressOf(nat: NatTarget | undefined): IpAddress | undefined {
+  return nat?.sourceNat?.kind === "snat" ? nat.sourceNat.address : undefined;
+}
+
+/**
+ * Tells whether a whole host is opened. What is rewritten for this host stays with its port: the rest of the host is no
+ * part of the request.
+ */
+export function isForWholeHost({ wholeHost, kind }: NatTarget): boolean {
+  return wholeHost && kind === "forward";
 }

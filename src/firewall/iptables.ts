@@ -21,7 +21,7 @@ import type { Grant } from "./grant.ts";
 import { isFor } from "./grant-text.ts";
 import { ask, complaintOf, need, note, type Run, succeeded } from "./steps.ts";
 
-export { type ChainRole, type ChainSettings, DEFAULT_CHAINS, type IptablesSettings, programOf } from "./_iptables-settings.ts";
+export { type ChainSettings, DEFAULT_CHAINS, type IptablesSettings, programOf } from "./_iptables-settings.ts";
 
 /** Listings of the tables that we use. */
 type Tables = ReadonlyMap<string, Listing>;

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** After that it is killed with everything it started. */
   readonly timeoutMs: number;
+  /** Ends it before: it and what it started are asked by TERM, and killed when they are still there after {@link GRACE_MS}. */
+  readonly signal?: AbortSignal | undefined;
   /** Added to PATH (sbin included) and LC_ALL=C, which is all of the environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `/` when absent. */
@@ -31,8 +33,6 @@ export interface RunOptions {
 export interface RunBytesOptions extends RunOptions {
   /** Further descriptors from 3 on: bytes to be read by the program, or "read" for what it writes there. */
   readonly descriptors?: readonly (Uint8Array | "read")[];
-  /** Ends it before its time, as the time limit would. */
-  readonly signal?: AbortSignal | undefined;
   /** End it as soon as it has written more than `maxOutputBytes`, to wherever. */
   readonly killWhenFull?: boolean;
 }
@@ -77,6 +77,9 @@ export interface RunBytesResult extends Ending {
 /** Where programs are looked for, whatever the environment says. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** How long a program that was asked to end may take, milliseconds. */
+const GRACE_MS = 1000;
+
 /** How long the output may still come after everything was killed: a process that left the group may hold the pipe. */
 const DRAIN_MS = 500;
 
@@ -94,6 +97,15 @@ export async function run(argv: readonly [string, ...string[]], options: RunOpti
 }
 
 /**
+ * Says in a few words why a program failed.
+ *
+ * @param result of one that is not `ok`
+ */
+export function failureText({ startError, timedOut, stderr, stdout, status }: RunResult): string {
+  return startError?.message ?? (timedOut ? "it took too long" : stderr.trim() || stdout.trim() || `exit status ${status}`);
+}
+
+/**
  * Runs a program as {@link run} does, without any copy of its input or output but the ones that are returned.
  *
  * @param argv program and arguments; never secrets, which every user can read there
@@ -107,10 +119,10 @@ export function runBytes(argv: readonly [string, ...string[]], options: RunBytes
   const stderr = new Output(maxOutputBytes);
   const outputs = descriptors.map(() => new Output(maxOutputBytes));
   return new Promise((resolve) => {
-    let killedFor: "timeout" | "abort" | "output" | undefined;
+    let endedFor: "timeout" | "abort" | "output" | undefined;
     let settled = false;
     let timer: NodeJS.Timeout | undefined;
-    const abort = (): void => kill("abort");
+    const abort = (): void => end("abort");
     const settle = (status: number | undefined, signal: string | undefined, startError?: unknown): void => {
       if (settled) return;
       settled = true;
@@ -119,14 +131,19 @@ export function runBytes(argv: readonly [string, ...string[]], options: RunBytes
       const truncated = [stdout, stderr, ...outputs].some((output) => output.truncated);
       resolve({
         argv, status, signal, truncated,
-        ok: status === 0 && killedFor === undefined && !truncated,
-        timedOut: killedFor === "timeout",
-        aborted: killedFor === "abort",
+        ok: status === 0 && endedFor === undefined && !truncated,
+        timedOut: endedFor === "timeout",
+        aborted: endedFor === "abort",
         startError: startError === undefined ? undefined : { code: startCode(startError), message: reasonOf(startError) },
         stdout: stdout.take(), stderr: stderr.take(), outputs: outputs.map((output) => output.take()),
         durationMs: performance.now() - startedAt,
       });
     };
+    if (options.signal?.aborted) {
+      endedFor = "abort";
+      settle(undefined, "SIGTERM");
+      return;
+    }
 
     let child: ChildProcess;
     try {
@@ -140,18 +157,24 @@ export function runBytes(argv: readonly [string, ...string[]], options: RunBytes
     });
     if (child.pid === undefined) return; // the error is on its way; Deno and Bun have made no streams
 
-    const kill = (why: typeof killedFor): void => {
-      if (settled || killedFor !== undefined) return;
-      killedFor = why;
-      killGroup(child);
-      clearTimeout(timer);
+    const kill = (): void => {
+      signalGroup(child, "SIGKILL");
       timer = setTimeout(() => {
         for (const stream of child.stdio) stream?.destroy();
         settle(undefined, "SIGKILL");
       }, DRAIN_MS);
     };
+    /** The first reason counts. Only whom the caller ends may take leave. */
+    const end = (why: "timeout" | "abort" | "output"): void => {
+      if (settled || endedFor !== undefined) return;
+      endedFor = why;
+      clearTimeout(timer);
+      if (why !== "abort") return kill();
+      signalGroup(child, "SIGTERM");
+      timer = setTimeout(kill, GRACE_MS);
+    };
     const onFull = (): void => {
-      if (options.killWhenFull) kill("output");
+      if (options.killWhenFull) end("output");
     };
     if (options.input !== undefined) give(child.stdin!, options.input);
     stdout.collect(child.stdout!, onFull);
@@ -163,9 +186,8 @@ export function runBytes(argv: readonly [string, ...string[]], options: RunBytes
     }
     child.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
     options.signal?.addEventListener("abort", abort);
-    if (options.signal?.aborted) abort();
     // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
-    timer ??= setTimeout(() => setImmediate(kill, "timeout"), Math.min(options.timeoutMs, 0x7fffffff));
+    timer ??= setTimeout(() => setImmediate(end, "timeout"), Math.min(options.timeoutMs, 0x7fffffff));
   });
 }
 
@@ -225,9 +247,9 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
-function killGroup(child: ChildProcess): void {
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
   } catch { /* all of it is gone already */ }
 }
 

@@ -31,15 +31,23 @@ export function codeOf(error: unknown): string | undefined {
  * @returns `No such file or directory` and the like, without an end mark
  */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
   const code = codeOf(error);
-  if (code === undefined) return error.message;
+  if (!(error instanceof Error) || code === undefined) return messageOf(error);
   const known = STRERROR[code];
   if (known !== undefined) return known;
   // libuv: "ENOENT: no such file or directory, open '/x'", "bind EADDRINUSE 0.0.0.0:1", "spawn x ENOENT"
   const words = /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1];
   if (words !== undefined) return words[0]!.toUpperCase() + words.slice(1);
   return SHORT[code] ?? error.message;
+}
+
+/**
+ * The message of an error, for a line of ours.
+ *
+ * @param error anything that was thrown
+ */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Errors of sockets and children come without words. */

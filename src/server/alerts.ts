@@ -48,6 +48,7 @@ export function alertOf({ level, message, fields }: LogRecord, verbose: boolean)
  *
  * @param alert the mail in short
  * @param host HOSTNAME
+ * @returns one line
  */
 export function alertSubject({ sign, text }: Alert, host: string): string {
   return `${sign} ${host} fwknopd: ${text}`;

@@ -50,6 +50,7 @@ export function expandCommand(template: string, values: TemplateValues, unknown:
  *
  * @param verdict the request
  * @param port the port that this run of the command is for
+ * @returns names and values
  */
 export function cycleValues(verdict: Cycled, { protocol, port }: PortSpec): TemplateValues {
   const source = formatIp(verdict.source);
@@ -72,6 +73,7 @@ export function cycleValues(verdict: Cycled, { protocol, port }: PortSpec): Temp
  * @param port the port that this run of the command is for
  * @param texts the stanza's variables
  * @param prefix put before the names (ENABLE_EXT_CMD_PREFIX), else empty; the stanza's are known without it, too
+ * @returns names and values, in an order for {@link expandCommand}
  */
 export function externalValues(verdict: Cycled, { protocol, port }: PortSpec, texts: Readonly<Record<string, string>>, prefix: string): TemplateValues {
   const request = [["SRC", formatIp(verdict.source)], ["PORT", String(port)], ["PROTO", protocol]] as const;

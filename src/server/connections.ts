@@ -45,6 +45,7 @@ export function parseConnections(text: string): readonly Connection[] {
  * @param grant who may reach what
  * @param connections those that are established
  * @param ports CONNTRACK_ESTAB_PORTS; empty for every port that was granted
+ * @returns whether there is such a connection
  */
 export function isInUse(grant: Grant, connections: readonly Connection[], ports: readonly number[]): boolean {
   const { source, sourcePrefix } = grant;

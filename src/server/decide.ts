@@ -5,7 +5,8 @@
  * decryption; then policy. A stranger's packet costs one HMAC for each stanza whose SOURCE it matches and no decryption.
  * (C looks every digest up in a list first, and so lets strangers slow it down at will.)
  *
- * Nothing here has an effect. The one thing that it cannot do itself, OpenPGP decryption, it yields as a request.
+ * Nothing here has an effect. What it cannot do itself, OpenPGP decryption and the check of a user's password, it yields as
+ * a request.
  *
  * @module
  */
@@ -17,7 +18,8 @@ import { DIGESTS, normalisePacket } from "../fko.ts";
 import { unwrapSpaRequest } from "../http-request.ts";
 import { containsIp, equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
-import { type Attempt, openPacket, type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza } from "./open-packet.ts";
+import type { Deciding } from "./decision-request.ts";
+import { type Attempt, openPacket, type ReadyStanza } from "./open-packet.ts";
 import { applyPolicy, type PolicyContext } from "./policy.ts";
 import type { ReplayEntry, ReplayMemory } from "./replay.ts";
 import { checkSigner } from "./signer.ts";
@@ -40,10 +42,10 @@ export interface DecisionContext extends Omit<PolicyContext, "forwardedSource"> 
  *
  * @param datagram what arrived; its payload may be a view, nothing here keeps it
  * @param context configuration, replay memory and clock
- * @yields a request for each OpenPGP message that must be decrypted
+ * @yields a request for each OpenPGP message that must be decrypted, and for each password that must be checked
  * @returns the verdict, what to log, and what to remember before anything is opened
  */
-export function* decide(datagram: Datagram, context: DecisionContext): Generator<OpenPgpRequest, Decision, OpenPgpAnswer> {
+export function* decide(datagram: Datagram, context: DecisionContext): Deciding<Decision> {
   const trail = new Trail(datagram, context.now);
   const from = formatIp(datagram.source);
   const unwrapped = unwrap(datagram, context, trail);
@@ -77,15 +79,16 @@ export function* decide(datagram: Datagram, context: DecisionContext): Generator
     }
 
     const attempt = yield* openPacket(packet, stanza, datagram, context.replay);
-    if (attempt.kind === "replay") {
-      const level = isHeardTwice(datagram, attempt.entry, context.now, isFromHttp) ? "debug" : "warning";
-      trail.refuseFor("replay", level, replayText(datagram, attempt.entry), { stanza: stanza.number });
-      return trail.end([]);
-    }
     if (attempt.kind === "refused") {
       trail.refuseFor(attempt.reason, attempt.level, attempt.text, { stanza: stanza.number });
       continue;
     }
+    const refuseRepetition = (original: ReplayEntry): Decision => {
+      const level = isHeardTwice(datagram, original, context.now, isFromHttp) ? "debug" : "warning";
+      trail.refuseFor("replay", level, replayText(datagram, original), { stanza: stanza.number });
+      return trail.end([]);
+    };
+    if (attempt.kind === "replay") return refuseRepetition(attempt.entry);
 
     if (remember.length === 0 && !context.testMode) remember = attempt.digests.map((sum) => replayEntry(sum, datagram, context.now));
     const { message } = attempt.opened;
@@ -99,7 +102,10 @@ export function* decide(datagram: Datagram, context: DecisionContext): Generator
       }
     }
 
-    const verdict = applyPolicy(stanza, message, datagram, { ...context, forwardedSource });
+    const verdict = yield* applyPolicy(stanza, message, datagram, { ...context, forwardedSource });
+    // Asked again: while a password was checked, a copy may have come in on another interface.
+    const original = context.replay.find(...attempt.digests);
+    if (original !== undefined) return refuseRepetition(original);
     if (verdict.kind !== "refused") return trail.end(remember, verdict);
     trail.refuse(verdict);
   }

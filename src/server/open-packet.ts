@@ -9,6 +9,7 @@ import { checkHmac, DIGESTS, type Opened, openBody, openPgpMessage, openPgpPrefi
 import { HmacKey } from "../hmac.ts";
 import { formatIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
+import { ask, type Deciding } from "./decision-request.ts";
 import type { LogLevel } from "./log-record.ts";
 import { plaintextDigests, replayDigest, type ReplayEntry, type ReplayMemory } from "./replay.ts";
 import type { OpenPgpSignature } from "./signer.ts";
@@ -32,17 +33,6 @@ export function readyStanza(stanza: AccessStanza): ReadyStanza {
   return stanza.HMAC_KEY === undefined ? stanza : { ...stanza, hmac: new HmacKey(DIGESTS[stanza.HMAC_DIGEST_TYPE].hash, stanza.HMAC_KEY) };
 }
 
-/** Asks for the decryption of an OpenPGP message with a stanza's GnuPG home and passphrase. */
-export interface OpenPgpRequest {
-  readonly stanza: AccessStanza;
-  readonly message: Uint8Array;
-}
-
-/** What came of it. */
-export type OpenPgpAnswer =
-  | { readonly ok: true; readonly plaintext: Uint8Array; readonly signatures: readonly OpenPgpSignature[] }
-  | { readonly ok: false; readonly reason: string };
-
 /** What became of an attempt to open a packet with one stanza's keys. */
 export type Attempt =
   | { readonly kind: "opened"; readonly opened: Opened; readonly digests: readonly string[]; readonly signatures?: readonly OpenPgpSignature[] }
@@ -53,7 +43,7 @@ export type Attempt =
 interface Way {
   readonly prefix: string;
   /** The key that the stanza has for it. */
-  readonly decrypt: (body: Uint8Array) => Generator<OpenPgpRequest, Decrypted, OpenPgpAnswer>;
+  readonly decrypt: (body: Uint8Array) => Deciding<Decrypted>;
 }
 
 type Decrypted = { readonly ok: true; readonly opened: Opened; readonly signatures?: readonly OpenPgpSignature[] } | { readonly ok: false; readonly reason: string; readonly code: number };
@@ -68,7 +58,7 @@ type Decrypted = { readonly ok: true; readonly opened: Opened; readonly signatur
  * @yields a request for each OpenPGP message that must be decrypted
  * @returns the message, the packet that it repeats, or the check that it came furthest to
  */
-export function* openPacket(packet: Uint8Array, stanza: ReadyStanza, datagram: Pick<Datagram, "source">, replay: ReplayMemory): Generator<OpenPgpRequest, Attempt, OpenPgpAnswer> {
+export function* openPacket(packet: Uint8Array, stanza: ReadyStanza, datagram: Pick<Datagram, "source">, replay: ReplayMemory): Deciding<Attempt> {
   const who = `(stanza #${stanza.number})`;
   const from = `[${formatIp(datagram.source)}]`;
   const ways = waysOf(packet, stanza);
@@ -97,7 +87,7 @@ export function* openPacket(packet: Uint8Array, stanza: ReadyStanza, datagram: P
     const { opened, signatures } = decrypted;
     const inner = plaintextDigests(opened.encoded, opened.digest);
     // Asked again: while gpg worked, a copy may have come in on another interface and been accepted.
-    const seenNow = [sum, ...inner].map((known) => replay.find(known)).find((entry) => entry !== undefined);
+    const seenNow = replay.find(sum, ...inner);
     if (seenNow !== undefined) return { kind: "replay", entry: seenNow };
     return { kind: "opened", opened, digests: stanza.hmac && signatures === undefined ? [sum] : [sum, inner[0]], ...(signatures && { signatures }) };
   }
@@ -124,7 +114,7 @@ function waysOf(packet: Uint8Array, stanza: ReadyStanza): readonly Way[] {
       *decrypt(body) {
         const message = openPgpMessage(body, prefix);
         if (!message.ok) return fromRefusal(message);
-        const answer = yield { stanza, message: message.message };
+        const answer = yield* ask({ kind: "openpgp", stanza, message: message.message });
         if (!answer.ok) return { ok: false, code: 132, reason: `Decryption operation failed - GPG ERROR: ${answer.reason}` };
         const opened = openPlaintext(answer.plaintext, true);
         return opened.ok ? { ok: true, opened, signatures: answer.signatures } : fromRefusal(opened);

@@ -1,9 +1,9 @@
 /**
  * The way of a datagram through the daemon: decide, tell, remember, act. Everything that has an effect is handed in.
  *
- * Deciding is synchronous, so a capture buffer may be reused as soon as {@link Pipeline.handle} returns. OpenPGP alone
- * takes longer and is decided aside, on a copy. What follows a verdict runs on its own: the packet path waits neither for
- * gpg nor for the disk nor for the firewall, unless too much of it is under way: that is the back-pressure.
+ * Deciding is synchronous, so a capture buffer may be reused as soon as {@link Pipeline.handle} returns. OpenPGP and passwords
+ * alone take longer and are decided aside, on a copy. What follows a verdict runs on its own: the packet path waits neither for
+ * gpg or crypt(3) nor for the disk nor for the firewall, unless too much of it is under way: that is the back-pressure.
  *
  * @module
  */
@@ -15,10 +15,11 @@ import type { Grant } from "../firewall/grant.ts";
 import { type IpAddress, networkStart, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import { decide } from "./decide.ts";
+import type { Deciding, DecisionAnswer, DecisionRequest } from "./decision-request.ts";
 import { type GrantOutcome, tellGrant } from "./grant-record.ts";
 import { LogLimit } from "./log-limit.ts";
 import type { LogFunction, LogRecord } from "./log-record.ts";
-import { type OpenPgpAnswer, type OpenPgpRequest, type ReadyStanza, readyStanza } from "./open-packet.ts";
+import { type ReadyStanza, readyStanza } from "./open-packet.ts";
 import type { ReplayEntry, ReplayMemory } from "./replay.ts";
 import type { Commanded, Cycled, Decision, Granted, RefusalReason } from "./verdict.ts";
 
@@ -35,7 +36,8 @@ export interface PipelineEffects {
   readonly open: (grant: Grant) => Promise<GrantOutcome>;
   /** Resolves a NAT target's name to an address of the source's family. */
   readonly resolveHost: (name: string, version: 4 | 6) => Promise<IpAddress | undefined>;
-  readonly decryptOpenPgp: (request: OpenPgpRequest) => Promise<OpenPgpAnswer>;
+  /** Does what a decision asks for; never rejects. */
+  readonly answer: (request: DecisionRequest) => Promise<DecisionAnswer>;
   readonly runCommand: (verdict: Commanded, stanza: AccessStanza) => Promise<void>;
   readonly runCycle: (verdict: Cycled, stanza: AccessStanza) => Promise<void>;
 }
@@ -58,7 +60,7 @@ export interface PipelineCounts {
 const NO_KEY = /* @__PURE__ */ new Uint8Array(0);
 /** Acts that may be under way before the source has to wait. */
 const MAX_UNDER_WAY = 1000;
-/** Decisions that may wait for gpg before the source has to wait: each is a process. */
+/** Decisions that may wait for gpg or crypt(3) before the source has to wait: each is a process. */
 const MAX_SLOW = 4;
 /** Refusals of one reason that are logged within a minute; the rest is counted. */
 const LOGGED_REFUSALS = { burst: 100, windowMs: 60_000 };
@@ -70,7 +72,7 @@ export class Pipeline {
   readonly #replay: ReplayMemory;
   readonly #limit: LogLimit = new LogLimit(LOGGED_REFUSALS);
   readonly #underWay: Set<Promise<void>> = new Set();
-  /** Decisions that wait for gpg; the keys of the stanzas that they go by must last as long. */
+  /** Decisions that wait for an answer; the keys of the stanzas that they go by must last as long. */
   readonly #slow: Set<Promise<void>> = new Set();
   #retired: ReadyStanza[] = [];
   /** Numbers of the stanzas whose expiry was told; once is enough. */
@@ -109,7 +111,7 @@ export class Pipeline {
     return this.#underWay.size < MAX_UNDER_WAY ? undefined : Promise.race(this.#underWay);
   }
 
-  #decide(datagram: Datagram, stanzas: readonly ReadyStanza[]): Generator<OpenPgpRequest, Decision, OpenPgpAnswer> {
+  #decide(datagram: Datagram, stanzas: readonly ReadyStanza[]): Deciding<Decision> {
     const { config, testMode } = this.#settings;
     return decide(datagram, { config, testMode, stanzas, replay: this.#replay, now: this.#effects.now() });
   }
@@ -126,9 +128,9 @@ export class Pipeline {
     return this.#slow.size < MAX_SLOW ? undefined : Promise.race(this.#slow);
   }
 
-  async #decideSlowly(steps: Generator<OpenPgpRequest, Decision, OpenPgpAnswer>, stanzas: readonly ReadyStanza[]): Promise<void> {
+  async #decideSlowly(steps: Deciding<Decision>, stanzas: readonly ReadyStanza[]): Promise<void> {
     let step = steps.next();
-    while (step.done !== true) step = steps.next(await this.#effects.decryptOpenPgp(step.value));
+    while (step.done !== true) step = steps.next(await this.#effects.answer(step.value));
     this.#conclude(step.value, stanzas);
   }
 

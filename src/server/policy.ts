@@ -14,6 +14,7 @@ import type { PortSpec, SourceNat } from "../firewall/grant.ts";
 import { isPerlVersion, MESSAGE_TYPES, type Message, type Verified } from "../fko.ts";
 import { formatIp, type IpAddress, isLoopbackIp, isUnspecifiedIp, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
+import { ask, type Deciding } from "./decision-request.ts";
 import type { LogLevel } from "./log-record.ts";
 import { refusal } from "./trail.ts";
 import type { Accepted, Commanded, Cycled, Granted, NatWish, RefusalReason, Refused, Verdict } from "./verdict.ts";
@@ -46,9 +47,10 @@ interface Objection {
  * @param message what the packet said
  * @param datagram how it came
  * @param context configuration and clock
+ * @yields a request to check a password, where the stanza requires one
  * @returns a refusal, a grant, or a command to run
  */
-export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Verdict {
+export function* applyPolicy(stanza: AccessStanza, message: Verified<Message>, datagram: Datagram, context: PolicyContext): Deciding<Verdict> {
   const { config, now, testMode } = context;
   const refused = ({ reason, level = "warning", text, who = `[${formatIp(datagram.source)}] (stanza #${stanza.number})` }: Objection): Refused =>
     refusal(datagram, now, { stanza: stanza.number, message }, { reason, level, text: `${who} ${text}` });
@@ -59,7 +61,9 @@ export function applyPolicy(stanza: AccessStanza, message: Verified<Message>, da
   if ("reason" in request) return refused(request);
   const source = chooseAddress(request.address, stanza, datagram, context);
   if ("reason" in source) return refused(source);
-  const objection = objectToUser(stanza, message) ?? objectToNat(stanza, message, datagram, config) ?? objectToTimeout(stanza, message) ?? objectToPorts(stanza, request, config);
+  const stranger = objectToUser(stanza, message) ?? (yield* objectToPassword(stanza, message));
+  if (stranger !== undefined) return refused(stranger);
+  const objection = objectToNat(stanza, message, datagram, config) ?? objectToTimeout(stanza, message) ?? objectToPorts(stanza, request, config);
   if (objection !== undefined) return refused(objection);
 
   const accepted: Accepted = { stanza: stanza.number, message, arrivedAt: now, packetSource: datagram.source, packetDestination: datagram.destination, source };
@@ -107,6 +111,16 @@ function chooseAddress(requested: IpAddress, stanza: AccessStanza, { source: pac
 function objectToUser({ REQUIRE_USERNAME: users }: AccessStanza, { username }: Message): Objection | undefined {
   if (users === undefined || users.includes(username)) return undefined;
   return { reason: "user", text: `Username in SPA data (${username}) does not match required username: ${users.join(",")}` };
+}
+
+/** What stands in the place of a password is never shown. */
+function* objectToPassword({ REQUIRE_AUTH_METHOD: required, SHADOW_FILE: shadowFile }: AccessStanza, { username: user, serverAuth = "" }: Message): Deciding<Objection | undefined> {
+  if (required === undefined) return undefined;
+  const objection = (text: string): Objection => ({ reason: "auth", text });
+  if (serverAuth === "") return objection(`The packet bears no password, but REQUIRE_AUTH_METHOD ${required} wants one (fwknop --server-auth)`);
+  if (!serverAuth.startsWith(`${required},`)) return objection(`The packet is authenticated in another way than REQUIRE_AUTH_METHOD ${required}`);
+  const answer = yield* ask({ kind: "password", shadowFile, user, password: serverAuth.slice(required.length + 1) });
+  return answer.ok ? undefined : objection(`Server authentication failed (REQUIRE_AUTH_METHOD ${required}): ${answer.reason}`);
 }
 
 function objectToNat(stanza: AccessStanza, { type }: Message, { source }: Datagram, config: DaemonConfig): Objection | undefined {

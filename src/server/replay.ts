@@ -146,10 +146,15 @@ export class ReplayMemory {
   /**
    * Looks a digest up. Digests are no secrets (the packets crossed the network), so an ordinary map serves.
    *
+   * @param sums of one packet, all that it may be known by
    * @returns the first packet's entry, or undefined when it was never accepted
    */
-  find(sum: string): ReplayEntry | undefined {
-    return this.#entries.get(sum);
+  find(...sums: readonly string[]): ReplayEntry | undefined {
+    for (const sum of sums) {
+      const entry = this.#entries.get(sum);
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
   }
 
   /** Remembers an accepted packet; the first arrival stays. */

@@ -39,6 +39,7 @@ export function packetFields(datagram: Pick<Datagram, "source">, now: number, { 
  * Says how far a sender's clock is off.
  *
  * @param skew seconds, positive when it is ahead
+ * @returns a few words
  */
 export function skewText(skew: number): string {
   return skew === 0 ? "clock exact" : `clock ${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}`;
@@ -49,6 +50,7 @@ export function skewText(skew: number): string {
  *
  * @param message what the packet said
  * @param now Unix time, seconds
+ * @returns a few words
  */
 export function senderText({ username, timestamp }: Message, now: number): string {
   return `user ${username}, ${skewText(timestamp - Math.floor(now))}`;
@@ -69,6 +71,7 @@ export interface Refusing {
  * @param now Unix time, seconds
  * @param reached how far it came
  * @param refusing why
+ * @returns the verdict
  */
 export function refusal(datagram: Pick<Datagram, "source">, now: number, reached: Reached, { reason, level, text }: Refusing): Refused {
   const { stanza, message } = reached;

@@ -120,6 +120,8 @@ export interface Decision {
 /**
  * Compares how far two refusals came.
  *
+ * @param left one refusal
+ * @param right the other
  * @returns a positive number when `left` came further
  */
 export function compareRefusals(left: Refused, right: Refused): number {

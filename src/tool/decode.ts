@@ -4,6 +4,7 @@
  * @module
  */
 
+import { utf8Bytes } from "../bytes.ts";
 import type { OptionTable, Program } from "../cli/options.ts";
 import { flag } from "../cli/values.ts";
 import { formatPacketListing } from "../client/listing.ts";
@@ -32,14 +33,23 @@ export const DECODE: Program<DecodeOptions> = {
 };
 
 /**
+ * The packet in what somebody pasted: blanks around it go, and it may be spelled as in HTTP or stand in its request, as
+ * captures and logs of web servers show it.
+ */
+function packetIn(pasted: string): string {
+  const text = /^GET \S*\/(\S*)/i.exec(pasted.trim())?.[1] ?? pasted.trim();
+  return text.replaceAll("-", "+").replaceAll("_", "/");
+}
+
+/**
  * Opens a packet.
  *
- * @param packet its text; blanks around it are overlooked
+ * @param packet its text, or an HTTP request with it
  * @param keys the keys
  * @returns the message, or the refusal
  */
 export function decodePacket(packet: string, keys: ReadyKeys): Opened | Refusal {
-  return openPacket(new TextEncoder().encode(packet.trim()), keys);
+  return openPacket(utf8Bytes(packetIn(packet)), keys);
 }
 
 /** A packet's fields as `--json` shows them; what is absent is null. */
@@ -91,7 +101,7 @@ export function packetFields({ message, digest }: Opened, keys: ReadyKeys): Pack
  * @returns lines
  */
 export function formatOpened(packet: string, { message, encoded, digest }: Opened, keys: ReadyKeys): string {
-  const text = packet.trim();
+  const text = packetIn(packet);
   const hmac = keys.hmacType && { type: keys.hmacType, text: text.slice(-DIGESTS[keys.hmacType].wireLength) };
   return formatPacketListing({ message, encoded, digest, mode: keys.mode, packet: text, ...(hmac && { hmac }) });
 }

@@ -8,9 +8,10 @@
 import { hexBytes } from "../bytes.ts";
 import { DIGEST_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed, Program } from "../cli/options.ts";
-import { choice, custom, flag, integer, text } from "../cli/values.ts";
+import { custom, flag, text } from "../cli/values.ts";
 import { printableText } from "../foreign-text.ts";
 import { type DigestType, encodeMessage, messageTypeOf, PROTOCOL_VERSION, sealMessage } from "../fko.ts";
+import { numberFrom, oneOf } from "./option-values.ts";
 import { KEY_OPTIONS, type KeyOptions, type ReadyKeys } from "./packet-keys.ts";
 
 /** The options. */
@@ -30,8 +31,6 @@ export interface EncodeOptions extends KeyOptions {
   help?: true;
 }
 
-const number = (name: string, most: number) => integer(name, 0, most, (shown) => `expected 0..${most}, got '${shown}'`);
-
 /** What a receiver takes for a version, but for blanks. */
 function protocolVersion(given: string): Parsed<string> {
   if (/^[!-9;-~]{1,8}$/.test(given)) return { ok: true, value: given };
@@ -43,7 +42,7 @@ const OPTIONS: OptionTable<EncodeOptions> = {
   digestType: {
     long: "digest-type",
     short: "m",
-    value: /* @__PURE__ */ choice("DIGEST", DIGEST_NAMES, (shown) => `expected one of ${DIGEST_NAMES.join(" ")}, got '${shown}'`),
+    value: /* @__PURE__ */ oneOf("DIGEST", DIGEST_NAMES),
     group: "fields",
     doc: "Digest inside the packet; sha256 unless given.",
   },
@@ -51,7 +50,7 @@ const OPTIONS: OptionTable<EncodeOptions> = {
   natAccess: { long: "nat-access", short: "N", value: /* @__PURE__ */ text("HOST,PORT"), group: "fields", doc: "The NAT field." },
   natLocal: { long: "nat-local", value: flag, group: "fields", doc: "The NAT field is for the server itself." },
   serverAuth: { long: "server-auth", value: /* @__PURE__ */ text("TEXT"), group: "fields", doc: "The server authentication field." },
-  timeout: { long: "timeout", short: "f", value: /* @__PURE__ */ number("SECONDS", 65536), group: "fields", doc: "The client timeout field; 0 is none." },
+  timeout: { long: "timeout", short: "f", value: /* @__PURE__ */ numberFrom("SECONDS", 0, 65536), group: "fields", doc: "The client timeout field; 0 is none." },
   command: { long: "command", value: flag, group: "fields", doc: "The message is a command, not a request for ports." },
   random: {
     long: "random",
@@ -59,7 +58,7 @@ const OPTIONS: OptionTable<EncodeOptions> = {
     group: "fields",
     doc: "The random value; drawn anew unless given. A packet works once.",
   },
-  time: { long: "time", value: /* @__PURE__ */ number("SECONDS", 999999999999), group: "fields", doc: "Unix time; now unless given." },
+  time: { long: "time", value: /* @__PURE__ */ numberFrom("SECONDS", 0, 999999999999), group: "fields", doc: "Unix time; now unless given." },
   salt: {
     long: "salt",
     value: /* @__PURE__ */ custom("HEX", (given) => {
@@ -98,7 +97,7 @@ export interface Chance {
  * @param keys the keys
  * @param chance what the options leave open
  * @returns the packet
- * @throws FkoError when a field is outside what a receiver takes
+ * @throws {FkoError} when a field is outside what a receiver takes
  */
 export function encodePacket(message: string, options: EncodeOptions, keys: ReadyKeys, chance: Chance): Parsed<string> {
   if (options.natLocal && options.natAccess === undefined) return { ok: false, message: "--nat-local: expected --nat-access too" };

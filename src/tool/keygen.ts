@@ -6,10 +6,11 @@
 
 import type { DigestType } from "../fko.ts";
 import type { OptionTable, Parsed, Program } from "../cli/options.ts";
-import { custom, flag, integer, text } from "../cli/values.ts";
+import { custom, flag, text } from "../cli/values.ts";
 import { digestType } from "../cli/vocabularies.ts";
 import { printableText } from "../foreign-text.ts";
 import { formatIp, parseIp } from "../ip.ts";
+import { numberFrom } from "./option-values.ts";
 
 /** The options. */
 export interface KeygenOptions {
@@ -23,8 +24,6 @@ export interface KeygenOptions {
   help?: true;
 }
 
-const keyLength = (most: number) => integer("BYTES", 1, most, (shown) => `expected 1..${most}, got '${shown}'`);
-
 /** The Android client knows IPv4 only. */
 function ipv4(given: string): Parsed<string> {
   const ip = parseIp(given);
@@ -32,8 +31,8 @@ function ipv4(given: string): Parsed<string> {
 }
 
 const OPTIONS: OptionTable<KeygenOptions> = {
-  keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength(32), group: "keys", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
-  hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ keyLength(128), group: "keys", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
+  keyLen: { long: "key-len", value: /* @__PURE__ */ numberFrom("BYTES", 1, 32), group: "keys", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
+  hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ numberFrom("BYTES", 1, 128), group: "keys", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), group: "keys", doc: "Digest that the HMAC key is for; sha256 unless given." },
   output: { long: "output", short: "o", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output", doc: "Write the two lines to a file of mode 0600 instead of the terminal." },
   qr: { long: "qr", value: flag, group: "output", doc: "Draw a QR code of the keys in the terminal; the Android client scans it." },

@@ -7,10 +7,11 @@
 import { type Bytes, wipe } from "../bytes.ts";
 import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed } from "../cli/options.ts";
-import { choice, secret } from "../cli/values.ts";
+import { secret } from "../cli/values.ts";
 import { checkKeyLength, decodeKey, type KeyKind } from "../client/key-text.ts";
 import { DIGESTS, type DigestType, type EncryptionMode, type Keys } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";
+import { oneOf } from "./option-values.ts";
 
 /** The keys, as they were given. */
 export interface KeyOptions {
@@ -27,16 +28,14 @@ export interface KeyOptions {
 /** OpenPGP messages are gpg's to make and to open. */
 const MODE_NAMES = /* @__PURE__ */ ENCRYPTION_MODE_NAMES.filter((name) => name !== "asymmetric");
 
-const oneOf = (names: readonly string[]) => (shown: string) => `expected one of ${names.join(" ")}, got '${shown}'`;
-
 /** The rows. */
 export const KEY_OPTIONS: OptionTable<KeyOptions> = {
   key: { long: "key", value: /* @__PURE__ */ secret("KEY"), group: "keys", doc: "The encryption key, as it is. Others on this machine can see it in the list of processes." },
   keyBase64: { long: "key-base64", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The encryption key in base64. As visible as --key." },
   hmacKey: { long: "hmac-key", value: /* @__PURE__ */ secret("KEY"), group: "keys", doc: "The HMAC key, as it is. Without one the packet bears no HMAC." },
   hmacKeyBase64: { long: "hmac-key-base64", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The HMAC key in base64." },
-  hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ choice("DIGEST", DIGEST_NAMES, oneOf(DIGEST_NAMES)), group: "keys", doc: "Digest of the HMAC: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
-  encryptionMode: { long: "encryption-mode", short: "M", value: /* @__PURE__ */ choice("MODE", MODE_NAMES, oneOf(MODE_NAMES)), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
+  hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ oneOf("DIGEST", DIGEST_NAMES), group: "keys", doc: "Digest of the HMAC: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
+  encryptionMode: { long: "encryption-mode", short: "M", value: /* @__PURE__ */ oneOf("MODE", MODE_NAMES), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
 };
 
 /** Keys ready for use, and the type of the HMAC. */

@@ -8,6 +8,14 @@ import type { QrCode } from "../qr.ts";
 /** Light modules around the code, ISO/IEC 18004 §6.3.8. */
 const QUIET_ZONE = 4;
 
+/** A code as a drawing, in modules, the quiet zone counted. */
+export interface QrDrawing {
+  /** Width and height. */
+  readonly side: number;
+  /** The dark modules as an SVG path. */
+  readonly path: string;
+}
+
 /**
  * Draws for a terminal, two modules a character. Colours are set, so that it is dark on light
  * whatever the terminal's own are.
@@ -37,7 +45,23 @@ export function renderQrText(code: QrCode): string {
  * @returns the document
  */
 export function renderQrSvg(code: QrCode): string {
-  const side = code.size + 2 * QUIET_ZONE;
+  const { side, path } = drawQr(code);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${4 * side}" height="${4 * side}" viewBox="0 0 ${side} ${side}" shape-rendering="crispEdges">`,
+    `<path fill="#fff" d="M0 0h${side}v${side}h-${side}z"/>`,
+    `<path d="${path}"/>`,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+/**
+ * Draws as a path, for whoever makes the document around it.
+ *
+ * @param code the code
+ * @returns the path and its size
+ */
+export function drawQr(code: QrCode): QrDrawing {
   let path = "";
   for (let row = 0; row < code.size; row++) {
     for (let column = 0; column < code.size; column++) {
@@ -48,13 +72,7 @@ export function renderQrSvg(code: QrCode): string {
       column += width;
     }
   }
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${4 * side}" height="${4 * side}" viewBox="0 0 ${side} ${side}" shape-rendering="crispEdges">`,
-    `<path fill="#fff" d="M0 0h${side}v${side}h-${side}z"/>`,
-    `<path d="${path}"/>`,
-    "</svg>",
-    "",
-  ].join("\n");
+  return { side: code.size + 2 * QUIET_ZONE, path };
 }
 
 function isDarkAt(code: QrCode, row: number, column: number): boolean {

@@ -5,7 +5,8 @@
  */
 
 import type { OptionTable, Program } from "../cli/options.ts";
-import { flag, integer } from "../cli/values.ts";
+import { flag } from "../cli/values.ts";
+import { numberFrom } from "./option-values.ts";
 
 /** The options. */
 export interface WebOptions {
@@ -20,7 +21,7 @@ const OPTIONS: OptionTable<WebOptions> = {
   port: {
     long: "port",
     short: "p",
-    value: /* @__PURE__ */ integer("PORT", 0, 65535, (shown) => `expected 0..65535, got '${shown}'`),
+    value: /* @__PURE__ */ numberFrom("PORT", 0, 65535),
     group: "server",
     doc: `Port on this computer's loopback address; ${WEB_PORT} unless given, 0 for any that is free.`,
   },

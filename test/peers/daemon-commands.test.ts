@@ -75,6 +75,18 @@ describe("commands of packets", { concurrency: 2 }, () => {
     assert.equal(record.lines().length, 4);
   });
 
+  test("fwknopd ends at its end a command that still runs, and says so before its last words", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const fwknopd = await startDaemon(lab, "ours", { config: { CMD_EXEC_TIMEOUT: 60 }, stanzas: [stanzaOf(0, { ENABLE_CMD_EXEC: "Y" })] });
+    await sendPayloads(lab, [packet(0, { type: 0, message: `${CLIENT.v4},/bin/sleep 55` })]);
+    await fwknopd.waitFor("Running command '/bin/sleep 55'");
+    assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+    const [result, ...after] = fwknopd.log.slice(fwknopd.log.indexOf("CMD_EXEC: ")).trim().split("\n");
+    assert.match(result!, /^CMD_EXEC: command returned 0, pid_status: ended by SIGTERM/);
+    assert.match(after.at(-1)!, /Shutting Down fwknopd\.$/);
+  });
+
   test("fwknopd runs a stanza's commands for each port, with every variable, and closes what is open at its end", async (t) => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;

@@ -5,16 +5,12 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createIptables, DEFAULT_CHAINS } from "../../src/firewall/iptables.ts";
-import { type IpAddress, parseIp } from "../../src/ip.ts";
 import { Firewall } from "../../src/node/firewall/firewall.ts";
+import { ip } from "../support/firewall-fixture.ts";
 import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const NOW = 1_700_000_000;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function tcp(port: number): Grant["ports"] {
   return [{ protocol: "tcp", port }];

@@ -11,9 +11,9 @@ import { createFirewalld } from "../../src/firewall/firewalld.ts";
 import { createFirewalldDirect } from "../../src/firewall/firewalld-direct.ts";
 import type { Grant } from "../../src/firewall/grant.ts";
 import { DEFAULT_CHAINS } from "../../src/firewall/iptables.ts";
-import { type IpAddress, parseIp } from "../../src/ip.ts";
 import { Firewall } from "../../src/node/firewall/firewall.ts";
 import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
+import { ip, keepingLog } from "../support/firewall-fixture.ts";
 import { CLIENT, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { DAEMON_PEERS, knock, PLAIN_STANZA, startDaemon } from "../support/peers.ts";
 import { requirePeers } from "../support/require-peer.ts";
@@ -22,10 +22,6 @@ const PORT = 8080;
 /** Firewalld is a Python program, and so is each command. */
 const START_TIMEOUT_MS = 30_000;
 const ADMINS = `rule family="ipv4" source address="192.0.2.1" port port="9999" protocol="tcp" accept`;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function seconds(): number {
   return Date.now() / 1000;
@@ -67,9 +63,7 @@ interface Running {
 }
 
 function firewallWith(t: TestContext, backend: FirewallBackend, changes: { readonly clearAtStart?: boolean } = {}): Running {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
-  const log = { error: say("error"), warning: say("warning"), info: say("info"), debug: say("debug") };
+  const { log, said } = keepingLog();
   const firewall = new Firewall({ backend, log, clearAtStart: true, clearAtStop: true, ...changes });
   t.after(() => firewall.stop());
   return { firewall, said };

@@ -7,8 +7,8 @@ import { test, type TestContext } from "node:test";
 import { forgetConnections } from "../../src/firewall/connections.ts";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createNftables, createNftSet, type NftablesMode } from "../../src/firewall/nftables.ts";
-import { type IpAddress, parseIp } from "../../src/ip.ts";
 import { Firewall, FirewallError } from "../../src/node/firewall/firewall.ts";
+import { ip } from "../support/firewall-fixture.ts";
 import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { DROPPING, loadRules, nftSettings, OPEN, ruleset, startNftables } from "../support/nft-host.ts";
@@ -16,10 +16,6 @@ import { requirePeers } from "../support/require-peer.ts";
 
 const NOW = 1_700_000_000;
 const FAMILIES = ["v4", "v6"] as const;
-
-function ip(text: string): IpAddress {
-  return parseIp(text)!;
-}
 
 function tcp(port: number): Grant["ports"] {
   return [{ protocol: "tcp", port }];

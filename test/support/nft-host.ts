@@ -5,8 +5,9 @@
  */
 import type { TestContext } from "node:test";
 import { createNftables, type NftablesSettings } from "../../src/firewall/nftables.ts";
-import { Firewall, type FirewallLog, type FirewallOptions } from "../../src/node/firewall/firewall.ts";
+import { Firewall, type FirewallOptions } from "../../src/node/firewall/firewall.ts";
 import type { NamespaceHost } from "../../src/node/tool/namespaces.ts";
+import { keepingLog } from "./firewall-fixture.ts";
 import type { ManualClock } from "./manual-clock.ts";
 
 /** An administrator's rules: everything is dropped but answers and what IPv6 cannot live without (RFC 4890 §4.4). */
@@ -66,11 +67,9 @@ export async function ruleset(host: NamespaceHost): Promise<string> {
 export async function startNftables(
   t: TestContext, host: NamespaceHost, clock: ManualClock | undefined, changes: Partial<NftablesSettings> = {}, options: Partial<FirewallOptions> = {},
 ): Promise<{ firewall: Firewall; said: string[] }> {
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => void said.push(`${level}: ${message}`);
-  const log: FirewallLog = { error: say("error"), warning: say("warning"), info: say("info"), debug() {} };
+  const { log, said } = keepingLog();
   const backend = createNftables(nftSettings(host, changes), () => clock?.wallSeconds ?? Date.now() / 1000);
-  const firewall = new Firewall({ backend, log, clearAtStart: true, clearAtStop: true, gatherMs: 0, ...(clock && { clock }), ...options });
+  const firewall = new Firewall({ backend, log: { ...log, debug() {} }, clearAtStart: true, clearAtStop: true, gatherMs: 0, ...(clock && { clock }), ...options });
   await firewall.start();
   t.after(() => firewall.stop());
   return { firewall, said };

@@ -6,6 +6,7 @@
 import { wipe } from "../../bytes.ts";
 import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-options.ts";
 import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
+import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
 import { splitHostPort } from "../../client/destination.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine } from "../../client/last-command.ts";
@@ -83,7 +84,7 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
     return 0;
   }
   if (given.testFkoExists) {
-    output.result("[+] FKO messages are understood without a module");
+    output.result(FKO_EXISTS);
     return 0;
   }
   applyOutputOptions(given, output);

@@ -36,6 +36,8 @@ export interface CommandResult {
 export interface CommandOptions {
   readonly identity: Identity;
   readonly timeoutMs: number;
+  /** Ends it before. */
+  readonly signal?: AbortSignal;
   /** Added to a minimal environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -62,6 +64,7 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
   const wrapped = wrapCommand(argv, options.identity, findProgram("setpriv"));
   const result = await run(wrapped.argv, {
     timeoutMs: options.timeoutMs,
+    ...(options.signal && { signal: options.signal }),
     maxOutputBytes: MAX_OUTPUT,
     env: { ...wrapped.env, ...options.env },
     ...wrapped.ids,

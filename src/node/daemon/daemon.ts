@@ -4,22 +4,21 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../../cli/server-options.ts";
 import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { formatProblem, hasErrors } from "../../config/variable.ts";
 import type { LogFunction } from "../../server/log-record.ts";
-import type { OpenPgpAnswer, OpenPgpRequest } from "../../server/open-packet.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { ReplayMemory } from "../../server/replay.ts";
 import type { ActivatedSocket } from "../hearing/activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "../hearing/capture-feed.ts";
+import { answerDecision } from "./decision-answers.ts";
 import { firewallOptions, needsFirewall, prepareForwarding } from "./firewall-options.ts";
 import { Firewall, type FirewallOptions } from "../firewall/firewall.ts";
 import { groundsOf } from "../firewall/firewall-choice.ts";
-import { decrypt } from "../gpg.ts";
 import { GroundClaims } from "../firewall/ground-claims.ts";
 import type { ListenerEnd } from "../hearing/listener.ts";
 import { Listening } from "../hearing/listening.ts";
@@ -31,6 +30,7 @@ import { PacketCommands } from "./packet-commands.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { resolveHost } from "../resolve-host.ts";
 import { handleSignals } from "./signals.ts";
+import { messageOf } from "../system-error.ts";
 import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
 
 /** What the daemon starts with. */
@@ -47,13 +47,11 @@ export interface DaemonSetup {
   readonly onReady: () => void;
 }
 
-/** Limit for one decryption by gpg, milliseconds. */
-const GPG_TIMEOUT_MS = 10_000;
 /** Limit for looking up a NAT target, milliseconds. */
 const RESOLVE_TIMEOUT_MS = 5000;
 /** How often it is told what was kept out of the log, milliseconds. */
 const SUPPRESSED_INTERVAL_MS = 60_000;
-/** How long commands of packets may go on at the end before the firewall is put back, milliseconds. */
+/** How long what packets set off may go on at the end, before it is ended and the firewall put back, and then to say so, milliseconds. */
 const SETTLE_MS = 1500;
 
 /** Variables that are obeyed at the next start only. */
@@ -97,8 +95,8 @@ class Daemon {
   readonly #log: Log;
   readonly #mailer: Mailer;
   readonly #commands: PacketCommands;
-  /** Nobody waits for gpg at the end. */
-  readonly #gpgEnd = new AbortController();
+  /** Nobody waits for gpg or crypt(3) at the end. */
+  readonly #answeringEnd = new AbortController();
   readonly #counts: FrameCounts = createFrameCounts();
   #config: DaemonConfig;
   #listening: Listening | undefined;
@@ -167,11 +165,13 @@ class Daemon {
     const end = this.#stopReason === undefined ? await this.#listen(pipeline, onRunning) : { kind: "done" as const };
     clearInterval(telling);
     if (this.#stopReason === undefined) await pipeline.decided();
-    await Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
-    this.#gpgEnd.abort();
+    const settle = () => Promise.race([pipeline.settle(), sleep(SETTLE_MS, undefined, { ref: false })]);
+    await settle();
+    this.#answeringEnd.abort();
     await pipeline.decided();
     this.#tellEnd(end);
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
+    await settle();
     this.#claims.keep([]);
     await store?.close();
     await this.#mailer.stop();
@@ -202,7 +202,9 @@ class Daemon {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
         return resolved.ok ? resolved.addresses[0].ip : undefined;
       },
-      decryptOpenPgp: this.#decryptOpenPgp,
+      answer: (request) => answerDecision(request, {
+        folder: this.#setup.folder, insecurePermissions: this.#options.insecurePermissions ?? false, signal: this.#answeringEnd.signal,
+      }),
       runCommand: (verdict, stanza) => this.#commands.runCommand(verdict, stanza),
       runCycle: (verdict, stanza) => this.#commands.runCycle(verdict, stanza),
     });
@@ -234,18 +236,6 @@ class Daemon {
     });
   }
 
-  readonly #decryptOpenPgp = async ({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> => {
-    const answer = await decrypt({
-      ciphertext: message,
-      home: resolve(this.#setup.folder, stanza.GPG_HOME_DIR),
-      exe: stanza.GPG_EXE,
-      passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
-      timeoutMs: GPG_TIMEOUT_MS,
-      signal: this.#gpgEnd.signal,
-    });
-    return answer.ok ? answer : { ok: false, reason: answer.message };
-  };
-
   #tellEnd(end: ListenerEnd): void {
     const limit = this.#options.packetLimit ?? 0;
     if (limit > 0 && this.#counts.frames >= limit) {
@@ -270,7 +260,7 @@ class Daemon {
       if (problem === undefined) this.#log.info("Re-starting fwknopd");
       else this.#log.error(`${problem}; the old configuration stays in force`);
     } catch (error) {
-      this.#log.error(`The old configuration stays in force: ${error instanceof Error ? error.message : String(error)}`);
+      this.#log.error(`The old configuration stays in force: ${messageOf(error)}`);
     }
   }
 

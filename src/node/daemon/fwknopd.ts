@@ -103,6 +103,10 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
     print(dumpConfig(loaded.texts, access.stanzas, asctime));
     return 0;
   }
+  if (options.spaDumpPackets !== undefined) {
+    const { dumpPackets } = await import("./dump-packets.ts");
+    return dumpPackets(options.spaDumpPackets, { config: loaded.config, stanzas: access.stanzas, options, folder }, print);
+  }
   if (options.exitParseConfig) {
     complain("Configs parsed, exiting.");
     return 0;

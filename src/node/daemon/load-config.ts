@@ -5,18 +5,20 @@
  */
 
 import { readdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { utf8Bytes, wipe } from "../../bytes.ts";
-import type { ServerOptions } from "../../cli/server-options.ts";
+import { describeObsoleteOptions, type ServerOptions } from "../../cli/server-options.ts";
 import type { AccessHost, AccessStanza } from "../../config/access-config.ts";
 import { parseAccessConfig } from "../../config/access-config-parser.ts";
 import type { DaemonConfig, DaemonTexts } from "../../config/daemon-config.ts";
 import { type ParsedDaemonConfig, parseDaemonConfig } from "../../config/daemon-config-parser.ts";
 import type { ConfigFile } from "../../config/entries.ts";
 import { printableText } from "../../foreign-text.ts";
-import type { ConfigProblem } from "../../config/variable.ts";
+import { COMMAND_LINE, type ConfigProblem } from "../../config/variable.ts";
+import { hasCrypt, NO_CRYPT } from "./crypt.ts";
 import { FileError, kindOfPath, readOwnFile } from "../files.ts";
 import { findProgram } from "../find-program.ts";
+import { shadowProblem } from "./server-auth.ts";
 import { reasonOf } from "../system-error.ts";
 import { lookUpGroup, lookUpUser } from "../users.ts";
 
@@ -116,9 +118,23 @@ export function loadDaemonConfig(options: ServerOptions, folder: string): Loaded
   add(mainFile);
   (options.overrideConfig ?? parseDaemonConfig(files).config.OVERRIDE_CONFIG).forEach(add);
   const parsed = parseDaemonConfig(files, { commandLine: { CONFIG_FILE: mainFile, ...textsOf(options) }, defaults: hostDefaults() });
-  const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder) };
+  const searched = parsed.dialect === "perl" ? searchPrograms(parsed.config) : [];
+  const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder), ...Object.fromEntries(searched.map(({ name, found }) => [name, found])) };
   const refused = refusePath(options, folder);
-  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...reader.problems, ...parsed.problems] };
+  const obsolete = describeObsoleteOptions(options).map((message): ConfigProblem => ({ severity: "warning", file: COMMAND_LINE, line: 0, column: 0, message }));
+  const elsewhere = searched.map(({ name, path, found }): ConfigProblem => ({ severity: "info", file: mainFile, line: 0, column: 0, message: `There is no program ${printableText(path, 200)} (${name}); ${found} is used` }));
+  return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...obsolete, ...reader.problems, ...parsed.problems, ...elsewhere] };
+}
+
+/** Programs that fwknop 1.9 looked for in the usual folders when they were not where its file says. */
+const SEARCHED_PROGRAMS = ["FIREWALL_EXE", "ipfwCmd", "GPG_EXE", "sendmailCmd", "mailCmd"] as const satisfies readonly (keyof DaemonConfig)[];
+
+function searchPrograms(config: DaemonConfig): readonly { readonly name: (typeof SEARCHED_PROGRAMS)[number]; readonly path: string; readonly found: string }[] {
+  return SEARCHED_PROGRAMS.flatMap((name) => {
+    const path = config[name];
+    const found = findProgram(path) === undefined ? findProgram(basename(path)) : undefined;
+    return found === undefined ? [] : [{ name, path, found }];
+  });
 }
 
 function wholePaths(config: DaemonConfig, folder: string): Partial<DaemonConfig> {
@@ -162,17 +178,23 @@ export function loadAccess(options: ServerOptions, { config, dialect }: LoadedCo
   const root = config.ACCESS_FOLDER === undefined ? { file: config.ACCESS_FILE } : { folder: config.ACCESS_FOLDER };
   const parsed = parseAccessConfig(root, host, { config, dialect, now });
   wipe(...read); // they hold keys; the stanzas have their own copies
-  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingPrograms(config, parsed.stanzas)] };
+  return { stanzas: parsed.stanzas, problems: [...reader.problems, ...parsed.problems, ...missingMeans(config, parsed.stanzas, options, folder)] };
 }
 
-/** Programs that packets would be the first to miss. */
-function missingPrograms({ SUDO_EXE }: DaemonConfig, stanzas: readonly AccessStanza[]): readonly ConfigProblem[] {
+/** Programs and files that packets would be the first to miss. */
+function missingMeans({ SUDO_EXE }: DaemonConfig, stanzas: readonly AccessStanza[], options: ServerOptions, folder: string): readonly ConfigProblem[] {
   const withoutGpg = stanzas.filter(({ ENABLE_GPG, GPG_EXE }) => ENABLE_GPG && findProgram(GPG_EXE) === undefined);
   const withoutSudo = stanzas.filter(({ ENABLE_CMD_SUDO_EXEC }) => ENABLE_CMD_SUDO_EXEC && findProgram(SUDO_EXE) === undefined);
+  const withPassword = stanzas.filter(({ REQUIRE_AUTH_METHOD }) => REQUIRE_AUTH_METHOD !== undefined);
+  const lacksCrypt = withPassword.length > 0 && !hasCrypt();
   const warn = ({ number, file, line }: AccessStanza, message: string): ConfigProblem => ({ severity: "warning", file, line, column: 1, message: `(stanza #${number}) ${message}` });
   return [
     ...withoutGpg.map((stanza) => warn(stanza, `GnuPG is missing: there is no program ${stanza.GPG_EXE} (GPG_EXE), so no packet can be decrypted with it`)),
     ...withoutSudo.map((stanza) => warn(stanza, `sudo is missing: there is no program ${SUDO_EXE} (SUDO_EXE), so no command can be run`)),
+    ...withPassword.flatMap((stanza) => {
+      const problem = lacksCrypt ? NO_CRYPT : shadowProblem(resolve(folder, stanza.SHADOW_FILE), options.insecurePermissions ?? false);
+      return problem === undefined ? [] : [warn(stanza, `REQUIRE_AUTH_METHOD lets nobody in: ${problem}`)];
+    }),
   ];
 }
 

@@ -10,7 +10,7 @@ import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { alertOf, alertSubject, formatMail } from "../../server/alerts.ts";
 import type { LogFunction, LogRecord } from "../../server/log-record.ts";
 import { findProgram } from "../find-program.ts";
-import { run } from "../run.ts";
+import { failureText, run } from "../run.ts";
 
 /** Mails that may wait for the program; what comes beyond is counted and told in the next one. */
 const MAX_WAITING = 50;
@@ -127,8 +127,7 @@ export class Mailer {
       });
       if (!result.ok && !this.#failed) {
         this.#failed = true; // told once, not for each mail
-        const why = result.startError?.message ?? (result.timedOut ? "it took too long" : result.stderr.trim() || `exit status ${result.status}`);
-        this.#log({ level: "warning", message: `Mail to ${addresses.join(", ")} could not be sent by ${result.argv[0]}: ${why}` });
+        this.#log({ level: "warning", message: `Mail to ${addresses.join(", ")} could not be sent by ${result.argv[0]}: ${failureText(result)}` });
       }
     }
   }

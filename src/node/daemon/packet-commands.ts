@@ -39,6 +39,10 @@ export class PacketCommands {
   #scheduled = 0;
   /** Stands at the next close. */
   #alarm: ReturnType<Clock["alarm"]> | undefined;
+  /** Commands of packets and closes that are under way; the end waits for them. */
+  readonly #running: Set<Promise<void>> = new Set();
+  /** Ends what opens something, or was brought by a packet; what closes is let finish. */
+  readonly #end = new AbortController();
   #config: DaemonConfig;
 
   constructor(config: DaemonConfig, log: LogFunction, clock: Clock = SYSTEM_CLOCK) {
@@ -59,7 +63,30 @@ export class PacketCommands {
   }
 
   /** Runs the command that a packet carried (ENABLE_CMD_EXEC). */
-  async runCommand(verdict: Commanded, stanza: AccessStanza): Promise<void> {
+  runCommand(verdict: Commanded, stanza: AccessStanza): Promise<void> {
+    return this.#track(this.#runCommand(verdict, stanza));
+  }
+
+  /** Runs a stanza's open command for each port, and its close command when the time is over. */
+  runCycle(verdict: Cycled, stanza: AccessStanza): Promise<void> {
+    return this.#track(this.#runCycle(verdict, stanza));
+  }
+
+  /** Ends the commands that still run, and runs every close that is still waiting: nothing stays open behind a daemon that has left. */
+  async stop(): Promise<void> {
+    this.#alarm?.close();
+    this.#end.abort();
+    await Promise.all(this.#running);
+    await this.#close([...this.#pending.items.values()]);
+  }
+
+  #track(act: Promise<void>): Promise<void> {
+    const tracked = act.finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
+    return tracked;
+  }
+
+  async #runCommand(verdict: Commanded, stanza: AccessStanza): Promise<void> {
     const who = whoOf(verdict);
     this.#log({ level: "info", message: `${who} Processing SPA Command message: command='${verdict.command}'.` });
     const argv = splitCommand(verdict.command);
@@ -70,19 +97,22 @@ export class PacketCommands {
     const identity = this.#identity(stanza);
     const running = identity.kind === "sudo" ? commandText(wrapCommand(argv, identity, undefined).argv) : verdict.command;
     this.#log({ level: "info", message: `${who} Running command '${running}'${identityText(stanza)}` });
-    const result = await runCommand(argv, { identity, timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, env: this.#environment });
+    const result = await runCommand(argv, { identity, timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, signal: this.#end.signal, env: this.#environment });
     const told = tellResult(result);
     const message = `${who} CMD_EXEC: ${told.text} (${bySender(verdict)})${told.output}`;
     this.#log({ level: told.level, message, fields: { ...fieldsOf(verdict), command: verdict.command, ...told.fields } });
   }
 
-  /** Runs a stanza's open command for each port, and its close command when the time is over. */
-  async runCycle(verdict: Cycled, stanza: AccessStanza): Promise<void> {
+  async #runCycle(verdict: Cycled, stanza: AccessStanza): Promise<void> {
     const pair = pairOf(stanza, this.#config);
     const who = whoOf(verdict);
     const prefix = this.#config.ENABLE_EXT_CMD_PREFIX ? this.#config.EXT_CMD_PREFIX : "";
     const failed: string[] = [];
     for (const port of verdict.ports) {
+      if (this.#end.signal.aborted) {
+        failed.push(portText(port));
+        continue;
+      }
       const isCycle = pair.name === "CMD_CYCLE";
       const values = isCycle ? cycleValues(verdict, port) : externalValues(verdict, port, stanza.texts, prefix);
       const expand = (template: string) => expandCommand(template, values, isCycle ? "drop" : "keep");
@@ -97,7 +127,7 @@ export class PacketCommands {
         this.#log({ level: "info", message: `${who} Running ${pair.name}_CLOSE command in ${verdict.lifetimeSeconds} seconds: ${commandText(close)}` });
         this.#schedule(verdict, stanza, pair, close);
       }
-      const result = await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, env: this.#environment });
+      const result = await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, signal: this.#end.signal, env: this.#environment });
       this.#tellRun(`${who} ${pair.name}_OPEN`, result, { source: formatIp(verdict.packetSource), stanza: verdict.stanza, command: commandText(open) });
       if (result.exitStatus !== 0) failed.push(portText(port));
     }
@@ -115,12 +145,6 @@ export class PacketCommands {
       level: failed.length === 0 ? "info" : "warning", message,
       fields: { ...fieldsOf(verdict), address, ports, ...(close !== undefined && { expiresAt }), ...reason },
     });
-  }
-
-  /** Runs every close that is still waiting: nothing stays open behind a daemon that has left. */
-  async stop(): Promise<void> {
-    this.#alarm?.close();
-    await this.#close([...this.#pending.items.values()]);
   }
 
   #schedule(verdict: Cycled, stanza: AccessStanza, pair: Pair, argv: readonly [string, ...string[]]): void {
@@ -147,7 +171,7 @@ export class PacketCommands {
 
   async #close(due: readonly PendingClose[]): Promise<void> {
     for (const { key } of due) this.#pending.remove(key);
-    await Promise.all(due.map(({ run }) => run()));
+    await Promise.all(due.map(({ run }) => this.#track(run())));
   }
 
   #identity(stanza: AccessStanza): Identity {

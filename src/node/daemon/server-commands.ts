@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { renderCompletion } from "../../cli/completion.ts";
 import { SERVER, type ServerOptions } from "../../cli/server-options.ts";
 import { renderUsage } from "../../cli/usage.ts";
+import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { parseIp } from "../../ip.ts";
 import { describeServerErrors } from "../../server/error-codes.ts";
@@ -34,6 +35,7 @@ const EARLY_COMMANDS: readonly EarlyCommand[] = [
   { isAsked: ({ keyGen, keyGenFile }) => keyGen || keyGenFile, run: (options) => generateKeyFile(options, randomBytes, print) },
   { isAsked: ({ help }) => help, run: () => print(`${renderUsage(SERVER, packageVersion())}\n`) },
   { isAsked: ({ completion }) => completion, run: ({ completion }) => print(`${renderCompletion(SERVER, completion!)}\n`) },
+  { isAsked: ({ testFkoExists }) => testFkoExists, run: () => print(`${FKO_EXISTS}\n`) },
   { isAsked: ({ dumpServErrCodes }) => dumpServErrCodes, run: () => print(describeServerErrors()) },
 ];
 

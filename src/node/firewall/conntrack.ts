@@ -10,7 +10,7 @@ import { sourceText } from "../../firewall/grant-text.ts";
 import { type Connection, isInUse, parseConnections } from "../../server/connections.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { findProgram } from "../find-program.ts";
-import { run } from "../run.ts";
+import { failureText, run } from "../run.ts";
 
 const TIMEOUT_MS = 5000;
 /** Above it one question for all is cheaper than one for each client. */
@@ -48,8 +48,7 @@ async function listConnections(family: 4 | 6, sources: ReadonlySet<string>, log:
       maxOutputBytes: MAX_LISTING_BYTES,
     });
     if (result.status !== 0) {
-      const why = result.startError?.message ?? (result.stderr.trim() || `exit status ${result.status}`);
-      log({ level: "warning", message: `Cannot tell which connections last, so grants end in time (ENABLE_CONNTRACK_PERSIST): ${program}: ${why}` });
+      log({ level: "warning", message: `Cannot tell which connections last, so grants end in time (ENABLE_CONNTRACK_PERSIST): ${program}: ${failureText(result)}` });
       return [];
     }
     found.push(...parseConnections(result.stdout));

@@ -11,7 +11,7 @@ import { firewallTypeOf, programName } from "../../config/firewall-type.ts";
 import type { FirewallBackend } from "../../firewall/backend.ts";
 import { detectFirewall, type FirewallFinding, type FirewallTraces, type IptablesKind } from "../../firewall/detect.ts";
 import { createIpset } from "../../firewall/ipset.ts";
-import { type ChainRole, type ChainSettings, createIptables, type IptablesSettings, programOf } from "../../firewall/iptables.ts";
+import { createIptables, type IptablesSettings, programOf } from "../../firewall/iptables.ts";
 import { createNftables, createNftSet, type NftablesSettings } from "../../firewall/nftables.ts";
 import { createPrint } from "../../firewall/print.ts";
 import { findProgram } from "../find-program.ts";
@@ -33,8 +33,10 @@ export interface FirewallChoice {
 /** Limit for a look at the host's firewall, milliseconds. */
 const PROBE_TIMEOUT_MS = 5000;
 
-/** Which chain variables are in use. */
-function chainsInUse(config: DaemonConfig): { readonly input: ChainSettings } & { readonly [Role in ChainRole]?: ChainSettings } {
+const nowSeconds = (): number => Date.now() / 1000;
+
+/** The chains that a configuration has a use for. */
+function chainsOf(config: DaemonConfig): IptablesSettings["chains"] {
   const nat = config.ENABLE_IPT_FORWARDING || config.ENABLE_IPT_LOCAL_NAT;
   return {
     input: config.IPT_INPUT_ACCESS,
@@ -58,7 +60,7 @@ export function groundsOf(config: DaemonConfig, { name, ground }: FirewallBacken
     const sets = set?.sets.map((word) => `The set ${word} of table ${set.table.family} ${set.table.name}`);
     return sets ?? [mode === "inject" ? `The table ${table.family} ${table.name} of nftables` : "The table fwknop of nftables"];
   }
-  if (name === "iptables") return Object.values(chainsInUse(config)).map(({ table, chain }) => `The chain ${chain} of table ${table}`);
+  if (name === "iptables") return Object.values(chainsOf(config)).map(({ table, chain }) => `The chain ${chain} of table ${table}`);
   return [`The firewall ${ground}`];
 }
 
@@ -85,7 +87,7 @@ function makeFirewall(config: DaemonConfig, choice: FirewallChoice): FirewallBac
 function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): FirewallBackend {
   const settings: IptablesSettings = {
     program: splitProgram(config.FIREWALL_EXE),
-    chains: chainsInUse(config),
+    chains: chainsOf(config),
     prepend: config.ENABLE_RULE_PREPEND,
     checkComment: config.ENABLE_IPT_COMMENT_CHECK,
     checkSupport,
@@ -94,13 +96,12 @@ function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): F
   if (other !== undefined) return other;
   const iptables = createIptables(settings);
   if (!config.IPT_USE_IPSET) return iptables;
-  return createIpset(iptables, { program: splitProgram(config.IPSET_EXE), input: config.IPT_INPUT_ACCESS }, () => Date.now() / 1000);
+  return createIpset(iptables, { program: splitProgram(config.IPSET_EXE), input: config.IPT_INPUT_ACCESS }, nowSeconds);
 }
 
 function makeNftables(config: DaemonConfig, { stanzas, tell }: FirewallChoice): FirewallBackend {
   const program = splitProgram(config.NFT_EXE);
-  const now = (): number => Date.now() / 1000;
-  if (config.NFT_SET !== undefined) return createNftSet({ program, ...config.NFT_SET }, now);
+  if (config.NFT_SET !== undefined) return createNftSet({ program, ...config.NFT_SET }, nowSeconds);
   const settings: NftablesSettings = {
     program,
     mode: config.NFT_MODE,
@@ -118,7 +119,7 @@ function makeNftables(config: DaemonConfig, { stanzas, tell }: FirewallChoice): 
     once: stanzas.some(({ GRANT_USES }) => GRANT_USES === 1),
   };
   if (settings.mode === "guard" && settings.guarded.length === 0 && stanzas.length > 0) tell("The guard closes nothing: neither NFT_GUARD_PORTS nor a stanza's OPEN_PORTS name ports");
-  return createNftables(settings, now);
+  return createNftables(settings, nowSeconds);
 }
 
 /** Lengths of the networks that stanzas grant access to, each once. */

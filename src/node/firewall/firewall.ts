@@ -14,6 +14,7 @@ import { where } from "../../firewall/steps.ts";
 import type { IpAddress } from "../../ip.ts";
 import { Ledger } from "../../server/expiry.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { messageOf } from "../system-error.ts";
 import { type OpenResult, planBatch, refuse, type Waiting } from "./batch.ts";
 import { Doubts, endKey } from "./doubts.ts";
 import { performPlan, type PerformOptions } from "./perform-plan.ts";
@@ -541,8 +542,4 @@ export class Firewall {
 /** Whether a rule that was found is one that is known. One that was switched on again still says its former end. */
 function isSameRule(known: Rule, found: Rule): boolean {
   return known.expiresAt === found.expiresAt || (known.chain === found.chain && known.words.join(" ") === found.words.join(" "));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,7 @@
 
 import { commandText } from "../../command-text.ts";
 import type { Command, CommandResult, Plan } from "../../firewall/backend.ts";
+import { SUCCESS } from "../../firewall/steps.ts";
 import { run, type RunResult } from "../run.ts";
 
 /** Where the firewall says what it did; the daemon's log is one. */
@@ -43,13 +44,14 @@ const MAX_OUTPUT_BYTES = 64 << 20;
 export async function performPlan<Learnt>(plan: Plan<Learnt>, options: PerformOptions): Promise<Learnt> {
   let result: CommandResult | undefined;
   for (;;) {
-    const step = plan.next(result ?? { status: 0, stdout: "", stderr: "" });
+    const step = plan.next(result ?? SUCCESS);
     if (step.done) return step.value;
-    if (step.value.kind === "note") options.log[step.value.level](step.value.message);
-    else {
-      if (result !== undefined) await pause(options);
-      result = await runCommand(step.value, options);
+    if (step.value.kind === "note") {
+      options.log[step.value.level](step.value.message);
+      continue;
     }
+    if (result !== undefined) await pause(options);
+    result = await runCommand(step.value, options);
   }
 }
 
@@ -73,10 +75,17 @@ async function runCommand(command: Command, options: PerformOptions): Promise<Co
   }
 }
 
-function resultOf({ status, signal, timedOut, truncated, startError, stdout, stderr, durationMs }: RunResult): CommandResult {
-  const failure = startError?.code ?? (timedOut ? "TIMEOUT" : signal !== undefined ? "SIGNAL" : truncated ? "TRUNCATED" : undefined);
+function resultOf(run: RunResult): CommandResult {
+  const { status, stdout, stderr } = run;
+  const failure = failureOf(run);
   if (failure === undefined) return { status, stdout, stderr };
-  const said = startError?.message
-    ?? (timedOut ? `killed after ${Math.round(durationMs)} ms` : signal !== undefined ? `ended by ${signal}` : "its output is too long");
-  return { status, stdout, stderr: stderr.trim() === "" ? said : `${said}: ${stderr}`, failure };
+  return { status, stdout, stderr: stderr.trim() === "" ? failure.message : `${failure.message}: ${stderr}`, failure: failure.code };
+}
+
+/** Why there is no exit status, or no whole output. */
+function failureOf({ startError, timedOut, signal, truncated, durationMs }: RunResult): RunResult["startError"] {
+  if (startError !== undefined) return startError;
+  if (timedOut) return { code: "TIMEOUT", message: `killed after ${Math.round(durationMs)} ms` };
+  if (signal !== undefined) return { code: "SIGNAL", message: `ended by ${signal}` };
+  return truncated ? { code: "TRUNCATED", message: "its output is too long" } : undefined;
 }

@@ -40,6 +40,11 @@ export interface CaptureFeedOptions {
   readonly log: LogFunction;
 }
 
+/** Tells whether the frames have come that the limit allows (`-C`). */
+export function isLimitReached({ counts, packetLimit }: CaptureFeedOptions): boolean {
+  return packetLimit > 0 && counts.frames >= packetLimit;
+}
+
 /** One capture stream with its own header. */
 export class CaptureFeed {
   readonly #reader: PcapReader = new PcapReader();
@@ -53,10 +58,9 @@ export class CaptureFeed {
     this.#options = options;
   }
 
-  /** Whether the frames that `limit` allows have come. */
+  /** Whether nothing more is to be read. */
   get isFull(): boolean {
-    const { counts, packetLimit } = this.#options;
-    return packetLimit > 0 && counts.frames >= packetLimit;
+    return isLimitReached(this.#options);
   }
 
   /**

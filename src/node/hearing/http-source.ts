@@ -7,17 +7,15 @@
  * @module
  */
 
-import type { Socket } from "node:net";
 import { unwrapSpaRequest } from "../../http-request.ts";
 import { containsIp, formatIp, type IpAddress, type IpNetwork, ipKey } from "../../ip.ts";
-import type { Datagram } from "../../packet.ts";
 import { findClient, parseProxyHeader } from "../../proxied-source.ts";
 import { MIN_PAYLOAD } from "../../server/decide.ts";
 import { LogLimit } from "../../server/log-limit.ts";
 import type { LogFunction } from "../../server/log-record.ts";
-import { Channel } from "./channel.ts";
-import { type TcpConnection, TcpListener } from "./tcp-listener.ts";
-import type { DatagramSource, SourceDrops } from "./udp-source.ts";
+import { appendUpTo, ConnectionSource } from "./connection-source.ts";
+import type { DatagramSource } from "./datagram-source.ts";
+import type { TcpConnection } from "./tcp-listener.ts";
 
 /** Where to listen and whom to believe. */
 export interface HttpSourceOptions {
@@ -44,14 +42,10 @@ export const HTTP_REASONS = { 200: "OK", 204: "No Content", 403: "Forbidden", 40
 /** A status that every request can be answered with. */
 export type HttpStatus = keyof typeof HTTP_REASONS;
 
-/** IANA protocol number. */
-const TCP = 6;
 const DEADLINE_MS = 5000;
 /** Far below the usual limit of 1024 descriptors, which firewall commands and files need as well. */
 const MAX_CONNECTIONS = 256;
 const MAX_PER_SOURCE = 32;
-/** Payloads that may wait for the reader. */
-const MAX_WAITING = 512;
 /** Bytes of a head with all that browsers and proxies add; a packet has 1500 at most. */
 const MAX_HEAD = 8192;
 /** A connection is read on after the answer: closing with unread bytes would reset it, and browsers then send again. */
@@ -80,44 +74,24 @@ export function httpAnswer(status: HttpStatus): string {
  */
 export async function openHttpSource(options: HttpSourceOptions): Promise<DatagramSource> {
   const source = new HttpSource(options);
-  await source.open();
+  await source.open(options);
   return source;
 }
 
-class HttpSource implements DatagramSource {
-  readonly drops: SourceDrops = { oversized: 0, overflowed: 0 };
+class HttpSource extends ConnectionSource {
   readonly #options: HttpSourceOptions;
   readonly #answer: string;
-  readonly #listener: TcpListener;
-  /** In the order of their arrival. */
-  readonly #connections = new Set<Socket>();
+  /** How many connections each has. */
   readonly #perSource = new Map<string, number>();
-  readonly #channel: Channel<Datagram> = new Channel();
   readonly #limit: LogLimit = new LogLimit();
 
   constructor(options: HttpSourceOptions) {
+    super();
     this.#options = options;
     this.#answer = httpAnswer(options.status);
-    this.#listener = new TcpListener({ onConnection: (connection) => this.#accept(connection), onOverflow: () => this.drops.overflowed++ });
   }
 
-  get bound(): readonly string[] {
-    return this.#listener.bound;
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Datagram> {
-    return this.#channel;
-  }
-
-  open(): Promise<void> {
-    return this.#listener.open(this.#options);
-  }
-
-  close(): Promise<void> {
-    void this.#channel.return();
-    for (const socket of this.#connections) socket.destroy();
-    return this.#listener.close();
-  }
+  readonly #isTrusted = (ip: IpAddress): boolean => this.#options.trustedProxies.some((network) => containsIp(network, ip));
 
   /** Strangers can bring a proxy to say odd things, but not to fill the log. */
   #warn(message: string): void {
@@ -125,28 +99,26 @@ class HttpSource implements DatagramSource {
     if (this.#limit.admit("proxy", performance.now())) this.#options.log({ level: "warning", message });
   }
 
-  readonly #isTrusted = (ip: IpAddress): boolean => this.#options.trustedProxies.some((network) => containsIp(network, ip));
-
   /** Keeps the door passable for one knock among thousands of connections that only want to stand in it. */
-  #accept(connection: TcpConnection): void {
+  protected override accept(connection: TcpConnection): void {
     const { socket, source: peer } = connection;
-    const key = ipKey(peer).slice(0, 8);
+    const key = ipKey(peer).slice(0, 8); // an IPv4 address, or an IPv6 /64
     const count = this.#perSource.get(key) ?? 0;
     if (count >= (this.#options.maxPerSource ?? MAX_PER_SOURCE) && !this.#isTrusted(peer)) {
       this.drops.overflowed++;
       socket.destroy();
       return;
     }
-    if (this.#connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS)) {
+    if (this.connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS)) {
       this.drops.overflowed++;
-      const [oldest] = this.#connections;
-      this.#connections.delete(oldest!);
+      const [oldest] = this.connections;
+      this.connections.delete(oldest!);
       oldest!.destroy();
     }
-    this.#connections.add(socket);
+    this.connections.add(socket);
     this.#perSource.set(key, count + 1);
     socket.once("close", () => {
-      this.#connections.delete(socket);
+      this.connections.delete(socket);
       const left = this.#perSource.get(key)! - 1;
       if (left > 0) this.#perSource.set(key, left);
       else this.#perSource.delete(key);
@@ -172,37 +144,15 @@ class HttpSource implements DatagramSource {
       if (head.length > 0) socket.end(this.#answer);
       else socket.end();
     };
-    const take = (start: number, source: IpAddress): void => {
-      const request = unwrapSpaRequest(head.subarray(start));
-      if (request?.ok !== true) return;
-      if (request.packet.length < MIN_PAYLOAD) return; // what scanners ask for
-      const client = findClient(source, request, this.#isTrusted);
-      if (!client.ok) {
-        this.#warn(`Request from the trusted proxy ${formatIp(source)} is not taken: ${client.reason}`);
-      } else if (this.#channel.size >= MAX_WAITING) {
-        this.drops.overflowed++;
-      } else {
-        this.#channel.put({ payload: request.packet, source: client.source, protocol: TCP, ...ends, timestamp: Date.now() / 1000, isFromHttp: true });
-      }
-    };
     let timer = setTimeout(finish, this.#options.deadlineMs ?? DEADLINE_MS);
     socket.on("data", (chunk: Uint8Array) => {
-      const joined = new Uint8Array(Math.min(MAX_HEAD + 1, head.length + chunk.length));
-      joined.set(head);
-      joined.set(chunk.subarray(0, joined.length - head.length), head.length);
-      head = joined;
-      const proxy = mayProxy ? parseProxyHeader(head) : ({ kind: "none" } as const);
-      if (proxy.kind === "incomplete" && head.length <= MAX_HEAD) return;
-      if (proxy.kind === "broken") {
-        this.#warn(`PROXY header of the trusted proxy ${formatIp(peer)} is not taken: ${proxy.reason}`);
-        return finish();
-      }
-      const start = proxy.kind === "found" ? proxy.length : 0;
-      const isComplete = endsHead(head, start);
-      if (!isComplete && head.length <= MAX_HEAD && (head.length === start || isLetter(head[start]!))) return;
-      if (head.length > MAX_HEAD) this.drops.oversized++;
+      head = appendUpTo(head, chunk, MAX_HEAD + 1);
+      const read = readHead(head, mayProxy);
+      if (read.kind === "incomplete") return;
+      if (read.kind === "broken") this.#warn(`PROXY header of the trusted proxy ${formatIp(peer)} is not taken: ${read.reason}`);
+      else if (head.length > MAX_HEAD) this.drops.oversized++;
       finish();
-      if (isComplete) take(start, proxy.kind === "found" ? (proxy.source ?? peer) : peer);
+      if (read.kind === "whole") this.#take(head.subarray(read.start), { ...ends, source: read.client ?? peer });
     });
     socket.once("end", finish);
     socket.once("close", () => {
@@ -210,6 +160,37 @@ class HttpSource implements DatagramSource {
       clearTimeout(timer);
     });
   }
+
+  /** Passes on the packet of a request, if it holds one. */
+  #take(head: Uint8Array, { source, ...ends }: Omit<TcpConnection, "socket">): void {
+    const request = unwrapSpaRequest(head);
+    if (request?.ok !== true || request.packet.length < MIN_PAYLOAD) return; // what scanners ask for
+    const client = findClient(source, request, this.#isTrusted);
+    if (client.ok) this.pass({ payload: request.packet, source: client.source, ...ends, isFromHttp: true });
+    else this.#warn(`Request from the trusted proxy ${formatIp(source)} is not taken: ${client.reason}`);
+  }
+}
+
+/** What came on a connection so far. */
+type Head =
+  /** More has to come. */
+  | { readonly kind: "incomplete" }
+  /** It will never be a request. */
+  | { readonly kind: "none" }
+  /** A proxy began with something else than the header that tells its client. */
+  | { readonly kind: "broken"; readonly reason: string }
+  /** A request, from `start` on; `client` is who stands behind a proxy, where the proxy knows. */
+  | { readonly kind: "whole"; readonly start: number; readonly client: IpAddress | undefined };
+
+function readHead(head: Uint8Array, mayProxy: boolean): Head {
+  const proxy = mayProxy ? parseProxyHeader(head) : ({ kind: "none" } as const);
+  if (proxy.kind === "broken") return proxy;
+  const isTooLong = head.length > MAX_HEAD;
+  if (proxy.kind === "incomplete" && !isTooLong) return proxy;
+  const { start, client } = proxy.kind === "found" ? { start: proxy.length, client: proxy.source } : { start: 0, client: undefined };
+  if (endsHead(head, start)) return { kind: "whole", start, client };
+  const mayBegin = head.length === start || isLetter(head[start]!);
+  return { kind: mayBegin && !isTooLong ? "incomplete" : "none" };
 }
 
 /** A method begins with one; a TLS hello does not. */

@@ -5,13 +5,14 @@
  */
 
 import { Capture, type CaptureOptions } from "./capture.ts";
-import { CaptureFeed, type CaptureFeedOptions } from "./capture-feed.ts";
+import { CaptureFeed, type CaptureFeedOptions, isLimitReached } from "./capture-feed.ts";
+import type { DatagramSource } from "./datagram-source.ts";
+import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { PcapFileSource } from "./pcap-file-source.ts";
 import { openStdin } from "./stdin-source.ts";
-import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
-import { reasonOf } from "../system-error.ts";
-import { type DatagramSource, openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
+import { messageOf, reasonOf } from "../system-error.ts";
+import { openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
 
 /** How listening ended. `failed` makes the daemon's exit status 1. */
 export type ListenerEnd = { readonly kind: "done" } | { readonly kind: "failed"; readonly text: string };
@@ -60,7 +61,7 @@ export function listenToStdin(options: ListenerOptions): Listener {
           if (feed.isFull || feed.broken !== undefined) break;
         }
       } catch (error) {
-        return { kind: "failed", text: `Cannot read standard input: ${error instanceof Error ? error.message : String(error)}` };
+        return { kind: "failed", text: `Cannot read standard input: ${messageOf(error)}` };
       }
       return endOfStream(feed, "standard input");
     },
@@ -95,7 +96,7 @@ export function listenToFile(path: string, follow: boolean, options: ListenerOpt
           if (feed.isFull || feed.broken !== undefined) break;
         }
       } catch (error) {
-        return { kind: "failed", text: `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}` };
+        return { kind: "failed", text: `Cannot read ${path}: ${messageOf(error)}` };
       }
       return endOfStream(feed, path);
     },
@@ -173,7 +174,7 @@ function listenToSocket(name: string, port: number, open: () => Promise<Datagram
         options.counts.frames++;
         const pause = options.handle(datagram);
         if (pause !== undefined) await pause;
-        if (options.packetLimit > 0 && options.counts.frames >= options.packetLimit) break;
+        if (isLimitReached(options)) break;
       }
       await source.close();
       return DONE;

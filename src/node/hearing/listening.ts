@@ -5,6 +5,8 @@
  * @module
  */
 
+import { messageOf } from "../system-error.ts";
+import { isLimitReached } from "./capture-feed.ts";
 import type { Listener, ListenerEnd, ListenerOptions } from "./listener.ts";
 
 /** A way of hearing that can be opened. */
@@ -93,7 +95,7 @@ export class Listening {
     try {
       listener = way.open(this.#options);
     } catch (error) {
-      const end: ListenerEnd = { kind: "failed", text: error instanceof Error ? error.message : String(error) };
+      const end: ListenerEnd = { kind: "failed", text: messageOf(error) };
       return { way, listener: { run: async () => end, close() {} }, ended: Promise.resolve(end), ready: Promise.resolve(end) };
     }
     let setReady: (failure: undefined) => void;
@@ -110,9 +112,7 @@ export class Listening {
       // One that a change replaced has nothing to say any more.
       if (this.#running.get(key) !== running) return;
       this.#running.delete(key);
-      const { counts, packetLimit } = this.#options;
-      const isFull = packetLimit > 0 && counts.frames >= packetLimit;
-      if (end.kind === "failed" || isFull || this.#running.size === 0) this.#finish(end);
+      if (end.kind === "failed" || isLimitReached(this.#options) || this.#running.size === 0) this.#finish(end);
     });
   }
 

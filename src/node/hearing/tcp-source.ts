@@ -4,11 +4,9 @@
  * @module
  */
 
-import type { Socket } from "node:net";
-import type { Datagram } from "../../packet.ts";
-import { Channel } from "./channel.ts";
-import { type TcpConnection, type TcpEndpoint, TcpListener } from "./tcp-listener.ts";
-import type { DatagramSource, SourceDrops } from "./udp-source.ts";
+import { appendUpTo, ConnectionSource } from "./connection-source.ts";
+import type { DatagramSource } from "./datagram-source.ts";
+import type { TcpConnection, TcpEndpoint } from "./tcp-listener.ts";
 
 /** Where to listen and how patient to be. */
 export interface TcpSourceOptions extends TcpEndpoint {
@@ -20,13 +18,9 @@ export interface TcpSourceOptions extends TcpEndpoint {
   readonly maxConnections?: number;
 }
 
-/** IANA protocol number. */
-const TCP = 6;
 const DEADLINE_MS = 5000;
 /** Far below the usual limit of 1024 descriptors, which firewall commands and files need as well. */
 const MAX_CONNECTIONS = 256;
-/** Payloads that may wait for the reader. */
-const MAX_WAITING = 512;
 /** An HTTP request has ended there although its client keeps the connection open for the answer. */
 const HTTP_END = Uint8Array.of(13, 10, 13, 10);
 
@@ -39,42 +33,20 @@ const HTTP_END = Uint8Array.of(13, 10, 13, 10);
  */
 export async function openTcpSource(options: TcpSourceOptions): Promise<DatagramSource> {
   const source = new TcpSource(options);
-  await source.open();
+  await source.open(options);
   return source;
 }
 
-class TcpSource implements DatagramSource {
-  readonly drops: SourceDrops = { oversized: 0, overflowed: 0 };
+class TcpSource extends ConnectionSource {
   readonly #options: TcpSourceOptions;
-  readonly #listener: TcpListener;
-  readonly #connections = new Set<Socket>();
-  readonly #channel: Channel<Datagram> = new Channel();
 
   constructor(options: TcpSourceOptions) {
+    super(options.maxConnections ?? MAX_CONNECTIONS);
     this.#options = options;
-    this.#listener = new TcpListener({ onConnection: (connection) => this.#serve(connection), onOverflow: () => this.drops.overflowed++ }, options.maxConnections ?? MAX_CONNECTIONS);
   }
 
-  get bound(): readonly string[] {
-    return this.#listener.bound;
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Datagram> {
-    return this.#channel;
-  }
-
-  open(): Promise<void> {
-    return this.#listener.open(this.#options);
-  }
-
-  close(): Promise<void> {
-    void this.#channel.return();
-    for (const socket of this.#connections) socket.destroy();
-    return this.#listener.close();
-  }
-
-  #serve({ socket, ...ends }: TcpConnection): void {
-    this.#connections.add(socket);
+  protected override accept({ socket, ...ends }: TcpConnection): void {
+    this.connections.add(socket);
     const { maxPayload } = this.#options;
     let received = new Uint8Array(0);
     let over = false;
@@ -82,24 +54,19 @@ class TcpSource implements DatagramSource {
       if (over) return;
       over = true;
       clearTimeout(deadline);
-      this.#connections.delete(socket);
+      this.connections.delete(socket);
       // Read on and then close: a reset would tell a scanner that something was left unread.
       socket.end();
       socket.resume();
       setTimeout(() => socket.destroy(), 1000).unref();
       if (received.length === 0) return;
       if (received.length > maxPayload) this.drops.oversized++;
-      else if (this.#channel.size >= MAX_WAITING) this.drops.overflowed++;
-      else this.#channel.put({ payload: received, protocol: TCP, ...ends, timestamp: Date.now() / 1000 });
+      else this.pass({ payload: received, ...ends });
     };
     const deadline = setTimeout(finish, this.#options.deadlineMs ?? DEADLINE_MS);
     socket.on("data", (chunk: Uint8Array) => {
       if (over) return;
-      // One byte more than allowed is enough to know.
-      const joined = new Uint8Array(Math.min(maxPayload + 1, received.length + chunk.length));
-      joined.set(received);
-      joined.set(chunk.subarray(0, joined.length - received.length), received.length);
-      received = joined;
+      received = appendUpTo(received, chunk, maxPayload + 1);
       if (received.length > maxPayload || endsHttpRequest(received)) finish();
     });
     socket.on("end", finish);

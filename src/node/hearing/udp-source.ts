@@ -9,6 +9,7 @@ import { networkInterfaces } from "node:os";
 import { parseIp, type IpAddress } from "../../ip.ts";
 import type { Datagram } from "../../packet.ts";
 import { Channel } from "./channel.ts";
+import { type DatagramSource, MAX_WAITING, type SourceDrops } from "./datagram-source.ts";
 import { codeOf } from "../system-error.ts";
 
 /** Where and how to listen. */
@@ -31,27 +32,8 @@ export interface UdpSourceOptions {
   readonly rescanMs?: number;
 }
 
-/** What was not passed on. */
-export interface SourceDrops {
-  /** Longer than allowed. */
-  oversized: number;
-  /** The reader was too slow, or too many came at once. */
-  overflowed: number;
-}
-
-/** Datagrams from sockets of our own. */
-export interface DatagramSource extends AsyncIterable<Datagram> {
-  /** Addresses and ports that are bound, `0.0.0.0:62201`, `[::1]:62201`. */
-  readonly bound: readonly string[];
-  readonly drops: Readonly<SourceDrops>;
-  /** @returns settles when every socket is closed; the iteration ends */
-  close(): Promise<void>;
-}
-
 /** IANA protocol number. */
 const UDP = 17;
-/** Datagrams that may wait for the reader; some hundred kilobytes at most. */
-const MAX_WAITING = 512;
 /** The kernel's buffer for a burst, bytes; the system's own limit may cut it. */
 const RECEIVE_BUFFER = 1 << 20;
 const RESCAN_MS = 5000;

@@ -4,14 +4,15 @@
  *
  * @module
  */
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { utf8Bytes } from "../../bytes.ts";
+import { randomDigits } from "../../client/random-digits.ts";
 import { buildUdpPacket } from "../../client/raw-packet.ts";
-import { encodeMessage, sealMessage } from "../../fko.ts";
+import { encodeMessage, PROTOCOL_VERSION, sealMessage } from "../../fko.ts";
 import { HmacKey } from "../../hmac.ts";
 import { ipFromBytes } from "../../ip.ts";
 import { pcapHeader, pcapRecord } from "../../pcap-writer.ts";
@@ -89,10 +90,10 @@ export async function showCapture({ say, main }: DemoOptions, undo: UndoList): P
 /** A fresh request to open tcp/22 for the client. */
 function sealPacket(keys: DemoKeys): string {
   const { plaintext } = encodeMessage({
-    random: Array.from({ length: 16 }, () => randomInt(10)).join(""),
+    random: randomDigits(randomBytes),
     username: "demo",
     timestamp: Math.floor(Date.now() / 1000),
-    version: "3.0.0",
+    version: PROTOCOL_VERSION,
     type: 1,
     message: `${CLIENT.join(".")},tcp/22`,
     digestType: "sha256",

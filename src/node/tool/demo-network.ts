@@ -56,6 +56,7 @@ export function lackForNetwork(): string | undefined {
  * Makes server and client.
  *
  * @param undo takes the end of both
+ * @returns both hosts, with a service on the server and a firewall before it
  * @throws {NamespaceError} when this machine does not allow it
  */
 export async function openDemoNetwork(undo: UndoList): Promise<DemoNetwork> {

@@ -11,7 +11,7 @@ export interface DemoKeys {
   readonly hmacKey: Uint8Array;
 }
 
-/** Draws fresh keys. */
+/** @returns fresh random keys */
 export function demoKeys(): DemoKeys {
   return { key: randomBytes(32), hmacKey: randomBytes(64) };
 }
@@ -32,6 +32,7 @@ export interface DemoSettings {
  * @param keys from {@link demoKeys}
  * @param config variables of `fwknopd.conf`
  * @param openSeconds how long a grant lasts
+ * @returns their contents, each for a file of mode 0600
  */
 export function demoSettings(keys: DemoKeys, config: Readonly<Record<string, string>>, openSeconds: number): DemoSettings {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");

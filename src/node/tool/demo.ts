@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import { showCapture } from "./demo-capture.ts";
 import { type DemoNetwork, lackForNetwork, openDemoNetwork, showNetwork } from "./demo-network.ts";
 import { NamespaceError } from "./namespaces.ts";
+import { messageOf } from "../system-error.ts";
 import { UndoList } from "../undo-list.ts";
 
 /** What the demonstration needs from its caller. */
@@ -35,7 +36,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   for (const signal of SIGNALS) process.on(signal, interrupt);
   const talk: DemoOptions = { main: options.main, say: (line) => void (undo.isDone || options.say(line)) };
   const shown = show(talk, undo).then(() => 0, (error: unknown) => {
-    talk.say(`fko-tool demo: ${error instanceof Error ? error.message : String(error)}`);
+    talk.say(`fko-tool demo: ${messageOf(error)}`);
     return 1;
   });
   try {

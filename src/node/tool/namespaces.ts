@@ -12,7 +12,7 @@ import { once } from "node:events";
 import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { childEnvironment } from "../child-env.ts";
 import { findProgram } from "../find-program.ts";
-import { run, type RunOptions, type RunResult } from "../run.ts";
+import { failureText, run, type RunOptions, type RunResult } from "../run.ts";
 
 /** What the network is made with, and the Debian package that holds it. */
 export const NAMESPACE_PROGRAMS: Readonly<Record<string, string>> = {
@@ -116,8 +116,7 @@ export class NamespaceHost {
   async run(argv: readonly [string, ...string[]], options: Partial<RunOptions> = {}): Promise<RunResult> {
     const result = await run(this.argv(argv), { timeoutMs: COMMAND_TIMEOUT_MS, ...options });
     if (result.ok) return result;
-    const why = result.startError?.message ?? (result.stderr.trim() || result.stdout.trim() || `exit status ${result.status}`);
-    throw new NamespaceError(`Cannot run "${argv.join(" ")}" on ${this.name}: ${why}`, result.startError?.code ?? "STATUS");
+    throw new NamespaceError(`Cannot run "${argv.join(" ")}" on ${this.name}: ${failureText(result)}`, result.startError?.code ?? "STATUS");
   }
 
   /**

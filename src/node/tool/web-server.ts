@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handleSignals } from "../daemon/signals.ts";
-import { codeOf } from "../system-error.ts";
+import { codeOf, messageOf } from "../system-error.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   "index.html": "text/html; charset=utf-8",
@@ -45,6 +45,7 @@ export function webFolder(): string {
  *
  * @param port on 127.0.0.1; 0 for any that is free
  * @param folder where the page was built to
+ * @returns the server, once it listens
  * @throws {Error} the system's, when a file is missing or the port is taken
  */
 export async function serveWeb(port: number, folder: string = webFolder()): Promise<WebServer> {
@@ -88,7 +89,7 @@ export async function runWeb(port: number, say: (text: string) => void): Promise
   try {
     server = await serveWeb(port);
   } catch (error) {
-    const why = codeOf(error) === "EADDRINUSE" ? `port ${port} is taken; try --port 0` : error instanceof Error ? error.message : String(error);
+    const why = codeOf(error) === "EADDRINUSE" ? `port ${port} is taken; try --port 0` : messageOf(error);
     process.stderr.write(`fko-tool: error: web: ${why}\n`);
     return 1;
   }
