@@ -106,16 +106,30 @@ function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void
   output.isStdoutTaken = settings.json === true || settings.then !== undefined;
 }
 
+/** A kept command line: as text without secrets, and as options. */
+interface KeptCommandLine {
+  readonly text: string;
+  readonly scanned: ScannedArguments<ClientOptions>;
+}
+
 /** The command line that is to be shown or run again; undefined when none is asked for. */
-function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
-  const wantedHost = given.lastHost ?? given.showHostCmd;
-  if (!given.lastCmd && !given.showLast && wantedHost === undefined) return undefined;
-  const files = argumentFiles(given, host);
-  const path = wantedHost === undefined ? files.last : files.hosts;
+function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): KeptCommandLine | undefined {
+  const server = given.lastHost ?? given.showHostCmd;
+  if (server !== undefined) return keptForServer(server, given, host, output);
+  if (!given.lastCmd && !given.showLast) return undefined;
+  const { last: path } = argumentFiles(given, host);
+  return parseKept(readCommandLines({ path }, given, output).trim(), path);
+}
+
+function keptForServer(server: string, given: ClientOptions, host: ClientHost, output: ClientOutput): KeptCommandLine {
+  const { hosts: path, preferred } = argumentFiles(given, host);
   if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
-  const file = readCommandLines({ path, ...(wantedHost !== undefined && files.preferred !== undefined && { preferred: files.preferred }) }, given, output);
-  const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
-  if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
+  const file = readCommandLines({ path, ...(preferred !== undefined && { preferred }) }, given, output);
+  return parseKept(findCommandForHost(file, splitHostPort(server).host), path, ` for ${printableText(server)}`);
+}
+
+function parseKept(line: string | undefined, path: string, whose = ""): KeptCommandLine {
+  if (line === undefined || line === "") throw new ClientError(`Could not find a command line${whose} in ${path}`);
   const scanned = parseCommandLine(line);
   if (!scanned.ok) throw new ClientError(`Error parsing the command line kept in ${path}: ${scanned.message}`);
   // One that the C program kept may hold keys.

@@ -38,8 +38,8 @@ export interface RcFile {
  */
 export function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
   const home = options.homeDir || host.env["HOME"];
-  if (home === undefined || home === "") throw new ClientError(`Unable to determine ${what}, HOME is not set`, { hint: "use --home-dir, or --rc-file or --no-rc-file, and -E or --no-save-args" });
-  return home;
+  if (home !== undefined && home !== "") return home;
+  throw new ClientError(`Unable to determine ${what}, HOME is not set`, { hint: "use --home-dir, or --rc-file or --no-rc-file, and -E or --no-save-args" });
 }
 
 /**
