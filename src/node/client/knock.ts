@@ -172,15 +172,13 @@ async function pretendToSend(target: SendTarget, listed: ListedPacket, output: C
     output.info(utf8Text(request)!.replaceAll("\r", ""));
   } else if (isRawTransport(target.transport)) {
     const { resolveHost } = await import("../resolve-host.ts");
-    const resolved = await resolveHost(target.host, { family: target.family, timeoutMs: RESOLVE_TIMEOUT_MS });
+    const resolved = await resolveHost(target.host, { family: target.family });
     if (!resolved.ok) throw new ClientError(`send_spa_packet: packet not sent. resolve_dst_addr() : ${resolved.message}; Unable to resolve ${target.host} as an ip address`);
   }
   output.notice(`${target.transport === "http" ? "T" : "t"}est mode enabled, SPA packet not actually sent.`);
   output.info("send_spa_packet: bytes sent: 0");
   return { sent: false, bytesSent: 0 };
 }
-
-const RESOLVE_TIMEOUT_MS = 5000;
 
 /** What the server would make of it. */
 async function showDecoded(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<void> {
