@@ -8,17 +8,16 @@ import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-opt
 import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
 import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
-import { splitHostPort } from "../../client/destination.ts";
-import { findCommandForHost, formatCommandLine, parseCommandLine } from "../../client/last-command.ts";
 import { type ClientSettings, isPortKnocking, mergeSettings } from "../../client/settings.ts";
 import { FkoError } from "../../fko-error.ts";
 import { printableText } from "../../foreign-text.ts";
 import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
-import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf } from "./home-files.ts";
 import { type ClientHost, systemHost } from "./host.ts";
+import { argumentFiles, keepCommandLine, keptCommandLine } from "./kept-commands.ts";
 import { ClientError, ClientOutput, unwrap } from "./output.ts";
-import { FileError } from "../files.ts";
 import { knock } from "./knock.ts";
+import { openRcFile, type RcFile, rcPathOf } from "./rc-file.ts";
+import { FileError } from "../files.ts";
 import { packageVersion } from "../version.ts";
 
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
@@ -104,36 +103,6 @@ async function run(argv: readonly string[], host: ClientHost, output: ClientOutp
 function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void {
   output.verbosity = settings.quiet ? -1 : settings.verbose ?? 0;
   output.isStdoutTaken = settings.json === true || settings.then !== undefined;
-}
-
-/** A kept command line: as text without secrets, and as options. */
-interface KeptCommandLine {
-  readonly text: string;
-  readonly scanned: ScannedArguments<ClientOptions>;
-}
-
-/** The command line that is to be shown or run again; undefined when none is asked for. */
-function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): KeptCommandLine | undefined {
-  const server = given.lastHost ?? given.showHostCmd;
-  if (server !== undefined) return keptForServer(server, given, host, output);
-  if (!given.lastCmd && !given.showLast) return undefined;
-  const { last: path } = argumentFiles(given, host);
-  return parseKept(readCommandLines({ path }, given, output).trim(), path);
-}
-
-function keptForServer(server: string, given: ClientOptions, host: ClientHost, output: ClientOutput): KeptCommandLine {
-  const { hosts: path, preferred } = argumentFiles(given, host);
-  if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
-  const file = readCommandLines({ path, ...(preferred !== undefined && { preferred }) }, given, output);
-  return parseKept(findCommandForHost(file, splitHostPort(server).host), path, ` for ${printableText(server)}`);
-}
-
-function parseKept(line: string | undefined, path: string, whose = ""): KeptCommandLine {
-  if (line === undefined || line === "") throw new ClientError(`Could not find a command line${whose} in ${path}`);
-  const scanned = parseCommandLine(line);
-  if (!scanned.ok) throw new ClientError(`Error parsing the command line kept in ${path}: ${scanned.message}`);
-  // One that the C program kept may hold keys.
-  return { text: formatCommandLine(scanned.value).text, scanned: scanned.value };
 }
 
 /** Runs a command line, with the rc file beside it. */

@@ -10,7 +10,7 @@ import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import { formatIp, parseIp } from "../../ip.ts";
-import type { RcFile } from "./home-files.ts";
+import type { RcFile } from "./rc-file.ts";
 import type { ClientHost } from "./host.ts";
 import { obtainKeys } from "./keys.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
