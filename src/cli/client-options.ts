@@ -144,15 +144,19 @@ export interface ClientOptions {
   testFkoExists?: true;
 }
 
-/** All names of transports. */
-export const SERVER_PROTOS: readonly ServerProto[] = ["udp", "udpraw", "tcp", "tcpraw", "icmp", "http"];
+const SERVER_PROTOS: readonly ServerProto[] = ["udp", "udpraw", "tcp", "tcpraw", "icmp", "http"];
 
 /** The kind of value of `-P`. */
-export function serverProto(): ValueType<ServerProto> {
-  return choice("PROTO", SERVER_PROTOS, (shown) => `Unrecognized protocol: ${shown}, must be one of {udp,udpraw,tcp,tcpraw,icmp,http}`);
+function serverProto(): ValueType<ServerProto> {
+  return choice("PROTO", SERVER_PROTOS, (shown) => `Unrecognized protocol: ${shown}, must be one of {${SERVER_PROTOS.join(",")}}`);
 }
 
-/** The kind of value of `-f`. @param max the most seconds */
+/**
+ * The kind of value of `-f`.
+ *
+ * @param max the most seconds
+ * @returns the kind of value
+ */
 export function fwTimeout(max: number): ValueType<number> {
   return integer("SECONDS", 0, max, (shown) => `--fw-timeout must be within [0-${max}], got '${shown}'`);
 }
@@ -161,7 +165,7 @@ export function fwTimeout(max: number): ValueType<number> {
 const MAX_USERNAME = 29;
 
 /** The kind of value of `-U`. */
-export function spoofUser(): ValueType<string> {
+function spoofUser(): ValueType<string> {
   return custom("USER", (given): Parsed<string> => ({ ok: true, value: given.slice(0, MAX_USERNAME) }));
 }
 

@@ -82,14 +82,11 @@ class Scanner<Values> {
   #long(word: string): void {
     const equals = word.indexOf("=");
     const name = equals < 0 ? word : word.slice(0, equals);
+    const attached = equals < 0 ? undefined : word.slice(equals + 1);
     const [key, row] = this.#findLong(name);
     const spelling = `--${row.long}`;
-    if (equals >= 0) {
-      if (row.value.takes === "nothing") throw new UsageProblem(`option '${spelling}' doesn't allow an argument`);
-      this.#take(key, row, spelling, word.slice(equals + 1));
-      return;
-    }
-    this.#take(key, row, spelling, undefined);
+    if (attached !== undefined && row.value.takes === "nothing") throw new UsageProblem(`option '${spelling}' doesn't allow an argument`);
+    this.#take(key, row, spelling, attached);
   }
 
   #findLong(name: string): Found<Values> {

@@ -18,6 +18,7 @@ export interface Refusal {
  * Refuses what was read.
  *
  * @param message one line
+ * @returns the refusal
  */
 export function refuse(message: string): Refusal {
   return { ok: false, message };

@@ -29,7 +29,7 @@ export function renderUsage<Values>(program: Program<Values>, version: string): 
 }
 
 /** The names of an option, with its argument: `-p, --server-port PORT`. */
-export function optionHead<Values>(row: OptionRow<unknown, Values>): string {
+function optionHead<Values>(row: OptionRow<unknown, Values>): string {
   const { argument } = row.value;
   return `${row.short === undefined ? "    " : `-${row.short}, `}--${row.long}${argument === undefined ? "" : ` ${argument}`}`;
 }

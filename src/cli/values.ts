@@ -50,7 +50,7 @@ export function secret(argument: string): ValueType<Bytes> {
 }
 
 /**
- * A whole number. C reads leading digits of anything, so `x` is 0 there; here it is refused like a number out of range.
+ * A whole number. C reads the digits that a text begins with, so `x` is 0 there; here it is refused like a number out of range.
  *
  * @param argument stands for it in usage
  * @param min the least
@@ -72,7 +72,12 @@ export function integer(
   };
 }
 
-/** The words that scripts know for a port out of range. */
+/**
+ * The words that scripts know for a port out of range.
+ *
+ * @param shown what was given, fit for messages
+ * @returns the message
+ */
 export function portRefusal(shown: string): string {
   return `Value ${shown} out of range [(0)-(65535)]`;
 }

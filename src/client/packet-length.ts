@@ -9,12 +9,12 @@ import { SALTED_PREFIX } from "../fko.ts";
 import type { ListedPacket } from "./listing.ts";
 import type { ClientSettings } from "./settings.ts";
 
-/** The C program's server takes text of so many characters for an OpenPGP message, whatever its stanza says. */
+/** The C program's server believes that text of this length is an OpenPGP message, whatever its stanza says. */
 const C_OPENPGP_LENGTH = 400;
 
 /**
- * Tells whether the C program's server takes a packet with a shared key for one with GnuPG, and refuses it. It looks at
- * the text as it came; for a command, at the text without the HMAC and with its prefix.
+ * Tells whether the C program's server mistakes a packet with a shared key for one of GnuPG, and refuses it. It counts
+ * the text as it came; of a command, the text without the HMAC and with its prefix.
  *
  * @param listed the packet
  * @returns whether it is too long

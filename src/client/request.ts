@@ -131,7 +131,10 @@ function accessMessage(settings: ClientSettings, facts: RequestFacts): Parsed<st
 function openedAccess(settings: ClientSettings, access: string, facts: RequestFacts): Parsed<string> {
   const natPort = settings.natRandPort ? facts.natRandomPort : settings.natPort || undefined;
   if (natPort === undefined) return { ok: true, value: access };
-  if (access.includes(",")) return refuse(`--${settings.natRandPort ? "nat-rand-port" : "nat-port"}: NAT for multiple ports/protocols not yet supported, got '${printableText(access)}'`);
+  if (access.includes(",")) {
+    const option = settings.natRandPort ? "nat-rand-port" : "nat-port";
+    return refuse(`--${option}: NAT for multiple ports/protocols not yet supported, got '${printableText(access)}'`);
+  }
   const spec = parsePortSpec(access);
   return spec === undefined ? refuse(expectingSpec(access)) : { ok: true, value: `${spec.protocol}/${natPort}` };
 }

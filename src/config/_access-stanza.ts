@@ -107,7 +107,8 @@ function rowDefaults(table: VariableTable<AccessVariables>, dialect: Dialect): D
 /** What fwknopd.conf says for stanzas that say nothing. */
 function daemonDefaults(given: Draft["values"], config: AccessConfigContext["config"]): Draft["values"] {
   const { GPG_HOME_DIR, GPG_EXE, EXTERNAL_CMD_ALARM, REQUIRE_SOURCE_ADDRESS, EXTERNAL_CMD_OPEN, EXTERNAL_CMD_CLOSE } = config;
-  const takesCommands = config.FIREWALL_TYPE === "external_cmd" && given.EXTERNAL_CMD_OPEN === undefined && EXTERNAL_CMD_OPEN !== undefined && EXTERNAL_CMD_CLOSE !== undefined;
+  const hasCommands = EXTERNAL_CMD_OPEN !== undefined && EXTERNAL_CMD_CLOSE !== undefined;
+  const takesCommands = config.FIREWALL_TYPE === "external_cmd" && given.EXTERNAL_CMD_OPEN === undefined && hasCommands;
   return { GPG_HOME_DIR, GPG_EXE, EXTERNAL_CMD_ALARM, REQUIRE_SOURCE_ADDRESS, ...(takesCommands && { EXTERNAL_CMD_OPEN, EXTERNAL_CMD_CLOSE }) };
 }
 

@@ -9,12 +9,23 @@ import { type IpAddress, parseIp } from "../ip.ts";
 import { type AddressList, parseAddressList } from "./address-list.ts";
 import type { ParsedValue, TextKind } from "./variable.ts";
 
-/** Accepts a value. */
+/**
+ * Accepts a value.
+ *
+ * @param value what was read
+ * @returns the same, as parsers return it
+ */
 export function accept<T>(value: T): ParsedValue<T> {
   return { ok: true, value };
 }
 
-/** Refuses a value. */
+/**
+ * Refuses a value.
+ *
+ * @param message one line
+ * @param offset where in the value the bad part begins
+ * @returns the refusal, as parsers return it
+ */
 export function refuse(message: string, offset = 0): { readonly ok: false; readonly message: string; readonly offset: number } {
   return { ok: false, message, offset };
 }
@@ -22,7 +33,7 @@ export function refuse(message: string, offset = 0): { readonly ok: false; reado
 /** Shows a value in a message. */
 export const shown = (text: string): string => `'${printableText(text)}'`;
 
-/** C takes the first letter and reads everything but `y` as no, `true` and `on` among it. */
+/** C looks at the first letter only and reads everything but `y` as no, even `true` and `on`. */
 export const yesNo: TextKind<boolean> = {
   describe: "Y or N",
   parse(text, name) {
@@ -42,11 +53,12 @@ export const path: TextKind<string> = { describe: "path", parse: accept };
 export const command: TextKind<string> = { describe: "command", parse: accept };
 
 /**
- * A whole number of digits only. C reads leading digits of anything, so `x` is 0 there.
+ * A whole number of digits only. C reads the digits that a text begins with, so `x` is 0 there.
  *
  * @param min the least
  * @param max the largest
  * @param refusal what to say of a number out of range
+ * @returns the kind of value
  */
 export function integer(
   min: number, max: number,
@@ -67,6 +79,7 @@ export function integer(
  *
  * @param words each word and what it means
  * @param refusal what to say of any other
+ * @returns the kind of value
  */
 export function choice<T>(words: Readonly<Record<string, T>>, refusal: (name: string, value: string) => string): TextKind<T> {
   return {
@@ -84,6 +97,7 @@ export function choice<T>(words: Readonly<Record<string, T>>, refusal: (name: st
  * @param describe what each is
  * @param pattern what each must match
  * @param make makes the value of a word
+ * @returns the kind of value
  */
 export function words<T>(describe: string, pattern: RegExp, make: (word: string) => T): TextKind<readonly T[]> {
   return {
@@ -112,6 +126,7 @@ export const addresses: TextKind<AddressList> = {
  * One IPv4 address.
  *
  * @param refusal what to say of anything else
+ * @returns the kind of value
  */
 export function ipv4(refusal: (name: string, value: string) => string): TextKind<IpAddress> {
   return {

@@ -153,7 +153,8 @@ export class Settings {
   #tellForward({ text, place }: Line, above: ReadonlyMap<string, string>): void {
     const name = /^\$([A-Z_]+)/.exec(text)?.[1];
     if (this.dialect === "perl" || name === undefined || name === "FIREWALL_EXE" || above.has(name) || !this.#index.has(name)) return;
-    this.problems.push({ severity: "warning", ...place, message: `Invalid embedded variable in: ${shown(text)} to fwknopd 2.6, for ${name} is not set above; here it is what is set below or by default` });
+    const message = `Invalid embedded variable in: ${shown(text)} to fwknopd 2.6, for ${name} is not set above; here it is what is set below or by default`;
+    this.problems.push({ severity: "warning", ...place, message });
   }
 
   /**

@@ -46,7 +46,7 @@ export interface RawValue {
   readonly column: number;
 }
 
-/** fwknopd 2.6 reads as many bytes of a line and takes the rest for the next one. */
+/** fwknopd 2.6 reads this many bytes of a line; to it the rest is another line. */
 const C_LINE_LIMIT = 1023;
 
 const [TAB, LF, CR, SPACE, HASH, SEMICOLON] = [0x09, 0x0a, 0x0d, 0x20, 0x23, 0x3b] as const;

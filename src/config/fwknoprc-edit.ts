@@ -54,9 +54,10 @@ export interface CriticalLine {
  * @returns its lines with keys, in the file's order
  */
 export function criticalLines(lines: readonly RcLine[], stanza: string): readonly CriticalLine[] {
-  return lines
-    .filter((line) => line.kind === "parameter" && isSameStanza(line.stanza, stanza) && findVariable(line.name!)?.critical)
-    .map((line) => ({ number: line.number, variable: line.name!, stanza: line.stanza! }));
+  return lines.flatMap((line) => {
+    const isCritical = line.kind === "parameter" && isSameStanza(line.stanza, stanza) && findVariable(line.name)?.critical;
+    return isCritical ? [{ number: line.number, variable: line.name, stanza: line.stanza! }] : [];
+  });
 }
 
 /** What is to be written. */
@@ -75,39 +76,51 @@ export interface StanzaUpdate {
  * @param update the stanza and its parameters
  * @returns the new content, which holds keys: the caller wipes it
  */
-export function saveStanza(file: Uint8Array, update: StanzaUpdate): Bytes {
+export function saveStanza(file: Uint8Array, { stanza, assignments, keptLines }: StanzaUpdate): Bytes {
   const lines = readRcLines(file);
-  const isOurs = (line: RcLine): boolean => isSameStanza(line.stanza, update.stanza);
-  const kept = new Set(lines.filter((line) => update.keptLines.has(line.number)).map((line) => line.name));
-  const waiting = update.assignments.filter(({ variable }) => !kept.has(variable.name));
-  const first = lines.findIndex(isOurs);
-  if (first < 0) return appendStanza(file, update.stanza, waiting);
+  const isOurs = (line: RcLine): boolean => isSameStanza(line.stanza, stanza);
+  const kept = new Set(lines.map((line) => (line.kind === "parameter" && keptLines.has(line.number) ? line.name : undefined)));
+  const written = assignments.filter(({ variable }) => !kept.has(variable.name));
+  const start = lines.findIndex(isOurs);
+  if (start < 0) return appendStanza(file, stanza, written);
 
+  const next = lines.findIndex(({ kind }, at) => at > start && kind === "stanza");
+  const end = next < 0 ? lines.length : next;
+  const rewritten = rewriteStanza(lines.slice(start, end), { assignments: written, keptLines, isLast: next < 0 });
   // A stanza of the same name further down loses its parameters, too: they would win over the new ones.
-  const afterFirst = lines.findIndex((line, at) => at > first && line.kind === "stanza");
-  const end = afterFirst < 0 ? lines.length : afterFirst;
-  const region: Uint8Array[] = [];
-  let contentEnd = 0;
-  for (const line of lines.slice(first, end)) {
-    const at = line.kind === "parameter" && !update.keptLines.has(line.number) ? waiting.findIndex(({ variable }) => variable.name === line.name) : -1;
-    if (at >= 0) region.push(...waiting.splice(at, 1).map(assignmentLine));
-    else if (stays(line, update)) region.push(withLineEnd(line.bytes));
-    else continue;
-    if (line.kind !== "ignored") contentEnd = region.length;
-  }
-  region.splice(contentEnd, 0, ...waiting.map(assignmentLine));
-  const isBlankNeeded = contentEnd + waiting.length === region.length && end < lines.length;
-  const content = concatBytes(
-    ...lines.slice(0, first).map(({ bytes }) => bytes),
-    ...region,
-    ...(isBlankNeeded ? [utf8Bytes("\n")] : []),
-    ...lines.slice(end).filter((line) => !isOurs(line) || stays(line, update)).map(({ bytes }) => bytes),
-  );
-  wipe(...region.filter((line) => line.buffer !== file.buffer));
+  const rest = lines.slice(end).filter((line) => !isOurs(line) || stays(line, keptLines));
+  const bytesOf = ({ bytes }: RcLine): Uint8Array => bytes;
+  const content = concatBytes(...lines.slice(0, start).map(bytesOf), ...rewritten, ...rest.map(bytesOf));
+  wipe(...rewritten.filter(({ buffer }) => buffer !== file.buffer));
   return content;
 }
 
-const stays = (line: RcLine, update: StanzaUpdate): boolean => line.kind === "stanza" || line.kind === "ignored" || update.keptLines.has(line.number);
+/** The new lines of a stanza: copies, or views into the file where they are as they were. */
+function rewriteStanza(
+  old: readonly RcLine[], { assignments, keptLines, isLast }: Omit<StanzaUpdate, "stanza"> & { readonly isLast: boolean },
+): readonly Uint8Array[] {
+  const waiting = new Map(assignments.map((assignment) => [assignment.variable.name, assignment]));
+  const lines: Uint8Array[] = [];
+  /** Behind the last line that is neither blank nor a comment. */
+  let contentEnd = 0;
+  for (const line of old) {
+    const replacement = line.kind === "parameter" && !keptLines.has(line.number) ? waiting.get(line.name) : undefined;
+    if (replacement !== undefined) {
+      waiting.delete(replacement.variable.name);
+      lines.push(assignmentLine(replacement));
+    } else if (stays(line, keptLines)) {
+      lines.push(withLineEnd(line.bytes));
+    } else {
+      continue;
+    }
+    if (line.kind !== "ignored") contentEnd = lines.length;
+  }
+  if (contentEnd === lines.length && !isLast) lines.push(utf8Bytes("\n"));
+  lines.splice(contentEnd, 0, ...Array.from(waiting.values(), assignmentLine));
+  return lines;
+}
+
+const stays = ({ kind, number }: RcLine, keptLines: ReadonlySet<number>): boolean => kind === "stanza" || kind === "ignored" || keptLines.has(number);
 
 function appendStanza(file: Uint8Array, stanza: string, assignments: readonly RcAssignment[]): Bytes {
   const lines = assignments.map(assignmentLine);

@@ -157,7 +157,11 @@ function withReadableKeys(given: ClientSettings): ClientSettings {
   return readable;
 }
 
-/** All variables. A function, so that nothing is built before an rc file is read. */
+/**
+ * All variables. A function, so that nothing is built before an rc file is read.
+ *
+ * @returns the rows; the same ones each time
+ */
 export function rcVariables(): readonly RcVariable[] {
   return (variables ??= buildVariables());
 }

@@ -10,20 +10,23 @@ import { printableText } from "../foreign-text.ts";
 import { withSuggestion } from "./variable.ts";
 import { type RcVariable, rcVariables } from "./fwknoprc-variables.ts";
 
+/** What a line says. */
+type RcLineContent =
+  | { readonly kind: "ignored" | "malformed" }
+  /** The stanza that begins here. */
+  | { readonly kind: "stanza"; readonly stanza: string }
+  /** `rest` is what follows the name and its blanks, up to the end of the line. */
+  | { readonly kind: "parameter"; readonly name: string; readonly rest: Uint8Array };
+
 /** One line of the file. */
-export interface RcLine {
-  readonly kind: "ignored" | "stanza" | "parameter" | "malformed";
+export type RcLine = RcLineContent & {
   /** From 1. */
   readonly number: number;
   /** The whole line with its end: a view into the file. */
   readonly bytes: Uint8Array;
-  /** Of the stanza that begins here or that the line is in; undefined in front of the first. */
+  /** The stanza that the line is in; undefined in front of the first. */
   readonly stanza: string | undefined;
-  /** For a parameter: its name. */
-  readonly name?: string;
-  /** For a parameter: what follows the name and its blanks, up to the end of the line. */
-  readonly rest?: Uint8Array;
-}
+};
 
 /** The longest line that the C program reads in one piece. */
 const LINE_LIMIT = 1023;
@@ -45,18 +48,15 @@ export function readRcLines(file: Uint8Array): readonly RcLine[] {
     const found = file.indexOf(LF, start);
     const next = found < 0 ? file.length : found + 1;
     const bytes = file.subarray(start, next);
-    const line = readLine(found < 0 ? bytes : bytes.subarray(0, -1));
-    stanza = line.header ?? stanza;
-    lines.push({
-      kind: line.kind, number: lines.length + 1, bytes, stanza,
-      ...(line.name !== undefined && { name: line.name }), ...(line.rest !== undefined && { rest: line.rest }),
-    });
+    const content = readLine(found < 0 ? bytes : bytes.subarray(0, -1));
+    if (content.kind === "stanza") ({ stanza } = content);
+    lines.push({ number: lines.length + 1, bytes, stanza, ...content });
     start = next;
   }
   return lines;
 }
 
-function readLine(line: Uint8Array): { readonly kind: RcLine["kind"]; readonly header?: string; readonly name?: string; readonly rest?: Uint8Array } {
+function readLine(line: Uint8Array): RcLineContent {
   const first = line[0];
   // Only the first column counts: an indented # begins a parameter of that name.
   if (first === undefined || first === HASH || first === SEMICOLON || first === CR || first === NUL) return { kind: "ignored" };
@@ -64,7 +64,7 @@ function readLine(line: Uint8Array): { readonly kind: RcLine["kind"]; readonly h
   while (isBlank(line[at])) at++;
   if (line[at] === OPEN) {
     const close = line.indexOf(CLOSE, at);
-    if (close >= 0) return { kind: "stanza", header: utf8OrLatin1Text(line.subarray(at + 1, close)) };
+    if (close >= 0) return { kind: "stanza", stanza: utf8OrLatin1Text(line.subarray(at + 1, close)) };
   }
   const nameStart = at;
   while (at < line.length && !isBlank(line[at]) && line[at] !== CR) at++;
@@ -88,6 +88,8 @@ function valueOf(rest: Uint8Array, variable: RcVariable | undefined): Uint8Array
 /**
  * Compares names of stanzas.
  *
+ * @param left one, undefined in front of the first stanza
+ * @param right the other
  * @returns whether they are the same but for case
  */
 export function isSameStanza(left: string | undefined, right: string): boolean {
@@ -113,23 +115,23 @@ export interface RcStanza {
 export function readStanza(lines: readonly RcLine[], stanza: string, path: string): RcStanza {
   const settings: ClientSettings = {};
   const problems: string[] = [];
-  for (const line of lines) {
-    if (!isSameStanza(line.stanza, stanza)) continue;
+  const ours = lines.filter((line) => isSameStanza(line.stanza, stanza));
+  for (const line of ours) {
     if (line.kind === "malformed") problems.push(`*Invalid entry in ${path}, line ${line.number}: expected 'NAME value' of at most ${LINE_LIMIT} bytes`);
     if (line.kind !== "parameter") continue;
-    const variable = findVariable(line.name!);
-    const value = valueOf(line.rest!, variable);
+    const variable = findVariable(line.name);
+    const value = valueOf(line.rest, variable);
     const shown = variable?.secret ? "(hidden)" : printableText(value);
-    const place = `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name!)}, val=${shown}`;
+    const place = `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name)}, val=${shown}`;
     if (variable === undefined) {
-      problems.push(withSuggestion(`${place}: no such variable`, line.name!, rcVariables().map(({ name }) => name)));
+      problems.push(withSuggestion(`${place}: no such variable`, line.name, rcVariables().map(({ name }) => name)));
       continue;
     }
     const read = variable.read(value);
     if (read.ok) Object.assign(settings, read.value);
     else problems.push(`${place}: ${read.message}`);
   }
-  return { isFound: lines.some((line) => line.kind === "stanza" && isSameStanza(line.stanza, stanza)), settings, problems };
+  return { isFound: ours.some(({ kind }) => kind === "stanza"), settings, problems };
 }
 
 /**
@@ -149,5 +151,5 @@ export function findVariable(name: string): RcVariable | undefined {
  * @returns their names in the file's order, repeats included, without `default`
  */
 export function stanzaNames(lines: readonly RcLine[]): readonly string[] {
-  return lines.flatMap(({ kind, stanza }) => (kind === "stanza" && !isSameStanza(stanza, "default") ? [stanza!] : []));
+  return lines.flatMap((line) => (line.kind === "stanza" && !isSameStanza(line.stanza, "default") ? [line.stanza] : []));
 }

@@ -25,15 +25,17 @@ export type ResolveResult =
     readonly message: string;
   };
 
+const DEFAULT_TIMEOUT_MS = 5000;
+
 /**
  * Resolves a name, or reads an address.
  *
  * @param host name or address, an IPv6 address without brackets
- * @param options the family to keep to, and the time limit in milliseconds
+ * @param options the family to keep to, and the time limit in milliseconds, 5000 when absent
  * @returns all addresses, those of IPv4 first
  */
-export async function resolveHost(host: string, options: { readonly family?: 4 | 6 | undefined; readonly timeoutMs: number }): Promise<ResolveResult> {
-  const { family, timeoutMs } = options;
+export async function resolveHost(host: string, options: { readonly family?: 4 | 6 | undefined; readonly timeoutMs?: number }): Promise<ResolveResult> {
+  const { family, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const shown = printableText(host);
   if (host === "" || host.includes("\0")) return unresolvable(`Name or service not known ('${shown}')`);
   let timer: NodeJS.Timeout | undefined;

@@ -8,8 +8,6 @@ import { formatIp, type IpAddress } from "../../ip.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
 import { resolveHost } from "../resolve-host.ts";
 
-const RESOLVE_TIMEOUT_MS = 5000;
-
 /**
  * Looks a name up. Of several addresses one of IPv4 is taken, since older servers understand no other.
  *
@@ -20,7 +18,7 @@ const RESOLVE_TIMEOUT_MS = 5000;
  * @throws ClientError when there is none
  */
 export async function resolveAllowIp(name: string, settings: ClientSettings, output: ClientOutput): Promise<IpAddress> {
-  const resolved = await resolveHost(name, { family: familyOf(settings), timeoutMs: RESOLVE_TIMEOUT_MS });
+  const resolved = await resolveHost(name, { family: familyOf(settings) });
   if (!resolved.ok) throw new ClientError(`Invalid allow IP specified for SPA access: --allow-ip: ${resolved.message}`);
   const [{ ip }] = resolved.addresses;
   output.info(`[+] Resolved ${name} as: ${formatIp(ip)}`);

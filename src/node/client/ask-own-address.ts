@@ -46,7 +46,9 @@ export async function askForOwnAddress(settings: ClientSettings, host: ClientHos
   output.info(`[+] ${resolved.message}`);
   const skew = resolved.clockSkewSeconds ?? 0;
   if (Math.abs(skew) > MAX_CLOCK_SKEW_SECONDS) {
-    output.warning(`our clock is ${Math.abs(skew)} seconds ${skew > 0 ? "fast" : "slow"}, servers refuse packets that are off by more than ${MAX_CLOCK_SKEW_SECONDS}; --time-offset-${skew > 0 ? "minus" : "plus"} corrects it`);
+    const [fault, sign] = skew > 0 ? ["fast", "minus"] : ["slow", "plus"];
+    const limit = `servers refuse packets that are off by more than ${MAX_CLOCK_SKEW_SECONDS}`;
+    output.warning(`our clock is ${Math.abs(skew)} seconds ${fault}, ${limit}; --time-offset-${sign} corrects it`);
   }
   return formatIp(resolved.address);
 }

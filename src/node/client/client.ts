@@ -8,17 +8,16 @@ import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-opt
 import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
 import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
-import { splitHostPort } from "../../client/destination.ts";
-import { findCommandForHost, formatCommandLine, parseCommandLine } from "../../client/last-command.ts";
 import { type ClientSettings, isPortKnocking, mergeSettings } from "../../client/settings.ts";
 import { FkoError } from "../../fko-error.ts";
 import { printableText } from "../../foreign-text.ts";
 import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
-import { argumentFiles, keepCommandLine, openRcFile, readCommandLines, type RcFile, rcPathOf } from "./home-files.ts";
 import { type ClientHost, systemHost } from "./host.ts";
+import { argumentFiles, keepCommandLine, keptCommandLine } from "./kept-commands.ts";
 import { ClientError, ClientOutput, unwrap } from "./output.ts";
-import { FileError } from "../files.ts";
 import { knock } from "./knock.ts";
+import { openRcFile, type RcFile, rcPathOf } from "./rc-file.ts";
+import { FileError } from "../files.ts";
 import { packageVersion } from "../version.ts";
 
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
@@ -106,59 +105,55 @@ function applyOutputOptions(settings: ClientOptions, output: ClientOutput): void
   output.isStdoutTaken = settings.json === true || settings.then !== undefined;
 }
 
-/** The command line that is to be shown or run again; undefined when none is asked for. */
-function keptCommandLine(given: ClientOptions, host: ClientHost, output: ClientOutput): { readonly text: string; readonly scanned: ScannedArguments<ClientOptions> } | undefined {
-  const wantedHost = given.lastHost ?? given.showHostCmd;
-  if (!given.lastCmd && !given.showLast && wantedHost === undefined) return undefined;
-  const files = argumentFiles(given, host);
-  const path = wantedHost === undefined ? files.last : files.hosts;
-  if (path === undefined) throw new ClientError("--save-args-file: command lines are kept by server in the home folder only");
-  const file = readCommandLines({ path, ...(wantedHost !== undefined && files.preferred !== undefined && { preferred: files.preferred }) }, given, output);
-  const line = wantedHost === undefined ? file.trim() : findCommandForHost(file, splitHostPort(wantedHost).host);
-  if (line === undefined || line === "") throw new ClientError(`Could not find a command line${wantedHost === undefined ? "" : ` for ${printableText(wantedHost)}`} in ${path}`);
-  const scanned = parseCommandLine(line);
-  if (!scanned.ok) throw new ClientError(`Error parsing the command line kept in ${path}: ${scanned.message}`);
-  // One that the C program kept may hold keys.
-  return { text: formatCommandLine(scanned.value).text, scanned: scanned.value };
-}
-
+/** Runs a command line, with the rc file beside it. */
 async function runScanned(scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<number> {
   applyOutputOptions(given, output);
   const rcPath = rcPathOf(given, host);
   const rc = rcPath === undefined ? undefined : await openRcFile(rcPath, given, output);
   try {
-    if (given.stanzaList && rc !== undefined) {
-      output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
-      return 0;
-    }
-    const layers = rcLayers(rc, given, output);
-    // VERBOSE is the one variable that wins over its option, as in the C program.
-    const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
-    const said = mergeSettings(...layers, given);
-    const settings = mergeSettings(said, await perlLayer(said, host), verbose === undefined ? {} : { verbose });
-    applyOutputOptions(settings, output);
-    if (settings.version) {
-      output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
-      return 0;
-    }
-    const problem = checkSettings(settings);
-    if (problem !== undefined) throw new ClientError(problem);
-    if (settings.keyGen || settings.keyGenFile !== undefined) {
-      const { makeKeys } = await import("./key-gen.ts");
-      makeKeys(settings, optionsToSave(scanned, given), rc, host, output);
-      return 0;
-    }
-    if (settings.saveRcStanza && rc !== undefined) {
-      const { saveRcStanza } = await import("./rc-edit.ts");
-      saveRcStanza(rc, optionsToSave(scanned, given), host, output);
-    }
-    if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
-    if (!isPortKnocking(settings)) return await knock(settings, host, output);
-    const { knockAtPorts } = await import("./port-knock.ts");
-    return await knockAtPorts(settings, rc, host, output);
+    return await runWithRcFile(rc, scanned, given, host, output);
   } finally {
     if (rc !== undefined) wipe(rc.bytes);
   }
+}
+
+async function runWithRcFile(
+  rc: RcFile | undefined, scanned: ScannedArguments<ClientOptions>, given: ClientOptions, host: ClientHost, output: ClientOutput,
+): Promise<number> {
+  if (given.stanzaList && rc !== undefined) {
+    output.result([`The following stanzas are configured in ${rc.path} :`, ...stanzaNames(rc.lines).map((name) => ` - ${printableText(name)}`)].join("\n"));
+    return 0;
+  }
+  const settings = await joinSettings(rc, given, host, output);
+  applyOutputOptions(settings, output);
+  if (settings.version) {
+    output.result(`fwknop client ${packageVersion()}, ${PROTOCOL_VERSION_TEXT}`);
+    return 0;
+  }
+  const problem = checkSettings(settings);
+  if (problem !== undefined) throw new ClientError(problem);
+  if (settings.keyGen || settings.keyGenFile !== undefined) {
+    const { makeKeys } = await import("./key-gen.ts");
+    makeKeys(settings, optionsToSave(scanned, given), rc, host, output);
+    return 0;
+  }
+  if (settings.saveRcStanza && rc !== undefined) {
+    const { saveRcStanza } = await import("./rc-edit.ts");
+    saveRcStanza(rc, optionsToSave(scanned, given), host, output);
+  }
+  if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
+  if (!isPortKnocking(settings)) return knock(settings, host, output);
+  const { knockAtPorts } = await import("./port-knock.ts");
+  return knockAtPorts(settings, rc, host, output);
+}
+
+/** What the rc file, the command line and the environment say together. */
+async function joinSettings(rc: RcFile | undefined, given: ClientOptions, host: ClientHost, output: ClientOutput): Promise<ClientSettings> {
+  const layers = rcLayers(rc, given, output);
+  const said = mergeSettings(...layers, given);
+  // VERBOSE is the one variable that wins over its option, as in the C program.
+  const verbose = layers.findLast((layer) => layer.verbose !== undefined)?.verbose;
+  return mergeSettings(said, await perlLayer(said, host), verbose === undefined ? {} : { verbose });
 }
 
 /** A proxy has no variable, so what `-H` implies is not saved either. */
@@ -188,9 +183,9 @@ function rcLayers(rc: RcFile | undefined, given: ClientOptions, output: ClientOu
     if (!stanza.isFound && name === given.namedConfig) {
       throw new ClientError(`Named configuration stanza: [${printableText(name)}] was not found.`, { hint: `'fwknop --stanza-list' lists the stanzas of ${rc.path}` });
     }
-    const [first, ...others] = stanza.problems;
-    if (first === undefined) return stanza.settings;
-    for (const problem of [first, ...others].slice(0, -1)) output.error(`fwknop: error: ${problem}`);
-    throw new ClientError(stanza.problems.at(-1)!);
+    const last = stanza.problems.at(-1);
+    if (last === undefined) return stanza.settings;
+    for (const problem of stanza.problems.slice(0, -1)) output.error(`fwknop: error: ${problem}`);
+    throw new ClientError(last);
   });
 }

@@ -61,7 +61,7 @@ function encryptError(reason: GpgFailure["reason"]): FkoError {
   }
 }
 
-/** Servers take a shorter packet for one with a shared key. Only those to elliptic curves, not signed, can be shorter. */
+/** Servers believe that a shorter packet is one with a shared key. Only one that is not signed, to a key of an elliptic curve, can be shorter. */
 const MIN_PACKET_LENGTH = 400;
 /** Makes the shortest message long enough. */
 const PADDING_BYTES = 120;

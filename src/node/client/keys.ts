@@ -136,7 +136,8 @@ function keyFromDescriptor(descriptor: number, kind: KeyKind, host: ClientHost):
   try {
     line = host.readLine(descriptor);
   } catch (cause) {
-    throw new ClientError(`getpasswd() - Unable to create a stream from the file descriptor ${descriptor}: ${codeOf(cause) === "EBADF" ? "Bad file descriptor" : reasonOf(cause)}`, { cause });
+    const reason = codeOf(cause) === "EBADF" ? "Bad file descriptor" : reasonOf(cause);
+    throw new ClientError(`getpasswd() - Unable to create a stream from the file descriptor ${descriptor}: ${reason}`, { cause });
   }
   if (line === undefined) throw new ClientError(`${kind} key: expected a line on file descriptor ${descriptor}, got the end of the file`);
   return line;

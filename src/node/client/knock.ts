@@ -47,7 +47,7 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
       const { formatJsonReport } = await import("../../client/json-report.ts");
       output.result(formatJsonReport(listed, target, outcome));
     }
-    // What we make opens with the same keys; only GnuPG may lack the one to open it with.
+    // With a shared key this always works. Whether GnuPG has the key to open the packet with is told by trying, -v or not.
     if (settings.test && (output.verbosity > 0 || listed.mode === "asymmetric")) await showDecoded(listed, settings, keys, output);
     if (outcome.verify !== undefined && outcome.verify.state !== "open") return 1;
   } finally {
@@ -172,15 +172,13 @@ async function pretendToSend(target: SendTarget, listed: ListedPacket, output: C
     output.info(utf8Text(request)!.replaceAll("\r", ""));
   } else if (isRawTransport(target.transport)) {
     const { resolveHost } = await import("../resolve-host.ts");
-    const resolved = await resolveHost(target.host, { family: target.family, timeoutMs: RESOLVE_TIMEOUT_MS });
+    const resolved = await resolveHost(target.host, { family: target.family });
     if (!resolved.ok) throw new ClientError(`send_spa_packet: packet not sent. resolve_dst_addr() : ${resolved.message}; Unable to resolve ${target.host} as an ip address`);
   }
   output.notice(`${target.transport === "http" ? "T" : "t"}est mode enabled, SPA packet not actually sent.`);
   output.info("send_spa_packet: bytes sent: 0");
   return { sent: false, bytesSent: 0 };
 }
-
-const RESOLVE_TIMEOUT_MS = 5000;
 
 /** What the server would make of it. */
 async function showDecoded(listed: ListedPacket, settings: ClientSettings, keys: ClientKeys, output: ClientOutput): Promise<void> {

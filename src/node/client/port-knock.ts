@@ -10,7 +10,7 @@ import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import { formatIp, parseIp } from "../../ip.ts";
-import type { RcFile } from "./home-files.ts";
+import type { RcFile } from "./rc-file.ts";
 import type { ClientHost } from "./host.ts";
 import { obtainKeys } from "./keys.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
@@ -26,7 +26,6 @@ const DEFAULT_DELAY_SECONDS = 1;
 const CONNECT_TIMEOUT_MS = 100;
 /** The server, or somebody in front of it, has seen the knock. */
 const ANSWERS = new Set(["ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH"]);
-const RESOLVE_TIMEOUT_MS = 5000;
 
 /**
  * Knocks at a sequence of ports.
@@ -63,7 +62,7 @@ export async function knockAtPorts(settings: ClientSettings, rc: RcFile | undefi
 }
 
 /** Servers of that age know IPv4 only. */
-const findServer = (server: string): ReturnType<typeof resolveHost> => resolveHost(server, { family: 4, timeoutMs: RESOLVE_TIMEOUT_MS });
+const findServer = (server: string): ReturnType<typeof resolveHost> => resolveHost(server, { family: 4 });
 
 async function agreedKnocks(rc: RcFile | undefined, server: string): Promise<readonly PortKnock[]> {
   const resolved = await findServer(server);

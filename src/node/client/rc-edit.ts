@@ -1,38 +1,20 @@
 /**
- * What the client program writes into `.fwknoprc`.
+ * What the client program writes into a `.fwknoprc` that is there.
  *
  * @module
  */
-import { type Bytes, constantTimeEqual, utf8Bytes, utf8Text, wipe } from "../../bytes.ts";
+import { constantTimeEqual, utf8Text, wipe } from "../../bytes.ts";
 import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
-import { criticalLines, rcTemplate, saveStanza } from "../../config/fwknoprc-edit.ts";
+import { criticalLines, saveStanza } from "../../config/fwknoprc-edit.ts";
 import { isSameStanza } from "../../config/fwknoprc.ts";
 import { assignmentsOf } from "../../config/fwknoprc-variables.ts";
 import { printableText } from "../../foreign-text.ts";
-import { MAX_FILE_BYTES, type RcFile } from "./home-files.ts";
+import { MAX_FILE_BYTES } from "./home-files.ts";
+import type { RcFile } from "./rc-file.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
-import { FileError, readOwnFile, writeFileAtomically } from "../files.ts";
-import { reasonOf } from "../system-error.ts";
-
-/**
- * Makes the rc file of a user who has none. Not being able to is no reason not to knock.
- *
- * @param path where
- * @param output for what is done
- * @returns its content
- */
-export function createRcFile(path: string, output: ClientOutput): Bytes {
-  const template = utf8Bytes(rcTemplate());
-  try {
-    writeFileAtomically(path, template, 0o600);
-    output.notice(`[*] Creating initial rc file: ${path}.`);
-  } catch (error) {
-    output.warning(`Unable to create initial rc file: ${printableText(path, 200)}: ${reasonOf(error instanceof FileError ? error.cause ?? error : error)}`);
-  }
-  return template;
-}
+import { readOwnFile, writeFileAtomically } from "../files.ts";
 
 /**
  * Saves what was given on the command line as a stanza.

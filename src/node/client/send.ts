@@ -157,15 +157,17 @@ async function sendHttp(plan: SendPlan, addresses: readonly HostAddress[], timeo
   }
   const line = await answer;
   socket.destroy();
-  const sent: SendSuccess = { ok: true, bytesSent: request.length, address: to.ip, ...(typeof line === "string" ? { status: line } : {}) };
-  if (proxy === undefined) return sent;
-  const name = `proxy ${printableText(proxy.host)} port ${port}`;
+  const problem = proxy === undefined ? undefined : proxyFailure(line, `proxy ${printableText(proxy.host)} port ${port}`, timeoutMs);
+  return problem ?? { ok: true, bytesSent: request.length, address: to.ip, ...(typeof line === "string" ? { status: line } : {}) };
+}
+
+/** Tells from the first line of a proxy's answer whether it has kept the packet to itself. */
+function proxyFailure(line: FirstLine, name: string, timeoutMs: number): SendFailure | undefined {
   if (line === TIMED_OUT) return failure("timeout", `${name} gave no answer within ${timeoutMs} ms`);
   if (line === undefined) return failure("proxy", `${name} closed the connection without an answer`);
   const status = Number(/^HTTP\/\d\.\d (\d{3})(?: |$)/.exec(line)?.[1]);
   // 404 is what a web server says to a path that it does not have: the proxy has forwarded it.
-  const isRefused = !(status < 400 || status === 404);
-  return isRefused ? failure("proxy", `${name} said no: ${line}`) : sent;
+  return status < 400 || status === 404 ? undefined : failure("proxy", `${name} said no: ${line}`);
 }
 
 async function sendRaw(plan: SendPlan, to: HostAddress, timeoutMs: number): Promise<SendResult> {
@@ -237,11 +239,13 @@ function write(socket: Socket, bytes: Uint8Array): Promise<Error | undefined> {
 
 const TIMED_OUT: unique symbol = Symbol("timed out");
 
-/** The first line that comes, printable and cut; undefined when the connection ends before any. */
-function firstLine(socket: Socket, timeoutMs: number): Promise<string | undefined | typeof TIMED_OUT> {
+/** The first line of an answer, printable and cut; undefined when the connection ended before any came. */
+type FirstLine = string | undefined | typeof TIMED_OUT;
+
+function firstLine(socket: Socket, timeoutMs: number): Promise<FirstLine> {
   return new Promise((resolve) => {
     let text = "";
-    const settle = (line: string | undefined | typeof TIMED_OUT): void => {
+    const settle = (line: FirstLine): void => {
       clearTimeout(timer);
       resolve(line);
     };
