@@ -18,7 +18,7 @@ import { Firewall } from "../firewall/firewall.ts";
 import { chooseFirewall } from "../firewall/firewall-choice.ts";
 import { Log } from "./log.ts";
 import { writeText } from "../standard-output.ts";
-import { openStderr } from "./syslog.ts";
+import { openStderr } from "./stderr-sink.ts";
 import { packageVersion } from "../version.ts";
 
 const print = (text: string): void => writeText(1, text);
