@@ -104,12 +104,12 @@ const MAX_TALK = 4096;
  * @returns the argument vector
  */
 export function tcpdumpArgv(options: TcpdumpOptions, launcher: Launcher, user: Pick<User, "uid" | "gid">): [string, ...string[]] {
-  const cooked = options.cookedIndex !== undefined && options.interfaceName !== "any";
-  const own = cooked ? `ifindex ${options.cookedIndex}` : "";
-  const filter = own === "" ? options.filter : options.filter.trim() === "" ? own : `(${options.filter}) and ${own}`;
+  // Of "any" itself all interfaces are wanted.
+  const narrowTo = options.interfaceName === "any" ? undefined : options.cookedIndex;
+  const filter = narrowTo === undefined ? options.filter : narrowedFilter(options.filter, narrowTo);
   const tcpdump = [
     options.program ?? "tcpdump",
-    "-i", cooked ? "any" : options.interfaceName,
+    "-i", narrowTo === undefined ? options.interfaceName : "any",
     "-n",
     ...(options.promiscuous ? [] : ["-p"]),
     // Packet by packet and at once: measured 0.3 ms instead of up to a second.
@@ -131,6 +131,11 @@ export function tcpdumpArgv(options: TcpdumpOptions, launcher: Launcher, user: P
     case "plain":
       return tcpdump as [string, ...string[]];
   }
+}
+
+function narrowedFilter(filter: string, interfaceIndex: number): string {
+  const own = `ifindex ${interfaceIndex}`;
+  return filter.trim() === "" ? own : `(${filter}) and ${own}`;
 }
 
 /** What tcpdump says when it cannot go on, most telling first. */
