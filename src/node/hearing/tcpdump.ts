@@ -29,7 +29,7 @@ export interface TcpdumpOptions {
    * come from `any`, the only device that has them, narrowed to the interface of this index.
    */
   readonly cookedIndex?: number;
-  /** The program, searched in the fixed PATH unless absolute. */
+  /** The program; `tcpdump` when absent, searched as {@link childEnvironment} says. */
   readonly program?: string;
 }
 
