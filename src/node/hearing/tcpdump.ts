@@ -7,10 +7,10 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
 import { printableText } from "../../foreign-text.ts";
-import { readableSource, type ByteSource } from "./byte-source.ts";
 import { childEnvironment } from "../child-env.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 import { findUser, type User } from "../users.ts";
+import { readableSource, type ByteSource } from "./byte-source.ts";
 
 /** What to capture. */
 export interface TcpdumpOptions {
