@@ -16,7 +16,7 @@ import { createNftables, createNftSet, type NftablesSettings } from "../../firew
 import { createPrint } from "../../firewall/print.ts";
 import { findProgram } from "../find-program.ts";
 import { run } from "../run.ts";
-import { makeOtherFirewall } from "./firewall-settings.ts";
+import { makeOtherFirewall } from "./other-firewalls.ts";
 
 /** What is known besides the configuration. */
 export interface FirewallChoice {
