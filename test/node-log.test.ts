@@ -9,7 +9,10 @@ import { after, test } from "node:test";
 import { BoundedWriter } from "../src/node/daemon/bounded-writer.ts";
 import { findProgram } from "../src/node/find-program.ts";
 import { Log, renderRecord } from "../src/node/daemon/log.ts";
-import { FACILITIES, isJournalStream, loggerArgv, openJournal, openLogger, openStderr, type LogSink } from "../src/node/daemon/syslog.ts";
+import { openJournal } from "../src/node/daemon/journal-sink.ts";
+import { FACILITIES, type LogSink } from "../src/node/daemon/log-sink.ts";
+import { loggerArgv, openLogger } from "../src/node/daemon/logger-sink.ts";
+import { isJournalStream, openStderr } from "../src/node/daemon/stderr-sink.ts";
 import { lossRecord, type LogLevel } from "../src/server/log-record.ts";
 import { requirePeers } from "./support/require-peer.ts";
 

@@ -125,13 +125,12 @@ class NftSet implements FirewallBackend {
   }
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
-    const { table, sets, program } = this.#settings;
-    const questions = scope === "all" ? [["table"]] : sets.map((name) => ["set", name]);
+    const { table: { family, name: table }, sets, program } = this.#settings;
+    const questions = scope === "all" ? [["table", family, table]] : sets.map((name) => ["set", family, table, name]);
     let stdout = "";
     let stderr = "";
-    for (const [kind, name] of questions) {
-      const argv: Command["argv"] = [...program, "list", kind!, table.family, table.name, ...(name === undefined ? [] : [name])];
-      const run = yield* ask({ kind: "command", argv, purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
+    for (const words of questions) {
+      const run = yield* ask({ kind: "command", argv: [...program, "list", ...words], purpose: "fw_dump_rules", answers: ANSWERS, assumedOutput: "" });
       if (succeeded(run)) stdout += `\n${run.result.stdout}`;
       else stderr += complaintOf(run);
     }

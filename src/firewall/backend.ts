@@ -98,7 +98,7 @@ export interface Changed {
   readonly placed?: ReadonlyMap<Rule, Rule>;
 }
 
-/** Work that what was closed leaves behind. */
+/** Work that is left when rules were closed. */
 export interface Upkeep {
   /** Seconds between two turns, for as long as there is something to do. */
   readonly everySeconds: number;
@@ -160,10 +160,10 @@ export interface FirewallBackend {
   /** Whether listings show the newest rule first. */
   readonly newestFirst: boolean;
 
-  /** Absent where the firewall ends nothing by itself. One rule that does end without us must be renewed to stay longer. */
+  /** Whether the firewall itself ends a rule at its time; it must be renewed to stay longer. Absent where that is true of none. */
   endsByItself?(rule: Rule): boolean;
 
-  /** All that could be found would end by itself: rules that others left need no search. */
+  /** Whatever a search could find ends by itself, so there is no need of one. */
   readonly needsNoSearch?: true;
 
   /** For firewalls where a closed rule has to stay until its connections have ended. */

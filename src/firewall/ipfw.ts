@@ -120,31 +120,9 @@ class Ipfw implements FirewallBackend {
     // What is renewed without a change stays as it is, in its own place, when it is there.
     const staying = new Set(add.filter((rule) => remove.includes(rule) && this.#listed(listing, rule).length > 0));
     const closing = new Set(remove.filter((rule) => !staying.has(rule)).flatMap((rule) => this.#listed(listing, rule)));
-    const mates = this.#mates(listing, closing);
-    const placed = new Map<Rule, Rule>();
-    const added: Rule[] = [];
-    const awake: ListedRule[] = [];
     const numbers = this.#freeNumbers(listing);
-    try {
-      for (const rule of [...add.filter((rule) => !staying.has(rule)), ...mates]) {
-        const asleep = this.#sleeping(listing, rule, remove);
-        if (asleep !== undefined) {
-          yield* need(this.#command("create_rule", ["set", "move", "rule", String(asleep.number), "to", String(this.#layout.activeSet)]));
-          awake.push(asleep);
-          placed.set(rule, { ...rule, chain: String(asleep.number), words: foundRule(asleep)?.words ?? rule.words });
-          continue;
-        }
-        const number = numbers.next().value;
-        if (number === undefined) throw new FirewallError(this.#question(["-S", "list"], "create_rule"), SUCCESS, { text: TOO_MANY, code: "FULL" });
-        const numbered = yield* this.#add(listing, rule, number);
-        added.push(numbered);
-        placed.set(rule, numbered);
-      }
-    } catch (error) {
-      for (const { chain } of added) yield* this.#delete(this.#layout.activeSet, chain, "rm_rules");
-      for (const { number } of awake) yield* ask(this.#command("rm_rules", ["set", "move", "rule", String(number), "to", String(this.#layout.expiredSet)]));
-      throw error;
-    }
+    const opening = [...add.filter((rule) => !staying.has(rule)), ...this.#mates(listing, closing)];
+    const placed = yield* this.#open(listing, opening, remove, numbers);
     yield* this.#close(listing, closing);
     return { repaired: yield* this.#putBack(listing, keep, numbers), placed };
   }
@@ -239,6 +217,39 @@ class Ipfw implements FirewallBackend {
     return { ...rule, chain: String(number), words };
   }
 
+  /**
+   * Opens rules, all of them or none: adds them, or moves those back that sleep.
+   *
+   * @returns the rules as they are now, by what was to be opened
+   */
+  *#open(listing: IpfwListing, rules: readonly Rule[], remove: readonly Rule[], numbers: Generator<number, undefined>): Plan<ReadonlyMap<Rule, Rule>> {
+    const { activeSet, expiredSet } = this.#layout;
+    const placed = new Map<Rule, Rule>();
+    const added: Rule[] = [];
+    const awake: ListedRule[] = [];
+    try {
+      for (const rule of rules) {
+        const asleep = this.#sleeping(listing, rule, remove);
+        if (asleep !== undefined) {
+          yield* need(this.#move("create_rule", asleep.number, activeSet));
+          awake.push(asleep);
+          placed.set(rule, { ...rule, chain: String(asleep.number), words: foundRule(asleep)?.words ?? rule.words });
+          continue;
+        }
+        const number = numbers.next().value;
+        if (number === undefined) throw new FirewallError(this.#question(["-S", "list"], "create_rule"), SUCCESS, { text: TOO_MANY, code: "FULL" });
+        const numbered = yield* this.#add(listing, rule, number);
+        added.push(numbered);
+        placed.set(rule, numbered);
+      }
+    } catch (error) {
+      for (const { chain } of added) yield* this.#delete(activeSet, chain, "rm_rules");
+      for (const { number } of awake) yield* ask(this.#move("rm_rules", number, expiredSet));
+      throw error;
+    }
+    return placed;
+  }
+
   /** Moves what has ended to its set, and looks whether it went. */
   *#close(listing: IpfwListing, closing: ReadonlySet<ListedRule>): Plan<void> {
     if (closing.size === 0) return;
@@ -248,7 +259,7 @@ class Ipfw implements FirewallBackend {
       if (moved.has(listed.number)) continue;
       moved.add(listed.number);
       if (!this.#isDynamic(listing) || !this.#canMove(listing.rules, listed)) yield* this.#delete(activeSet, String(listed.number), "rm_expired_rules");
-      else yield* need(this.#command("rm_expired_rules", ["set", "move", "rule", String(listed.number), "to", String(expiredSet)]));
+      else yield* need(this.#move("rm_expired_rules", listed.number, expiredSet));
     }
     const after = yield* this.#list();
     if (after.rules.some(({ set, disabled, number }) => set === expiredSet && !disabled && moved.has(number))) {
@@ -320,6 +331,10 @@ class Ipfw implements FirewallBackend {
 
   #question(words: readonly string[], purpose: string): Command {
     return { ...this.#command(purpose, words), answers: [0, UNAVAILABLE], assumedOutput: "" };
+  }
+
+  #move(purpose: string, number: number, toSet: number): Command {
+    return this.#command(purpose, ["set", "move", "rule", String(number), "to", String(toSet)]);
   }
 
   #command(purpose: string, words: readonly string[]): Command {

@@ -111,41 +111,47 @@ class Ipset implements FirewallBackend {
     return fresh ? found : [...found, ...(yield* this.#listed([4, 6]))];
   }
 
-  *change({ add, remove, keep }: Change): Plan<Changed> {
-    const rules = (list: readonly Rule[]): Rule[] => list.filter((rule) => !isElement(rule));
-    const elements = (list: readonly Rule[]): Rule[] => list.filter(isElement);
-    const keptRules = where(keep, (rule) => !isElement(rule));
+  *change(change: Change): Plan<Changed> {
+    const rules = yield* this.#changeRules(change);
+    const { run, repaired } = yield* this.#changeElements(change);
+    if (succeeded(run)) return { ...rules, repaired: rules.repaired || repaired };
+    // Line by line: what came before the one that failed is done.
+    yield* this.#restore(change.add.filter(isElement).map(removalLine));
+    yield* this.#inner.change({ add: [], remove: change.add.filter(isRule), keep: where(change.keep, isRule) });
+    throw failure(run);
+  }
+
+  /** Changes the rules that are no elements, and with them those of the sets when they are to be looked after. */
+  *#changeRules({ add, remove, keep }: Change): Plan<Changed> {
     const family = add[0]?.family ?? remove[0]?.family;
-    const renews = elements(remove).some(({ key }) => add.some((rule) => rule.key === key));
-    const standing = family === undefined || elements(add).length === 0 ? [] : this.#standing(family, renews);
+    const standing = family !== undefined && add.some(isElement) ? this.#standing(family, isRenewal(add, remove)) : [];
     const otherStanding = this.#allStanding().filter(({ key }) => !standing.some((rule) => rule.key === key));
     const changed = yield* this.#inner.change({
-      add: [...standing, ...rules(add)],
-      remove: [...(this.#seenAt.has(family!) ? standing : []), ...rules(remove)],
+      add: [...standing, ...add.filter(isRule)],
+      remove: [...(this.#seenAt.has(family!) ? standing : []), ...remove.filter(isRule)],
       keep: {
         *[Symbol.iterator]() {
-          yield* keptRules;
+          yield* where(keep, isRule);
           yield* otherStanding;
         },
       },
     });
     if (standing.length > 0) this.#seenAt.set(family!, this.#now());
+    return changed;
+  }
 
-    const keys = new Set(add.map(({ key }) => key));
-    const lines = [...elements(remove).filter(({ key }) => !keys.has(key)).map(removalLine), ...elements(add).map((rule) => this.#additionLine(rule))];
-    let run = yield* this.#restore(lines);
-    let repaired = changed.repaired;
-    if (!succeeded(run) && /does not exist/.test(run.result.stderr)) {
-      const back = [...where(keep, isElement)];
-      yield note("warning", `Somebody else removed sets of ours: made again, with ${back.length} grants whose time is not over`);
-      run = yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule)), ...lines]);
-      repaired = true;
-    }
-    if (succeeded(run)) return { ...changed, repaired };
-    // Line by line: what came before the one that failed is done.
-    yield* this.#restore(elements(add).map(removalLine));
-    yield* this.#inner.change({ add: [], remove: rules(add), keep: keptRules });
-    throw failure(run);
+  /** Changes elements, and makes the sets again when somebody took them away. */
+  *#changeElements({ add, remove, keep }: Change): Plan<{ readonly run: Run; readonly repaired: boolean }> {
+    const staying = new Set(add.map(({ key }) => key));
+    const lines = [
+      ...remove.filter((rule) => isElement(rule) && !staying.has(rule.key)).map(removalLine),
+      ...add.filter(isElement).map((rule) => this.#additionLine(rule)),
+    ];
+    const run = yield* this.#restore(lines);
+    if (succeeded(run) || !/does not exist/.test(run.result.stderr)) return { run, repaired: false };
+    const back = [...where(keep, isElement)];
+    yield note("warning", `Somebody else removed sets of ours: made again, with ${back.length} grants whose time is not over`);
+    return { run: yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule)), ...lines]), repaired: true };
   }
 
   *find(families: Iterable<Family>): Plan<readonly Rule[]> {
@@ -238,6 +244,15 @@ function removalLine(rule: Rule): string {
 
 function isElement({ table }: Rule): boolean {
   return table === TABLE;
+}
+
+function isRule(rule: Rule): boolean {
+  return !isElement(rule);
+}
+
+/** Whether an element is to take its own place. */
+function isRenewal(add: readonly Rule[], remove: readonly Rule[]): boolean {
+  return remove.some((rule) => isElement(rule) && add.some(({ key }) => key === rule.key));
 }
 
 function withoutStanding(rules: readonly Rule[]): Rule[] {

@@ -114,19 +114,16 @@ class Nftables implements FirewallBackend {
 
   *clear(): Plan<void> {
     const tables = yield* this.#look(false);
-    const foreign = [...tables].filter(([name, table]) => name !== tableText(OWN_TABLE) && table !== undefined) as [string, ListedTable][];
-    const own = tables.get(tableText(OWN_TABLE)) === undefined ? [] : [`delete table ${tableText(OWN_TABLE)}`];
-    const jumps = foreign.flatMap(([name, { chains }]) =>
-      [...chains].flatMap(([chain, rules]) => rules.filter((rule) => rule.comment === MARK && rule.jump?.startsWith(PREFIX) === true && !chain.startsWith(PREFIX))
-        .map(({ handle }) => `delete rule ${name} ${chain} handle ${handle}`)));
-    const ofOurs = (verb: "flush" | "delete", withSets: boolean): string[] => foreign.flatMap(([name, { chains, sets }]) => [
-      ...[...chains.keys()].filter(isOurs).map((chain) => `${verb} chain ${name} ${chain}`),
-      ...(withSets ? [...sets.keys()].filter(isOurs).map((set) => `${verb} set ${name} ${set}`) : []),
-    ]);
-    const run = yield* this.#perform([...own, ...jumps, ...ofOurs("flush", false), ...ofOurs("delete", true)], "delete_sets");
+    const ownText = tableText(OWN_TABLE);
+    const own = tables.get(ownText) === undefined ? [] : [`delete table ${ownText}`];
+    const foreign = [...tables].filter(([name, table]) => name !== ownText && table !== undefined) as [string, ListedTable][];
+    const jumps = foreign.flatMap(([name, table]) => jumpRemovals(name, table));
+    const ours = (verb: "flush" | "delete", kind: "chain" | "set"): string[] => foreign.flatMap(([name, { chains, sets }]) =>
+      [...(kind === "chain" ? chains : sets).keys()].filter(isOurs).map((one) => `${verb} ${kind} ${name} ${one}`));
+    const run = yield* this.#perform([...own, ...jumps, ...ours("flush", "chain"), ...ours("delete", "chain"), ...ours("delete", "set")], "delete_sets");
     if (succeeded(run)) return;
     // Somebody's rule refers to what is ours: then it is emptied.
-    yield* this.#need([...own, ...jumps, ...ofOurs("flush", true)], "flush_sets");
+    yield* this.#need([...own, ...jumps, ...ours("flush", "chain"), ...ours("flush", "set")], "flush_sets");
     yield note("warning", `Sets and chains were emptied but stay, for other rules still refer to them: ${nftFailure(run).summary}`);
   }
 
@@ -289,6 +286,12 @@ class Nftables implements FirewallBackend {
 
 function isOurs(name: string): boolean {
   return name.startsWith(PREFIX);
+}
+
+/** Takes away the rules by which the administrator's chains lead to ours. */
+function jumpRemovals(table: string, { chains }: ListedTable): string[] {
+  return [...chains].filter(([chain]) => !isOurs(chain)).flatMap(([chain, rules]) =>
+    rules.filter(({ comment, jump }) => comment === MARK && jump !== undefined && isOurs(jump)).map(({ handle }) => `delete rule ${table} ${chain} handle ${handle}`));
 }
 
 /** Sets and chains of ours out of a table as `nft` prints it. */

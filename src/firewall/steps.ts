@@ -49,7 +49,7 @@ export function complaintOf({ result }: Run): string {
 }
 
 /**
- * Those of many that are wanted: nothing is looked at before somebody asks, for there may be thousands.
+ * Filters without looking at anything before somebody asks, for there may be thousands of items.
  *
  * @param all gives the whole, each time anew
  * @param isWanted which ones

@@ -10,7 +10,7 @@ import { delimiter, join } from "node:path";
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"];
 
 /**
- * The search path with the administrator's folders, as children get it.
+ * The search path: our own PATH, then the administrator's folders.
  *
  * @returns the value for PATH
  */

@@ -16,11 +16,11 @@ export function hexRows(rows: string): Bytes {
 }
 
 /** Writes numbers in network order. `u16(1, 2)` is 00 01 00 02. */
-export function u16(...values: readonly number[]): Bytes {
+function u16(...values: readonly number[]): Bytes {
   return Uint8Array.from(values.flatMap((value) => [value >>> 8, value & 0xff]));
 }
 
-export function u32(...values: readonly number[]): Bytes {
+function u32(...values: readonly number[]): Bytes {
   return Uint8Array.from(values.flatMap((value) => [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff]));
 }
 
@@ -127,7 +127,7 @@ export interface PcapFileFields {
 }
 
 /** Writes integers in one byte order. */
-export function integers(littleEndian: boolean, ...values: readonly (readonly [bits: 16 | 32, value: number])[]): Bytes {
+function integers(littleEndian: boolean, ...values: readonly (readonly [bits: 16 | 32, value: number])[]): Bytes {
   return concatBytes(...values.map(([bits, value]) => {
     const bytes = bits === 16 ? u16(value) : u32(value);
     return littleEndian ? bytes.reverse() : bytes;

@@ -12,7 +12,7 @@ import type { Bytes } from "../../src/bytes.ts";
 const DEFAULT_SEED = 0x5eed;
 
 /** The seed of this run. */
-export const SEED: number = chooseSeed(process.env["SEED"]);
+const SEED: number = chooseSeed(process.env["SEED"]);
 
 function chooseSeed(wanted: string | undefined): number {
   if (wanted === undefined || wanted === "") return DEFAULT_SEED;

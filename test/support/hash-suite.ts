@@ -14,7 +14,7 @@ import { generator } from "./gen.ts";
 const MEBIBYTE = 1 << 20;
 
 /** @returns the digest by the platform's own implementation */
-export function platformDigest(platformName: string, data: Uint8Array): string {
+function platformDigest(platformName: string, data: Uint8Array): string {
   return createHash(platformName).update(data).digest("hex");
 }
 

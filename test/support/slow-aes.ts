@@ -13,7 +13,7 @@ export function multiply(left: number, right: number): number {
 }
 
 /** §5.1.1: the inverse is searched for, the affine map done bit by bit. */
-export function subByte(byte: number): number {
+function subByte(byte: number): number {
   let inverse = 0;
   for (let other = 1; other < 256; other++) if (multiply(byte, other) === 1) inverse = other;
   let mapped = 0;

@@ -8,8 +8,8 @@ import type { Writable } from "node:stream";
 import type { LogLevel } from "../../server/log-record.ts";
 
 /**
- * What may wait for a log that has stopped reading, characters: a thousand verdicts, as many as can be under way, with what
- * belongs to each. Details give way first, for they must not cost anybody a verdict.
+ * Characters that may wait for a log that has stopped reading: room for a thousand verdicts, as many as can be under way.
+ * Debug lines have less of it, so that they take it from no verdict.
  */
 const MAX_WAITING: Readonly<Record<LogLevel, number>> = { error: 4_194_304, warning: 4_194_304, info: 4_194_304, debug: 1_048_576 };
 

@@ -11,11 +11,11 @@ import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import type { ConfigProblem } from "../../config/variable.ts";
 import { printableText } from "../../foreign-text.ts";
-import { needsFirewall } from "./firewall-options.ts";
 import { findProgram } from "../find-program.ts";
 import { splitProgram } from "../firewall/firewall-choice.ts";
 import { readInterface } from "../hearing/interface-state.ts";
 import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
+import { needsFirewall } from "./firewall-options.ts";
 
 /**
  * Looks for the programs and interfaces that a daemon with this configuration needs.

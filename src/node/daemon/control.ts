@@ -5,9 +5,9 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { reasonOf } from "../system-error.ts";
 import { daemonStatus, type DaemonStatus } from "./pid-file.ts";
 import { identifyProcess } from "./process-identity.ts";
-import { reasonOf } from "../system-error.ts";
 
 /** What the command prints and returns. */
 export interface ControlResult {

@@ -10,8 +10,8 @@ import { closeSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import { programArgv } from "../own-runtime.ts";
-import type { PidFileLock } from "./pid-file.ts";
 import { reasonOf } from "../system-error.ts";
+import type { PidFileLock } from "./pid-file.ts";
 
 /** How the daemon process is started. */
 export interface DaemonizeOptions {

@@ -10,21 +10,23 @@ import { type ConfigProblem, formatProblem, hasErrors } from "../../config/varia
 import { FirewallError } from "../../firewall/backend.ts";
 import { FkoError } from "../../fko-error.ts";
 import { formatJson, lossRecord, type LogRecord } from "../../server/log-record.ts";
-import { AppendError } from "./append-file.ts";
 import { type ActivatedSocket, takeActivatedSockets } from "../hearing/activated-sockets.ts";
+import { ensurePrivateFolder, FileError } from "../files.ts";
+import { GroundTakenError } from "../firewall/ground-claims.ts";
+import { writeText } from "../standard-output.ts";
+import { StdinError } from "../hearing/stdin-source.ts";
+import { AppendError } from "./append-file.ts";
 import { checkHost } from "./check-host.ts";
 import { type DaemonSetup, ListenError, runDaemon } from "./daemon.ts";
 import { inheritReadiness, type Readiness, startDaemon } from "./daemonize.ts";
-import { ensurePrivateFolder, FileError } from "../files.ts";
-import { GroundTakenError } from "../firewall/ground-claims.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
 import { Log, renderRecord } from "./log.ts";
+import { FACILITIES, type LogSink, type LossLine } from "./log-sink.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { isControlCommand, runControlCommand, runEarlyCommand } from "./server-commands.ts";
-import { writeText } from "../standard-output.ts";
-import { StdinError } from "../hearing/stdin-source.ts";
-import { FACILITIES, hasSyslog, type LogSink, type LossLine, openStderr, openSyslog } from "./syslog.ts";
+import { openStderr } from "./stderr-sink.ts";
+import { hasSyslog, openSyslog } from "./syslog.ts";
 
 /** Exit status of `--check` when the files have errors: EX_CONFIG of sysexits.h. */
 const CONFIG_ERROR_STATUS = 78;

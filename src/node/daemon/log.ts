@@ -5,7 +5,7 @@
  */
 
 import { formatJson, formatLine, isShown, type LogRecord, type LogValue } from "../../server/log-record.ts";
-import type { LogSink } from "./syslog.ts";
+import type { LogSink } from "./log-sink.ts";
 
 /** How the log looks. */
 export type LogFormat = keyof typeof FORMATS;

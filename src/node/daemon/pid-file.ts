@@ -8,8 +8,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { childEnvironment } from "../child-env.ts";
 import { FileError, notRegular, writeFileAtomically } from "../files.ts";
-import { identifyProcess } from "./process-identity.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
+import { identifyProcess } from "./process-identity.ts";
 
 /** The pid file is ours until `close`. */
 export interface PidFileLock {

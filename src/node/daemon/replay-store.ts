@@ -8,9 +8,9 @@ import { renameSync } from "node:fs";
 import { utf8Text } from "../../bytes.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { formatReplayLine, parseReplayFile, REPLAY_HEADER, type ReplayEntry, ReplayMemory } from "../../server/replay.ts";
-import { type AppendCalls, AppendError, AppendFile } from "./append-file.ts";
 import { FileError, kindOfPath, readOwnFile } from "../files.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
+import { type AppendCalls, AppendError, AppendFile } from "./append-file.ts";
 
 /** Largest cache that is read, bytes: some millions of packets. */
 const MAX_CACHE_BYTES = 512 * 1024 * 1024;

@@ -13,14 +13,14 @@ import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { parseIp } from "../../ip.ts";
 import { describeServerErrors } from "../../server/error-codes.ts";
 import { generateKeyFile } from "../client/key-gen.ts";
-import { type ControlResult, killDaemon, reportStatus, restartDaemon } from "./control.ts";
 import { findProgram } from "../find-program.ts";
 import { Firewall } from "../firewall/firewall.ts";
 import { chooseFirewall } from "../firewall/firewall-choice.ts";
-import { Log } from "./log.ts";
 import { writeText } from "../standard-output.ts";
-import { openStderr } from "./syslog.ts";
 import { packageVersion } from "../version.ts";
+import { type ControlResult, killDaemon, reportStatus, restartDaemon } from "./control.ts";
+import { Log } from "./log.ts";
+import { openStderr } from "./stderr-sink.ts";
 
 const print = (text: string): void => writeText(1, text);
 

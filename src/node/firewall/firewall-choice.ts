@@ -15,8 +15,8 @@ import { createIptables, type IptablesSettings, programOf } from "../../firewall
 import { createNftables, createNftSet, type NftablesSettings } from "../../firewall/nftables.ts";
 import { createPrint } from "../../firewall/print.ts";
 import { findProgram } from "../find-program.ts";
-import { makeOtherFirewall } from "./firewall-settings.ts";
 import { run } from "../run.ts";
+import { makeOtherFirewall } from "./other-firewalls.ts";
 
 /** What is known besides the configuration. */
 export interface FirewallChoice {

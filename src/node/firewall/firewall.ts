@@ -87,7 +87,7 @@ export class Firewall {
   /** The end of the queue of tasks. Never rejects. */
   #last: Promise<void> = Promise.resolve();
   #closingQueued = false;
-  /** Until then no command is run after the last one, monotonic. */
+  /** The end of the pause after the last command (IPT_EXEC_SLEEP), monotonic. */
   #restUntilMs = -Infinity;
   /** When the firewall was last searched for rules of others, monotonic. */
   #sweptAtMs = -Infinity;

@@ -94,7 +94,7 @@ function addressOf(ground: string): string {
 function listen(path: string): Promise<Server | undefined> {
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    // Not left to the other side, which could keep connections of ours and with them the answer from others.
+    // We end it: whoever stayed could take up all of our connections, and keep the answer from others.
     socket.end(`${process.pid}\n`, () => socket.destroy());
   });
   server.maxConnections = 4;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Pause } from "../pause.ts";
 import { Channel } from "./channel.ts";
 import { compareInterface, readInterface, type InterfaceState } from "./interface-state.ts";
 import { launchers, Tcpdump, type CaptureCounters, type CaptureEnd, type Launcher, type TcpdumpOptions } from "./tcpdump.ts";
@@ -65,8 +66,8 @@ export class Capture implements AsyncIterable<CaptureEvent> {
   /** The device that had the name when tcpdump was last started. */
   #heardIndex: number | undefined;
   #closed = false;
-  /** Cuts a pause short. */
-  #wake: () => void = () => {};
+  /** Before tcpdump is started again. */
+  readonly #pause = new Pause();
 
   /** @param options what to capture and what to watch */
   constructor(options: CaptureOptions) {
@@ -102,7 +103,7 @@ export class Capture implements AsyncIterable<CaptureEvent> {
   #release(): void {
     this.#closed = true;
     clearInterval(this.#watch);
-    this.#wake();
+    this.#pause.cut();
     void this.#run?.stop();
   }
 
@@ -133,7 +134,7 @@ export class Capture implements AsyncIterable<CaptureEvent> {
       if (reason.kind === "stopped") continue;
       if (performance.now() - startedAt > SETTLED_MS) backOffMs = this.#options.minBackOffMs;
       this.#channel.put({ kind: "end", reason, restartInMs: backOffMs });
-      await this.#pause(backOffMs);
+      if (!this.#closed) await this.#pause.wait(backOffMs);
       backOffMs = Math.min(this.#options.maxBackOffMs, backOffMs * 2);
       await this.#channel.room();
     }
@@ -163,17 +164,6 @@ export class Capture implements AsyncIterable<CaptureEvent> {
     return { reason, listened: opened !== undefined };
   }
 
-  #pause(ms: number): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
   #startWatch(): void {
     const { watchIntervalMs, interfaceName } = this.#options;
     // /sys is Linux; "any" is no device and is never down.
@@ -199,13 +189,13 @@ export class Capture implements AsyncIterable<CaptureEvent> {
           this.#channel.put({ kind: "up", text });
           // A device that was gone is a new one: whatever was started on the old one listens to nobody.
           if (before === undefined && now?.index !== this.#heardIndex) void this.#run?.stop();
-          this.#wake();
+          this.#pause.cut();
           break;
         case "replaced":
         case "reset":
           this.#channel.put({ kind: "replaced", text });
           void this.#run?.stop();
-          this.#wake();
+          this.#pause.cut();
           break;
       }
     }

@@ -42,7 +42,7 @@ export class Channel<T> implements AsyncIterableIterator<T> {
   /**
    * Adds a value; after the end it is forgotten.
    *
-   * @param value stays the producer's promise until the consumer asks for the next one
+   * @param value must not be changed until the consumer asks for the next one
    * @returns how many values wait now; 0 when the consumer has it already
    */
   put(value: T): number {

@@ -37,7 +37,7 @@ export interface HttpSourceOptions {
 }
 
 /** The answers that can be given. */
-export const HTTP_REASONS = { 200: "OK", 204: "No Content", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
+const HTTP_REASONS = { 200: "OK", 204: "No Content", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
 
 /** A status that every request can be answered with. */
 export type HttpStatus = keyof typeof HTTP_REASONS;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf, reasonOf } from "../system-error.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
 import { CaptureFeed, type CaptureFeedOptions, isLimitReached } from "./capture-feed.ts";
 import type { DatagramSource } from "./datagram-source.ts";
@@ -11,7 +12,6 @@ import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
 import { PcapFileSource } from "./pcap-file-source.ts";
 import { openStdin } from "./stdin-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
-import { messageOf, reasonOf } from "../system-error.ts";
 import { openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
 
 /** How listening ended. `failed` makes the daemon's exit status 1. */

@@ -7,6 +7,7 @@
 import { closeSync, constants, fstatSync, openSync, read, statSync, type Stats } from "node:fs";
 import { promisify } from "node:util";
 import { FileError, notRegular } from "../files.ts";
+import { Pause } from "../pause.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 
 /** What happens in a capture file. A `start` means that a new file header follows. */
@@ -36,8 +37,7 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
   readonly #buffer: Uint8Array = new Uint8Array(CHUNK_BYTES);
   #descriptor: number;
   #closed = false;
-  /** Cuts the wait short. */
-  #wake: () => void = () => {};
+  readonly #pause = new Pause();
 
   /**
    * @param path a regular file
@@ -78,7 +78,7 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
   /** Ends the iteration, also one that waits. */
   close(): void {
     this.#closed = true;
-    this.#wake();
+    this.#pause.cut();
   }
 
   /** Waits until there is something to read: behind `position`, or in a file that is new or was emptied. */
@@ -88,7 +88,7 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
       if (size > position) return "grown";
       if (size < position) return "anew";
       if (this.#reopen()) return "anew";
-      await this.#pause();
+      await this.#pause.wait(this.#pollMs);
     }
     return "closed";
   }
@@ -112,16 +112,6 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
     closeSync(this.#descriptor);
     this.#descriptor = fresh;
     return true;
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#pollMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

@@ -6,8 +6,8 @@
 
 import { fstatSync, read, type Stats } from "node:fs";
 import { isatty } from "node:tty";
-import { readableSource, socketSource, type ByteSource } from "./byte-source.ts";
 import { codeOf } from "../system-error.ts";
+import { readableSource, socketSource, type ByteSource } from "./byte-source.ts";
 
 /** Standard input cannot feed the daemon. */
 export class StdinError extends Error {

@@ -7,10 +7,10 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
 import { printableText } from "../../foreign-text.ts";
-import { readableSource, type ByteSource } from "./byte-source.ts";
 import { childEnvironment } from "../child-env.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 import { findUser, type User } from "../users.ts";
+import { readableSource, type ByteSource } from "./byte-source.ts";
 
 /** What to capture. */
 export interface TcpdumpOptions {
@@ -29,7 +29,7 @@ export interface TcpdumpOptions {
    * come from `any`, the only device that has them, narrowed to the interface of this index.
    */
   readonly cookedIndex?: number;
-  /** The program, searched in the fixed PATH unless absolute. */
+  /** The program; `tcpdump` when absent, searched as {@link childEnvironment} says. */
   readonly program?: string;
 }
 
@@ -104,12 +104,12 @@ const MAX_TALK = 4096;
  * @returns the argument vector
  */
 export function tcpdumpArgv(options: TcpdumpOptions, launcher: Launcher, user: Pick<User, "uid" | "gid">): [string, ...string[]] {
-  const cooked = options.cookedIndex !== undefined && options.interfaceName !== "any";
-  const own = cooked ? `ifindex ${options.cookedIndex}` : "";
-  const filter = own === "" ? options.filter : options.filter.trim() === "" ? own : `(${options.filter}) and ${own}`;
+  // Of "any" itself all interfaces are wanted.
+  const narrowTo = options.interfaceName === "any" ? undefined : options.cookedIndex;
+  const filter = narrowTo === undefined ? options.filter : narrowedFilter(options.filter, narrowTo);
   const tcpdump = [
     options.program ?? "tcpdump",
-    "-i", cooked ? "any" : options.interfaceName,
+    "-i", narrowTo === undefined ? options.interfaceName : "any",
     "-n",
     ...(options.promiscuous ? [] : ["-p"]),
     // Packet by packet and at once: measured 0.3 ms instead of up to a second.
@@ -131,6 +131,11 @@ export function tcpdumpArgv(options: TcpdumpOptions, launcher: Launcher, user: P
     case "plain":
       return tcpdump as [string, ...string[]];
   }
+}
+
+function narrowedFilter(filter: string, interfaceIndex: number): string {
+  const own = `ifindex ${interfaceIndex}`;
+  return filter.trim() === "" ? own : `(${filter}) and ${own}`;
 }
 
 /** What tcpdump says when it cannot go on, most telling first. */

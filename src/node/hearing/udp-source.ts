@@ -8,9 +8,9 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import { parseIp, type IpAddress } from "../../ip.ts";
 import type { Datagram } from "../../packet.ts";
+import { codeOf } from "../system-error.ts";
 import { Channel } from "./channel.ts";
 import { type DatagramSource, MAX_WAITING, type SourceDrops } from "./datagram-source.ts";
-import { codeOf } from "../system-error.ts";
 
 /** Where and how to listen. */
 export interface UdpSourceOptions {

@@ -1,5 +1,5 @@
 /**
- * What the configuration says to the firewalls of other systems than most Linux ones: ipfw, pf, firewalld.
+ * The settings of firewalls that most Linux hosts do not have: ipfw, pf, firewalld.
  *
  * @module
  */

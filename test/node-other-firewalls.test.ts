@@ -8,7 +8,7 @@ import { parseDaemonConfig } from "../src/config/daemon-config-parser.ts";
 import { firewallTypeOf } from "../src/config/firewall-type.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { firewallOptions } from "../src/node/daemon/firewall-options.ts";
-import { makeOtherFirewall } from "../src/node/firewall/firewall-settings.ts";
+import { makeOtherFirewall } from "../src/node/firewall/other-firewalls.ts";
 import { performPlan } from "../src/node/firewall/perform-plan.ts";
 import { run } from "../src/node/run.ts";
 
