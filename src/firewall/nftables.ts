@@ -118,7 +118,10 @@ class Nftables implements FirewallBackend {
   *clear(): Plan<void> {
     const tables = yield* this.#look(false);
     const foreign = [...tables].filter(([name, table]) => name !== tableText(OWN_TABLE) && table !== undefined) as [string, ListedTable][];
-    const own = tables.get(tableText(OWN_TABLE)) === undefined ? [] : [`delete table ${tableText(OWN_TABLE)}`];
+    // A dry run is told of every table, with nothing in those that it did not make.
+    const ownTable = tables.get(tableText(OWN_TABLE));
+    const isOwnUsed = this.#layout.tables.some((table) => tableText(table) === tableText(OWN_TABLE));
+    const own = ownTable !== undefined && (isOwnUsed || ownTable.chains.size + ownTable.sets.size > 0) ? [`delete table ${tableText(OWN_TABLE)}`] : [];
     const jumps = foreign.flatMap(([name, { chains }]) =>
       [...chains].flatMap(([chain, rules]) => rules.filter((rule) => rule.comment === MARK && rule.jump?.startsWith(PREFIX) === true && !chain.startsWith(PREFIX))
         .map(({ handle }) => `delete rule ${name} ${chain} handle ${handle}`)));
