@@ -4,6 +4,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../../cli/server-options.ts";
@@ -235,9 +236,12 @@ class Daemon {
   }
 
   readonly #decryptOpenPgp = async ({ stanza, message }: OpenPgpRequest): Promise<OpenPgpAnswer> => {
+    const home = resolve(this.#setup.folder, stanza.GPG_HOME_DIR);
+    // gpg itself would make one, or merely say that it knows no key.
+    if (!existsSync(home)) return { ok: false, reason: `Error setting GPG keyring path to ${home}: Unable to stat the given GPG home directory` };
     const answer = await decrypt({
       ciphertext: message,
-      home: resolve(this.#setup.folder, stanza.GPG_HOME_DIR),
+      home,
       exe: stanza.GPG_EXE,
       passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
       timeoutMs: GPG_TIMEOUT_MS,
