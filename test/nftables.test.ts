@@ -201,6 +201,7 @@ test("createPrint() prints what nft would be told", async () => {
   assert.ok((await firewall.open(grant())).ok);
   await firewall.stop();
   assert.match(printed.join("\n"), /^\/usr\/sbin\/nft -f - <<'EOF'\nadd set inet filter fwknop_g4 \{[\s\S]*insert rule inet filter input jump fwknop_input comment "fwknop"[\s\S]*add element inet filter fwknop_g4 \{ 10\.1\.2\.3 \. tcp \. 22 timeout 30000ms/);
+  assert.doesNotMatch(printed.join("\n"), /delete table/, "there is none of ours");
 });
 
 test("Whatever happens to it, the firewall holds what was granted and has not ended", async () => {

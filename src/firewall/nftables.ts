@@ -115,7 +115,10 @@ class Nftables implements FirewallBackend {
   *clear(): Plan<void> {
     const tables = yield* this.#look(false);
     const ownText = tableText(OWN_TABLE);
-    const own = tables.get(ownText) === undefined ? [] : [`delete table ${ownText}`];
+    const ownTable = tables.get(ownText);
+    // A dry run is told of every table, with nothing in those that it did not make.
+    const isOwnUsed = this.#layout.tables.some((table) => tableText(table) === ownText);
+    const own = ownTable !== undefined && (isOwnUsed || ownTable.chains.size + ownTable.sets.size > 0) ? [`delete table ${ownText}`] : [];
     const foreign = [...tables].filter(([name, table]) => name !== ownText && table !== undefined) as [string, ListedTable][];
     const jumps = foreign.flatMap(([name, table]) => jumpRemovals(name, table));
     const ours = (verb: "flush" | "delete", kind: "chain" | "set"): string[] => foreign.flatMap(([name, { chains, sets }]) =>

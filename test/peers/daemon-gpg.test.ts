@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { sealOpenPgp } from "../../src/fko.ts";
@@ -114,6 +114,11 @@ describe("OpenPGP", { concurrency: 2 }, () => {
     const opened = (await lab.rules("FWKNOP_INPUT")).map((rule) => rows[Number(/--dport (\d+)/.exec(rule)?.[1]) - 7000]!.what);
     assert.deepEqual(opened.sort(), rows.filter(({ refused }) => refused === undefined).map(({ what }) => what).sort());
     assert.match(fwknopd.log, new RegExp(`Incoming SPA data signed by '${rsaSigner.slice(-8)}' \\(fingerprint '${rsaSigner}'\\)\\.`));
+    renameSync(server, `${server}.away`);
+    const [{ recipient, signer }] = rows as [(typeof rows)[number]];
+    await send(0, "ours", recipient, signer);
+    await fwknopd.waitFor(`Error setting GPG keyring path to ${server}: Unable to stat the given GPG home directory`);
+    renameSync(`${server}.away`, server);
     assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
 
     // What the C daemon makes of those that it cannot take.

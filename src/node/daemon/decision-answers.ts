@@ -4,6 +4,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { DecisionAnswer, DecisionRequest, OpenPgpAnswer, OpenPgpRequest } from "../../server/decision-request.ts";
 import { decrypt } from "../gpg.ts";
@@ -39,9 +40,12 @@ export async function answerDecision(request: DecisionRequest, options: Answerin
 }
 
 async function decryptOpenPgp({ stanza, message }: OpenPgpRequest, { folder, signal }: AnsweringOptions): Promise<OpenPgpAnswer> {
+  const home = resolve(folder, stanza.GPG_HOME_DIR);
+  // gpg itself would make one, or merely say that it knows no key.
+  if (!existsSync(home)) return { ok: false, reason: `Error setting GPG keyring path to ${home}: Unable to stat the given GPG home directory` };
   const answer = await decrypt({
     ciphertext: message,
-    home: resolve(folder, stanza.GPG_HOME_DIR),
+    home,
     exe: stanza.GPG_EXE,
     passphrase: stanza.GPG_DECRYPT_PW ?? new Uint8Array(0),
     timeoutMs: TIMEOUT_MS,
