@@ -1,6 +1,6 @@
 /** The client program, from its command line to its exit status, output and files. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -16,6 +16,7 @@ import { HmacKey } from "../src/hmac.ts";
 import { systemHost } from "../src/node/client/host.ts";
 import { perlSettings } from "../src/node/client/perl-options.ts";
 import { type ClientBench, type ClientRun, openClientBench } from "./support/client-host.ts";
+import { ensureBuilt, shipped } from "./support/dist.ts";
 
 const KEYS = ["--key-rijndael", "testkey", "--key-hmac", "testhmac"];
 const REQUEST = ["-A", "tcp/22", "-a", "203.0.113.5", "-D", "127.0.0.1"];
@@ -301,6 +302,27 @@ describe("fwknop: keys", () => {
 
   test("fwknop --fd names a descriptor that is not open", async (t) => {
     assertRefused(await bench(t).run("-T", ...REQUEST, ...QUIET, "--fd", "987"), /Unable to create a stream from the file descriptor 987: Bad file descriptor/);
+  });
+
+  test("fwknop --fd leaves descriptors alone that Node has open for itself", { skip: process.platform !== "linux" && "only Linux tells what a descriptor is" }, async () => {
+    await ensureBuilt();
+    const listed = spawnSync(process.execPath, ["-e", `const fs = require("node:fs");
+      for (const fd of fs.readdirSync("/proc/self/fd")) try { console.log(fd + " " + fs.readlinkSync("/proc/self/fd/" + fd)); } catch {}`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+    const links = listed.stdout.trim().split("\n").map((line) => line.split(" ")).filter(([fd]) => Number(fd) > 2);
+    const own = links.filter(([, link]) => link!.startsWith("anon_inode:") || (link!.startsWith("pipe:") && links.filter(([, other]) => other === link).length > 1)).map(([fd]) => fd!);
+    assert.ok(own.length > 3, own.join());
+    for (const fd of own) {
+      const fwknop = (...args: readonly string[]): string => {
+        const [program, ...words] = shipped("fwknop", "-T", ...REQUEST, ...QUIET, "--fd", fd, ...args);
+        const { status, signal, stderr } = spawnSync(program, words, { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"], timeout: 20_000 });
+        return `${status ?? signal} ${stderr}`;
+      };
+      assert.equal(fwknop(), `1 fwknop: error: getpasswd() - Unable to create a stream from the file descriptor ${fd}: Bad file descriptor\n`);
+      assert.equal(fwknop("--key-rijndael", "k"), "0 ");
+    }
+    // bash hands this pipe over twice, and the numbers that Node then takes are others.
+    const given = spawnSync("bash", ["-c", `exec "$@" 4< <(printf 'one\\ntwo\\n')`, "bash", ...shipped("fwknop", "-T", ...REQUEST, ...QUIET, "--use-hmac", "--fd", "4")], { encoding: "utf8", timeout: 20_000 });
+    assert.deepEqual([given.status, given.stderr], [0, ""]);
   });
 
   test("fwknop -G takes the key of the destination from a file", async (t) => {

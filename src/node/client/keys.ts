@@ -47,9 +47,18 @@ interface KeySource {
  * @throws ClientError when one cannot be had or used
  */
 export async function obtainKeys(settings: ClientSettings, host: ClientHost, output: ClientOutput): Promise<ClientKeys> {
-  const cipher = await (settings.gpgEncryption ? obtainPassphrase : obtainCipherKey)(settings, host, output);
-  const hmac = hmacTypeOf(settings) === undefined ? undefined : await obtainKey(hmacSource(settings), settings, host, output);
-  closeDescriptor(settings, host);
+  let isRead = false;
+  const reading: ClientHost = {
+    ...host,
+    readLine(descriptor) {
+      isRead = true;
+      return host.readLine(descriptor);
+    },
+  };
+  const cipher = await (settings.gpgEncryption ? obtainPassphrase : obtainCipherKey)(settings, reading, output);
+  const hmac = hmacTypeOf(settings) === undefined ? undefined : await obtainKey(hmacSource(settings), settings, reading, output);
+  // Not unless it was read: its number may be one that the runtime uses.
+  if (isRead) closeDescriptor(settings, host);
   if (hmac === undefined) return { cipher };
   if (cipher.length > 0 && constantTimeEqual(cipher, hmac)) {
     wipe(cipher, hmac);
@@ -131,13 +140,16 @@ function keyFromFile(path: string, settings: ClientSettings, output: ClientOutpu
   return key;
 }
 
-function keyFromDescriptor(descriptor: number, kind: KeyKind, host: ClientHost): Bytes {
+const NO_STREAM = "getpasswd() - Unable to create a stream from the file descriptor";
+
+async function keyFromDescriptor(descriptor: number, kind: KeyKind, host: ClientHost): Promise<Bytes> {
+  const { isOwnDescriptor } = await import("./own-descriptors.ts");
+  if (descriptor > 2 && isOwnDescriptor(descriptor)) throw new ClientError(`${NO_STREAM} ${descriptor}: Bad file descriptor`);
   let line: Bytes | undefined;
   try {
     line = host.readLine(descriptor);
   } catch (cause) {
-    const reason = codeOf(cause) === "EBADF" ? "Bad file descriptor" : reasonOf(cause);
-    throw new ClientError(`getpasswd() - Unable to create a stream from the file descriptor ${descriptor}: ${reason}`, { cause });
+    throw new ClientError(`${NO_STREAM} ${descriptor}: ${codeOf(cause) === "EBADF" ? "Bad file descriptor" : reasonOf(cause)}`, { cause });
   }
   if (line === undefined) throw new ClientError(`${kind} key: expected a line on file descriptor ${descriptor}, got the end of the file`);
   return line;
@@ -145,8 +157,5 @@ function keyFromDescriptor(descriptor: number, kind: KeyKind, host: ClientHost):
 
 /** Standard input stays open: a question, or the command of `--then`, may read on. */
 function closeDescriptor(settings: ClientSettings, host: ClientHost): void {
-  if (settings.fd === undefined || settings.fd < 3 || settings.stdin) return;
-  try {
-    host.close(settings.fd);
-  } catch { /* it was never open, and no key was needed from it */ }
+  if (settings.fd !== undefined && settings.fd > 2 && !settings.stdin) host.close(settings.fd);
 }
