@@ -140,7 +140,7 @@ function unwrap(datagram: Datagram, context: DecisionContext, trail: Trail): { p
   }
   const payload = request?.packet ?? datagram.payload;
   if (payload.length < MIN_PAYLOAD) {
-    trail.refuseFor("size", "debug", `[${from}] ${payload.length} bytes are too few for an SPA packet`);
+    notSpa("size", 4096, `${payload.length} bytes are too few`);
     return undefined;
   }
   const normal = normalisePacket(payload);

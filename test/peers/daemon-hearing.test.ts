@@ -137,7 +137,7 @@ describe("hearing", { concurrency: 3 }, () => {
   test("fwknopd hears by the sockets that a service manager hands over", async (t) => {
     const lab = await openLab(t);
     if (lab === undefined || requirePeer(t, "python3") === undefined) return;
-    const argv = await daemonArgv("ours", writeDaemonFiles(lab, { stanzas: [STANZA], config: { PCAP_INTF: "nowhere0" } }));
+    const argv = await daemonArgv("ours", ["-v", ...writeDaemonFiles(lab, { stanzas: [STANZA], config: { PCAP_INTF: "nowhere0" } })]);
     for (const protocol of ["udp", "tcp"]) await lab.server.run(["iptables", "-A", "INPUT", "-p", protocol, "--dport", "4000", "-j", "ACCEPT"]);
     const manager = `
 import os, socket, sys
@@ -155,6 +155,10 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     const packet = asking(23);
     await sendTcp(lab, [packet.slice(0, 60), packet.slice(60)], 4000);
     await granted(fwknopd, 23);
+    await fwknopd.waitFor(`tcp_server: Got TCP connection from ${CLIENT.v4}.`);
+    await sendPayloads(lab, ["A".repeat(139)], 4000);
+    await fwknopd.waitFor(`udp_server: Got UDP datagram (139 bytes) from: ${CLIENT.v4}`);
+    await fwknopd.waitFor(`[${CLIENT.v4}] preprocess_spa_data() returned error 4096: 'Data is not a valid SPA message format' for incoming packet: 139 bytes are too few`);
     assert.deepEqual(tcpdumps(lab), []);
     assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
   });

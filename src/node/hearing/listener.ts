@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatIp } from "../../ip.ts";
 import { messageOf, reasonOf } from "../system-error.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
 import { CaptureFeed, type CaptureFeedOptions, isLimitReached } from "./capture-feed.ts";
@@ -159,7 +160,14 @@ function startFailure(kind: string, text: string): string {
   return kind === "bad-filter" ? `[*] Error compiling pcap filter: ${text}` : `[*] pcap_open_live() error: ${text}`;
 }
 
-function listenToSocket(name: string, port: number, open: () => Promise<DatagramSource>, options: ListenerOptions): Listener {
+/** What is said of each arrival at a socket, with --verbose. */
+const ARRIVALS = {
+  udp: (source, length) => `udp_server: Got UDP datagram (${length} bytes) from: ${source}`,
+  tcp: (source) => `tcp_server: Got TCP connection from ${source}.`,
+  http: (source, length) => `http_server: Got HTTP request (${length} bytes) from: ${source}`,
+} satisfies Record<string, (source: string, length: number) => string>;
+
+function listenToSocket(name: keyof typeof ARRIVALS, port: number, open: () => Promise<DatagramSource>, options: ListenerOptions): Listener {
   let source: DatagramSource | undefined;
   return {
     async run(onReady) {
@@ -172,6 +180,7 @@ function listenToSocket(name: string, port: number, open: () => Promise<Datagram
       onReady();
       for await (const datagram of source) {
         options.counts.frames++;
+        options.log({ level: "debug", message: ARRIVALS[name](formatIp(datagram.source), datagram.payload.length) });
         const pause = options.handle(datagram);
         if (pause !== undefined) await pause;
         if (isLimitReached(options)) break;
