@@ -120,7 +120,7 @@ function walkHops(hops: readonly string[], isTrusted: (ip: IpAddress) => boolean
   let last: IpAddress | undefined;
   for (const hop of [...hops].reverse()) {
     last = parseIp(hop);
-    if (last === undefined) return { ok: false, reason: `expected an address as hop, got '${printableText(hop)}'` };
+    if (last === undefined) return { ok: false, reason: `value '${printableText(hop)}' is not an IP address` };
     if (!isTrusted(last)) break;
   }
   return { ok: true, source: last! };

@@ -16,8 +16,9 @@ import { formatPacketListing } from "../client/listing.ts";
 import { matchesAddressList } from "../config/address-list.ts";
 import { DIGESTS, normalisePacket } from "../fko.ts";
 import { unwrapSpaRequest } from "../http-request.ts";
-import { containsIp, equalIp, formatIp, type IpAddress, parseIp } from "../ip.ts";
+import { containsIp, equalIp, formatIp, type IpAddress } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
+import { findClient } from "../proxied-source.ts";
 import type { Deciding } from "./decision-request.ts";
 import { type Attempt, openPacket, type ReadyStanza } from "./open-packet.ts";
 import { applyPolicy, type PolicyContext } from "./policy.ts";
@@ -152,19 +153,13 @@ function unwrap(datagram: Datagram, context: DecisionContext, trail: Trail): { p
   return { packet: normal.packet, forwardedSource: request && forwardedSource(request.forwardedFor, datagram, context, trail), isFromHttp };
 }
 
-/** The client behind trusted proxies: the rightmost hop that is none of them. Nobody else is believed. */
-function forwardedSource(headers: readonly string[], datagram: Datagram, { config }: DecisionContext, trail: Trail): IpAddress | undefined {
-  const trusted = (ip: IpAddress) => config.TRUSTED_PROXIES.some((network) => containsIp(network, ip));
-  if (!config.ENABLE_X_FORWARDED_FOR || headers.length === 0 || !trusted(datagram.source)) return undefined;
-  const hops = headers.join(",").split(",");
-  for (const hop of hops.reverse()) {
-    const ip = parseIp(hop.trim());
-    if (ip === undefined) {
-      trail.note("warning", `Error parsing X-Forwarded-For header: value '${hop.trim()}' is not an IP address`);
-      return undefined;
-    }
-    if (!trusted(ip)) return ip;
-  }
+/** The client behind trusted proxies. What cannot be read is told, and nobody is believed. */
+function forwardedSource(forwardedFor: readonly string[], datagram: Datagram, { config }: DecisionContext, trail: Trail): IpAddress | undefined {
+  if (!config.ENABLE_X_FORWARDED_FOR) return undefined;
+  const isTrusted = (ip: IpAddress) => config.TRUSTED_PROXIES.some((network) => containsIp(network, ip));
+  const client = findClient(datagram.source, { forwardedFor, forwarded: [] }, isTrusted);
+  if (client.ok) return client.source;
+  trail.note("warning", `Error parsing X-Forwarded-For header: ${client.reason}`);
   return undefined;
 }
 

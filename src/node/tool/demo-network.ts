@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { DemoOptions } from "./demo.ts";
-import { demoKeys, demoSettings } from "./demo-settings.ts";
+import { demoKeys, demoSettings, type DemoOptions } from "./demo-settings.ts";
 import { findProgram } from "../find-program.ts";
 import { type PortState, probePort, startTcpService } from "./host-tcp.ts";
 import { joinHosts, NAMESPACE_PROGRAMS, NamespaceHost } from "./namespaces.ts";

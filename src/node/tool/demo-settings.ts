@@ -1,9 +1,17 @@
 /**
- * Keys and files for the demonstration's client and daemon.
+ * What the demonstration is told, and keys and files for its client and daemon.
  *
  * @module
  */
 import { randomBytes } from "node:crypto";
+
+/** What the demonstration needs from its caller. */
+export interface DemoOptions {
+  /** Says a line to the user. */
+  readonly say: (line: string) => void;
+  /** The program file of fko-tool, as in `process.argv[1]`; client and daemon are started from it. */
+  readonly main: string;
+}
 
 /** What client and daemon share. */
 export interface DemoKeys {

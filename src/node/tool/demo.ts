@@ -6,17 +6,10 @@
 import { constants } from "node:os";
 import { showCapture } from "./demo-capture.ts";
 import { type DemoNetwork, lackForNetwork, openDemoNetwork, showNetwork } from "./demo-network.ts";
+import type { DemoOptions } from "./demo-settings.ts";
 import { NamespaceError } from "./namespaces.ts";
 import { messageOf } from "../system-error.ts";
 import { UndoList } from "../undo-list.ts";
-
-/** What the demonstration needs from its caller. */
-export interface DemoOptions {
-  /** Says a line to the user. */
-  readonly say: (line: string) => void;
-  /** The program file of fko-tool, as in `process.argv[1]`; client and daemon are started from it. */
-  readonly main: string;
-}
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
