@@ -88,7 +88,8 @@ const ROWS: readonly Row[] = [
   },
   { title: "a key that is too long", stanzas: [{ ...STANZA, KEY_BASE64: Buffer.alloc(33, "long").toString("base64") }], packets: [{}], says: [/Error creating fko context: .*Invalid\skey\slength/] },
   { title: "an expired stanza", stanzas: [{ ...STANZA, ACCESS_EXPIRE: "1/1/2020" }], packets: [{}], says: [/Access\sstanza\shas\sexpired/] },
-  { title: "names in NAT requests", config: NAT, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }, { ...forward, natAccess: "no_name!,22" }], says: [/Unable to resolve Hostname/, /Invalid Hostname in NAT SPA message/] },
+  { title: "names in NAT requests", config: NAT, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }, { ...forward, natAccess: "no_name!,22" }], says: [/ipv4_resolve\(\) : [\s\S]*Unable to resolve Hostname/, /Invalid Hostname in NAT SPA message/] },
+  { title: "a name in a NAT request that has an address", config: NAT, packets: [{ ...forward, natAccess: "localhost,22" }], says: [/Resolved NAT IP in SPA message: localhost is 127\.0\.0\.1/, /\[\+\] Writing my PID \(\d+\) to the lock file: .*\.pid/] },
   { title: "names in NAT requests, unwanted", config: { ...NAT, ENABLE_NAT_DNS: "N" }, packets: [{ ...forward, natAccess: "nowhere.invalid,22" }], says: [/NAT SPA message, but hostname is disabled/] },
   { title: "a command of too many words", stanzas: [{ ...STANZA, ENABLE_CMD_EXEC: "Y" }], packets: [{ type: 0, message: `127.0.0.2,${"w ".repeat(29)}` }], says: [/Error converting cmd str to argv/] },
   {

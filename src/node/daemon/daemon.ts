@@ -10,6 +10,7 @@ import type { ServerOptions } from "../../cli/server-options.ts";
 import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { formatProblem, hasErrors } from "../../config/variable.ts";
+import { formatIp } from "../../ip.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { ReplayMemory } from "../../server/replay.ts";
@@ -200,7 +201,13 @@ class Daemon {
       open: async (grant) => this.#firewall?.open(grant) ?? { ok: false, reason: "there is no firewall" },
       resolveHost: async (name, family) => {
         const resolved = await resolveHost(name, { family, timeoutMs: RESOLVE_TIMEOUT_MS });
-        return resolved.ok ? resolved.addresses[0].ip : undefined;
+        if (!resolved.ok) {
+          this.#log.error(`ipv${family}_resolve() : ${resolved.message}`);
+          return undefined;
+        }
+        const { ip } = resolved.addresses[0];
+        this.#log.info(`Resolved NAT IP in SPA message: ${name} is ${formatIp(ip)}`);
+        return ip;
       },
       answer: (request) => answerDecision(request, {
         folder: this.#setup.folder, insecurePermissions: this.#options.insecurePermissions ?? false, signal: this.#answeringEnd.signal,

@@ -166,6 +166,7 @@ async function runDaemonProgram(
   if (!isForeground && config.ALERTING_METHODS.syslog && !hasSyslog()) readiness?.say(NO_SYSLOG);
   if (lock.guard !== "all") log.warning("The pid file's lock is not seen by other programs than this one");
   try {
+    log.debug(`[+] Writing my PID (${process.pid}) to the lock file: ${config.FWKNOP_PID_FILE}`);
     log.info("Starting fwknopd");
     for (const problem of untold) log.write(recordOf(problem));
     if (runFolder.created) log.info(createdText);
