@@ -191,6 +191,8 @@ describe("fwknop: what is refused", () => {
     ["no address", ["-A", "tcp/22", "-D", "h"], /error: Must use one of \[-s\|-R\|-a\] to specify IP for SPA access/],
     ["a command without an address", ["-C", "x", "-D", "h"], /Must use one of \[-s\|-a\]/],
     ["a bad address", ["-T", "-A", "tcp/22", "-a", "256.1.1.1"], /Invalid allow IP specified for SPA access: --allow-ip expects/],
+    ["a server that no HTTP request can name", ["-T", "-v", ...REQUEST, ...KEYS, "-P", "http", "-D", "a b"], /send_spa_packet: packet not sent\. Cannot build request: expected a server without blanks, got 'a b'$/],
+    ["a user agent of two lines", ["-T", ...REQUEST, ...KEYS, "-P", "http", "-u", "a\nb"], /send_spa_packet: packet not sent\. Cannot build request: expected a user agent without control characters, got 'a\\x0ab'$/],
     ["an address with octal digits", ["-T", "-A", "tcp/22", "-a", "0.0.0.00"], /Invalid allow IP/],
     ["what a resolver would take for an address", ["-T", "-A", "tcp/22", "-a", "0x7f.1"], /Invalid allow IP .* or a host name, got '0x7f\.1'/],
     ["a host name with a bad character", ["-T", "-A", "tcp/22", "-a", "a_b!"], /Invalid allow IP/],

@@ -164,12 +164,8 @@ async function send(target: SendTarget, listed: ListedPacket, output: ClientOutp
 }
 
 async function pretendToSend(target: SendTarget, listed: ListedPacket, output: ClientOutput): Promise<Outcome> {
-  if (target.transport === "http" && output.verbosity > 0) {
-    const { buildSpaRequest } = await import("../../http-request.ts");
-    const { userAgent, proxy } = target.http!;
-    const shown = proxy === undefined ? undefined : { host: proxy.host, ...(proxy.port !== undefined && { port: proxy.port }) };
-    const request = buildSpaRequest({ packet: listed.packet, server: target.host || "-", userAgent, ...(shown && { proxy: shown }) });
-    output.info(utf8Text(request)!.replaceAll("\r", ""));
+  if (target.transport === "http") {
+    output.info(await shownRequest(target, listed.packet));
   } else if (isRawTransport(target.transport)) {
     const { resolveHost } = await import("../resolve-host.ts");
     const resolved = await resolveHost(target.host, { family: target.family });
@@ -178,6 +174,19 @@ async function pretendToSend(target: SendTarget, listed: ListedPacket, output: C
   output.notice(`${target.transport === "http" ? "T" : "t"}est mode enabled, SPA packet not actually sent.`);
   output.info("send_spa_packet: bytes sent: 0");
   return { sent: false, bytesSent: 0 };
+}
+
+/** The HTTP request that would be sent, without the proxy's user and password. */
+async function shownRequest({ host, http }: SendTarget, packet: string): Promise<string> {
+  const { buildSpaRequest } = await import("../../http-request.ts");
+  const { userAgent, proxy } = http!;
+  const shown = proxy === undefined ? undefined : { host: proxy.host, ...(proxy.port !== undefined && { port: proxy.port }) };
+  try {
+    return utf8Text(buildSpaRequest({ packet, server: host || "-", userAgent, ...(shown && { proxy: shown }) }))!.replaceAll("\r", "");
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ClientError(`send_spa_packet: packet not sent. ${error.message}`);
+  }
 }
 
 /** What the server would make of it. */
