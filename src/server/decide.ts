@@ -17,9 +17,10 @@ import { matchesAddressList } from "../config/address-list.ts";
 import { DIGESTS, normalisePacket } from "../fko.ts";
 import { unwrapSpaRequest } from "../http-request.ts";
 import { containsIp, equalIp, formatIp, type IpAddress } from "../ip.ts";
-import type { Datagram } from "../packet.ts";
+import { type Datagram, PROTOCOL_TCP } from "../packet.ts";
 import { findClient } from "../proxied-source.ts";
 import type { Deciding } from "./decision-request.ts";
+import { type ServerErrorCode, serverError } from "./error-codes.ts";
 import { type Attempt, openPacket, type ReadyStanza } from "./open-packet.ts";
 import { applyPolicy, type PolicyContext } from "./policy.ts";
 import type { ReplayEntry, ReplayMemory } from "./replay.ts";
@@ -29,8 +30,6 @@ import type { Decision, RefusalReason } from "./verdict.ts";
 
 /** Shortest payload that can be a packet; anything below is background noise. */
 export const MIN_PAYLOAD = 140;
-/** IP protocol number. */
-const TCP = 6;
 
 /** What a decision looks at. */
 export interface DecisionContext extends Omit<PolicyContext, "forwardedSource"> {
@@ -127,8 +126,8 @@ function noteFields(trail: Trail, packet: Uint8Array, stanza: ReadyStanza, { ope
 function unwrap(datagram: Datagram, context: DecisionContext, trail: Trail): { packet: Uint8Array; forwardedSource: IpAddress | undefined; isFromHttp: boolean } | undefined {
   const { config } = context;
   const from = formatIp(datagram.source);
-  const notSpa = (reason: RefusalReason, code: number, why: string) =>
-    trail.refuseFor(reason, "debug", `[${from}] preprocess_spa_data() returned error ${code}: '${code === 4096 ? "Data is not a valid SPA message format" : "Data is not an SPA message"}' for incoming packet: ${why}`);
+  const notSpa = (reason: RefusalReason, code: ServerErrorCode, why: string) =>
+    trail.refuseFor(reason, "debug", `[${from}] preprocess_spa_data() returned error ${serverError(code)} for incoming packet: ${why}`);
 
   const request = config.ENABLE_SPA_OVER_HTTP ? unwrapSpaRequest(datagram.payload) : undefined;
   if (request?.ok === false) {
@@ -177,8 +176,8 @@ const SAME_EVENT_SECONDS = 10;
  */
 function isHeardTwice(datagram: Datagram, original: ReplayEntry, now: number, isFromHttp: boolean): boolean {
   return (
-    datagram.protocol === TCP &&
-    original.protocol === TCP &&
+    datagram.protocol === PROTOCOL_TCP &&
+    original.protocol === PROTOCOL_TCP &&
     (isFromHttp || datagram.sourcePort === original.sourcePort) &&
     datagram.destinationPort === original.destinationPort &&
     original.source !== undefined &&

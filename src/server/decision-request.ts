@@ -6,7 +6,7 @@
  */
 
 import type { AccessStanza } from "../config/access-config.ts";
-import type { OpenPgpSignature } from "./signer.ts";
+import type { GpgSignature } from "../gpg-status.ts";
 
 /** Asks for the decryption of an OpenPGP message with a stanza's GnuPG home and passphrase. */
 export interface OpenPgpRequest {
@@ -17,7 +17,7 @@ export interface OpenPgpRequest {
 
 /** What came of it. */
 export type OpenPgpAnswer =
-  | { readonly ok: true; readonly plaintext: Uint8Array; readonly signatures: readonly OpenPgpSignature[] }
+  | { readonly ok: true; readonly plaintext: Uint8Array; readonly signatures: readonly GpgSignature[] }
   | { readonly ok: false; readonly reason: string };
 
 /** Asks whether a password is that of one of this host's users (REQUIRE_AUTH_METHOD crypt). */

@@ -6,13 +6,13 @@
 
 import type { AccessStanza } from "../config/access-config.ts";
 import { checkHmac, DIGESTS, type Opened, openBody, openPgpMessage, openPgpPrefix, openPlaintext, type Refusal, SALTED_PREFIX } from "../fko.ts";
+import type { GpgSignature } from "../gpg-status.ts";
 import { HmacKey } from "../hmac.ts";
 import { formatIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import { ask, type Deciding } from "./decision-request.ts";
 import type { LogLevel } from "./log-record.ts";
 import { plaintextDigests, replayDigest, type ReplayEntry, type ReplayMemory } from "./replay.ts";
-import type { OpenPgpSignature } from "./signer.ts";
 import type { RefusalReason } from "./verdict.ts";
 
 /** From here on a packet may be OpenPGP. */
@@ -35,18 +35,18 @@ export function readyStanza(stanza: AccessStanza): ReadyStanza {
 
 /** What became of an attempt to open a packet with one stanza's keys. */
 export type Attempt =
-  | { readonly kind: "opened"; readonly opened: Opened; readonly digests: readonly string[]; readonly signatures?: readonly OpenPgpSignature[] }
+  | { readonly kind: "opened"; readonly opened: Opened; readonly digests: readonly string[]; readonly signatures?: readonly GpgSignature[] }
   | { readonly kind: "replay"; readonly entry: ReplayEntry }
   | { readonly kind: "refused"; readonly reason: RefusalReason; readonly level: LogLevel; readonly text: string };
 
 /** The ways in which a stanza can open a packet. */
 interface Way {
   readonly prefix: string;
-  /** The key that the stanza has for it. */
+  /** Opens what the HMAC was taken off with the key that the stanza has for it. */
   readonly decrypt: (body: Uint8Array) => Deciding<Decrypted>;
 }
 
-type Decrypted = { readonly ok: true; readonly opened: Opened; readonly signatures?: readonly OpenPgpSignature[] } | { readonly ok: false; readonly reason: string; readonly code: number };
+type Decrypted = { readonly ok: true; readonly opened: Opened; readonly signatures?: readonly GpgSignature[] } | { readonly ok: false; readonly reason: string; readonly code: number };
 
 /**
  * Tries a stanza's keys.

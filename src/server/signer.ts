@@ -7,13 +7,10 @@
 import type { AccessStanza } from "../config/access-config.ts";
 import type { GpgSignature } from "../gpg-status.ts";
 
-/** A signature as GnuPG reported it. */
-export type OpenPgpSignature = GpgSignature;
-
 /** The outcome, with the line for the log. */
 export type SignerCheck = { readonly ok: true; readonly note: string } | { readonly ok: false; readonly note: string; readonly text: string };
 
-const TRUSTED: readonly OpenPgpSignature["validity"][] = ["marginal", "full", "ultimate"];
+const TRUSTED: readonly GpgSignature["validity"][] = ["marginal", "full", "ultimate"];
 
 /**
  * Checks the first signature, as the C program does; unlike it, the primary key's fingerprint counts as well as the
@@ -23,7 +20,7 @@ const TRUSTED: readonly OpenPgpSignature["validity"][] = ["marginal", "full", "u
  * @param signatures in the order of the message
  * @returns whether the message may pass
  */
-export function checkSigner(stanza: AccessStanza, signatures: readonly OpenPgpSignature[]): SignerCheck {
+export function checkSigner(stanza: AccessStanza, signatures: readonly GpgSignature[]): SignerCheck {
   if (stanza.GPG_DISABLE_SIG) return { ok: true, note: "Signature verification is switched off (GPG_DISABLE_SIG)." };
   const signature = signatures[0];
   if (signature === undefined) return { ok: false, note: "Incoming SPA data is not signed.", text: "Error creating fko context: Missing GPG signature" };

@@ -12,8 +12,8 @@ import type { LogRecord } from "./log-record.ts";
 import type { ReplayEntry } from "./replay.ts";
 
 /**
- * Why a packet was refused, in the order in which the checks are made: of several stanzas' refusals the one that came
- * furthest is the packet's.
+ * Why a packet was refused, from what anybody can send to what only those get to who have the keys and the rights: of
+ * several stanzas' refusals the last one in this order is the packet's.
  */
 export const REFUSAL_REASONS = [
   "size",

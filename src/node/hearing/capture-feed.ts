@@ -5,14 +5,12 @@
  */
 
 import { startsRequest } from "../../http-request.ts";
-import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, type PacketRefusal, parsePacket } from "../../packet.ts";
+import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, type PacketRefusal, parsePacket, PROTOCOL_TCP } from "../../packet.ts";
 import { createPcapRecord, type PcapEnd, PcapReader } from "../../pcap-reader.ts";
 import { MIN_PAYLOAD } from "../../server/decide.ts";
 import { HttpSegments } from "../../server/http-segments.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 
-/** IP protocol number. */
-const TCP = 6;
 
 /** Takes a datagram; a promise asks for a pause until it resolves. */
 export type DatagramHandler = (datagram: Datagram) => Promise<void> | undefined;
@@ -95,7 +93,7 @@ export class CaptureFeed {
   /** Whether a TCP segment that is too short for a packet begins a web request, or may go on with one. */
   #isPartOfRequest(): boolean {
     const { protocol, buffer, payloadOffset, payloadLength } = this.#layout;
-    if (protocol !== TCP || payloadLength === 0) return false;
+    if (protocol !== PROTOCOL_TCP || payloadLength === 0) return false;
     return this.#segments.isWaiting || startsRequest(buffer.subarray(payloadOffset, payloadOffset + payloadLength));
   }
 

@@ -5,13 +5,11 @@
  */
 
 import type { Socket } from "node:net";
-import type { Datagram } from "../../packet.ts";
+import { type Datagram, PROTOCOL_TCP } from "../../packet.ts";
 import { Channel } from "./channel.ts";
 import { type DatagramSource, MAX_WAITING, type SourceDrops } from "./datagram-source.ts";
 import { type TcpConnection, type TcpEndpoint, TcpListener } from "./tcp-listener.ts";
 
-/** IANA protocol number. */
-const TCP = 6;
 
 /** A listening socket, the connections that came by it, and what was heard on them. */
 export abstract class ConnectionSource implements DatagramSource {
@@ -55,7 +53,7 @@ export abstract class ConnectionSource implements DatagramSource {
    */
   protected pass(heard: Omit<Datagram, "protocol" | "timestamp">): void {
     if (this.#channel.size >= MAX_WAITING) this.drops.overflowed++;
-    else this.#channel.put({ ...heard, protocol: TCP, timestamp: Date.now() / 1000 });
+    else this.#channel.put({ ...heard, protocol: PROTOCOL_TCP, timestamp: Date.now() / 1000 });
   }
 }
 
