@@ -263,7 +263,9 @@ class Iptables implements FirewallBackend {
       if (!succeeded(run)) continue; // adding will fail too and say why
       const listing = readListing(run.result.stdout);
       for (const jump of here) {
-        if (jumpCount(listing, from, jump.chain) === 0) missing.push({ ...jump, position: this.#jumpPosition(listing, jump, false) });
+        const isThere = jumpCount(listing, from, jump.chain) > 0;
+        yield note("debug", `jump_rule_exists_chk_support() jump rule ${isThere ? "found" : "not found"}`);
+        if (!isThere) missing.push({ ...jump, position: this.#jumpPosition(listing, jump, false) });
       }
     }
     return missing;

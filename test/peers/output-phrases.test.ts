@@ -39,7 +39,7 @@ const ROWS: readonly Row[] = [
     title: "a grant of several ports",
     packets: [{ message: "127.0.0.2,tcp/22,udp/53,tcp/1234", username: "testuser" }],
     says: [
-      /stanza\s#\d+.*\sSPA Packet from IP/, /SPA\sPacket\sfrom\sIP:\s10.77.0.2\s/, /Username:\s*testuser/, /SPA Field Values:/, /'\schain exists/, /FWKNOP_INPUT.*dport\s22.*\sACCEPT/, /fwknopd main event loop/,
+      /stanza\s#\d+.*\sSPA Packet from IP/, /SPA\sPacket\sfrom\sIP:\s10.77.0.2\s/, /Username:\s*testuser/, /SPA Field Values:/, /'\schain exists/, /jump_rule_exists_chk_support\(\) jump rule found/, /FWKNOP_INPUT.*dport\s22.*\sACCEPT/, /fwknopd main event loop/,
     ],
     lists: [/^1\s+ACCEPT\s+(tcp|6).*dpt:22\s/m, /^2\s+ACCEPT\s+(udp|17).*dpt:53\s/m, /^3\s+ACCEPT\s+(tcp|6).*dpt:1234\s/m, /ACCEPT\s{2}.*\s0\.0\.0\.0\/0\s+tcp\sdpt:22\s/, /FWKNOP_INPUT\s\(1\sreferences/],
     never: [/rule_exists.*22.*already exists/],
