@@ -600,6 +600,9 @@ describe("fwknop: the last command line", () => {
     assertRefused(await run("-l"), /Could not open args file: .*\.fwknop\.run/);
     assertRefused(await run("--show-last", "-E", join(home, "x")), /Could not open args file: .*\/x/);
     assertRefused(await run("--last-host", "h"), /Could not open args file: .*\.fwknop\.hosts/);
+    for (const option of ["--last-host", "--show-host-cmd"]) {
+      assertRefused(await run(option, "h", "--home-dir", fileURLToPath(import.meta.url)), /Could not open args file: .*\.fwknop\.hosts: Not a directory$/);
+    }
   });
 
   test("fwknop keeps the last command line of each server that it sent to", async (t) => {

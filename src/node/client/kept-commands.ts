@@ -67,7 +67,14 @@ export function keepCommandLine(
   }
 }
 
-const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+/** Whether there is a file, or something in its way, which reading it will tell. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
+}
 
 /**
  * Reads kept command lines, of two files perhaps: what wins comes last. They may name commands (--key-cmd, --then), so
