@@ -1,5 +1,7 @@
 /** The client program between a real firewall and our daemon: what it does after the knock, and what it says when there can be none. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { RunResult } from "../../src/node/run.ts";
 import { GREETING } from "../../src/node/tool/host-tcp.ts";
@@ -72,6 +74,31 @@ describe("our client on a network", { concurrency: 2 }, () => {
     assert.match((await lab.rules("FWKNOP_INPUT", { program: "ip6tables" })).join("\n"), /^-A FWKNOP_INPUT -s fd77::2\/128 -p tcp -m tcp --dport 22 [^\n]*-j ACCEPT$/);
     const wrong = await fwknop(lab, ["-6", "-D", SERVER.v4]);
     assert.match(wrong.stderr, /^fwknop: error: send_spa_packet: packet not sent\. error in getaddrinfo: [^\n]*IPv6[^\n]*\n$/);
+  });
+
+  test("fwknop -a HOST opens for the address that the name has, unless that is 0.0.0.0", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    await ensureBuilt();
+    await lab.serve(lab.server, 22);
+    await startDaemon(lab, "ours", { stanzas: [STANZA] });
+    const hosts = join(lab.folder, "hosts");
+    writeFileSync(hosts, `${CLIENT.v4} laptop.example.org\n0.0.0.0 any.example.org\n`);
+    const withHosts = (...args: readonly string[]): Promise<RunResult> => {
+      const argv = shipped("fwknop", "-A", "tcp/22", "-D", SERVER.v4, ...KEYS, "--no-save-args", ...args);
+      return run(lab.client.argv(["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts, ...argv]), { timeoutMs: 60_000, env: { HOME: lab.folder, LOGNAME: "tester" } });
+    };
+    const opened = await withHosts("--no-rc-file", "-a", "laptop.example.org", "--verify", "tcp/22", "--retry", "3");
+    assert.deepEqual([opened.status, opened.stderr], [0, ""]);
+    assert.match((await lab.rules("FWKNOP_INPUT")).join("\n"), new RegExp(`^-A FWKNOP_INPUT -s ${CLIENT.v4}/32 `));
+    writeFileSync(join(lab.folder, ".fwknoprc"), "[named]\nALLOW_IP laptop.example.org\n", { mode: 0o600 });
+    assert.match((await withHosts("-n", "named", "-T")).stdout, new RegExp(`Message String: ${CLIENT.v4},tcp/22\n`));
+    for (const [name, words] of [["any.example.org", /: any\.example\.org has the address 0\.0\.0\.0\n$/], ["none.example.org", /'none\.example\.org'\)\n$/]] as const) {
+      const refused = await withHosts("--no-rc-file", "-a", name);
+      assert.deepEqual([refused.status, refused.stdout], [1, ""], name);
+      assert.match(refused.stderr, /^fwknop: error: Invalid allow IP specified for SPA access: --allow-ip: [^\n]*\n$/);
+      assert.match(refused.stderr, words);
+    }
   });
 
   test("fwknop tells in one line each why a packet could not be sent", async (t) => {

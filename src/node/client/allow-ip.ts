@@ -4,7 +4,7 @@
  * @module
  */
 import { type ClientSettings, familyOf } from "../../client/settings.ts";
-import { formatIp, type IpAddress } from "../../ip.ts";
+import { formatIp, type IpAddress, isUnspecifiedIp } from "../../ip.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
 import { resolveHost } from "../resolve-host.ts";
 
@@ -21,6 +21,8 @@ export async function resolveAllowIp(name: string, settings: ClientSettings, out
   const resolved = await resolveHost(name, { family: familyOf(settings) });
   if (!resolved.ok) throw new ClientError(`Invalid allow IP specified for SPA access: --allow-ip: ${resolved.message}`);
   const [{ ip }] = resolved.addresses;
+  // In a packet it stands for whatever address the packet comes from, which nobody asked for.
+  if (isUnspecifiedIp(ip)) throw new ClientError(`Invalid allow IP specified for SPA access: --allow-ip: ${name} has the address ${formatIp(ip)}`);
   output.info(`[+] Resolved ${name} as: ${formatIp(ip)}`);
   return ip;
 }
