@@ -57,7 +57,7 @@ test("fwknopd --spa-dump-packets fails for what it cannot open", (t) => {
   write("packets", `${makePacket({})}\nnothing of the kind\n${makePacket({ hmacKeyBase64: KEY_BASE64 })}\n`);
   const { status, stdout } = run("-s", "packets");
   assert.equal(status, 1);
-  assert.match(stdout, /Packet 2: 19 bytes\n\[127\.0\.0\.1\] 19 bytes are too few for an SPA packet\n/);
+  assert.match(stdout, /Packet 2: 19 bytes\n\[127\.0\.0\.1\] preprocess_spa_data\(\) returned error 4096: .* 19 bytes are too few\n/);
   assert.match(stdout, /Packet 3: \d+ bytes\n.*received with access source match\n.*Non-corresponding HMAC/);
   write("empty", "\n \n");
   assert.deepEqual(run("-s", "empty"), { status: 1, stdout: "", stderr: "fwknopd: error: Could not find a packet in file: empty\n" });
