@@ -197,7 +197,7 @@ function withoutCr(line: string): string {
  */
 function pathOf(target: string): string | undefined {
   const path = target.startsWith("/") ? target.slice(1) : /^http:\/\/[^/]+\/(.*)$/i.exec(target)?.[1];
-  return path?.replace(/[?#].*$/, "").replace(/\.html$/, "");
+  return path?.split(/[?#]/, 1)[0]!.replace(/\.html$/, "");
 }
 
 /** The target's characters as bytes, with the two that a URL cannot hold put back. */

@@ -123,6 +123,13 @@ test("unwrapSpaRequest() refuses targets and header lines that readers could dif
   }
 });
 
+test("unwrapSpaRequest() takes time in proportion to a megabyte of any one character, where a quadratic reader would take an hour", () => {
+  for (const filler of ["?", "#", "/", ".html", "a", " ", "\t", "\r", ":", "a:"]) {
+    const much = filler.repeat(1_000_000 / filler.length);
+    for (const text of [`GET /${TARGET}${much}\rx HTTP/1.1\r\n\r\n`, `GET http://${much}/x\r\n\r\n`, `GET /${TARGET}\r\nX: ${much}\r\n${much}\r\n\r\n`]) unwrapSpaRequest(utf8Bytes(text));
+  }
+});
+
 test("unwrapSpaRequest() never throws, whatever comes", () => {
   const gen = generator("http hostile");
   const request = buildSpaRequest(plan);

@@ -13,6 +13,10 @@ test("splitWords() splits at blanks, as quotes and backslashes allow", () => {
   for (const open of ["'a", '"a', "a \\", "$'a", "a'"]) assert.equal(splitWords(open), undefined, open);
 });
 
+test("splitWords() gives up on a quote that is not closed after one look, however many escapes are in it", () => {
+  for (const open of ["$'", '"', "'"]) assert.equal(splitWords(open + "\\123".repeat(10_000)), undefined, open);
+});
+
 test("splitWords() reads back what commandText() writes", () => {
   const gen = generator("words");
   for (let round = 0; round < 500; round++) {

@@ -5,7 +5,7 @@
  */
 
 /** A blank, or a part of a word: '...', $'...', "...", \c, plain. */
-const TOKEN = /(\s+)|'([^']*)'|\$'((?:\\[0-7]{3}|\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|\\(.)|([^\s'"\\$]+|\$)/ys;
+const TOKEN = /(\s+)|'([^']*)'|\$'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|\\(.)|([^\s'"\\$]+|\$)/ys;
 
 /**
  * Splits text at blanks. Quotes hold blanks together, a backslash outside quotes takes the next character as it is and
