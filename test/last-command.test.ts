@@ -21,6 +21,12 @@ test("formatCommandLine() leaves secrets out and says which", () => {
   assert.deepEqual(formatCommandLine(scan("--Server-auth", "crypt,s3cret")), { text: "fwknop", left: ["--server-auth"] });
 });
 
+test("formatCommandLine() leaves out all of a proxy's password, whatever signs are in it", () => {
+  for (const scheme of ["", "http://", "HTTP://"]) {
+    assert.equal(formatCommandLine(scan("-H", `${scheme}u:s3@cr/e\nt@proxy:80`, `--HTTP-proxy=${scheme}s3cret@proxy`)).text, `fwknop -H ${scheme}proxy:80 --HTTP-proxy ${scheme}proxy`);
+  }
+});
+
 test("parseCommandLine() reads back what formatCommandLine() writes", () => {
   const scanned = scan("-A", "tcp/22", "-C", "it's $HOME\n\"x\"", "-n", "", "--then", "nc", "-v", "a b");
   const parsed = parseCommandLine(formatCommandLine(scanned).text);

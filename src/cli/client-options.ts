@@ -184,7 +184,8 @@ const serverAuth = (): ValueType<Bytes> => ({
   parse: ([given]) => (/^crypt(,|$)/.test(given!) ? { ok: true, value: utf8Bytes(given!) } : { ok: false, message: "expected 'crypt'" }),
 });
 
-const withoutCredentials = (url: string): string => url.replace(/^((?:http:\/\/)?)[^@]*@/, "$1");
+/** Up to the last `@`, for a password may hold one. */
+const withoutCredentials = (url: string): string => url.replace(/^((?:http:\/\/)?).*@/is, "$1");
 
 /** The table. Order within a group is the order in usage. */
 export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {

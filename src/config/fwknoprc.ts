@@ -7,7 +7,7 @@
 import { latin1Text, utf8OrLatin1Text } from "../bytes.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { printableText } from "../foreign-text.ts";
-import { withSuggestion } from "./variable.ts";
+import { nearestName, withSuggestion } from "./variable.ts";
 import { type RcVariable, rcVariables } from "./fwknoprc-variables.ts";
 
 /** What a line says. */
@@ -121,10 +121,10 @@ export function readStanza(lines: readonly RcLine[], stanza: string, path: strin
     if (line.kind !== "parameter") continue;
     const variable = findVariable(line.name);
     const value = valueOf(line.rest, variable);
-    const shown = variable?.secret ? "(hidden)" : printableText(value);
+    const shown = isSecret(line.name) ? "(hidden)" : printableText(value);
     const place = `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name)}, val=${shown}`;
     if (variable === undefined) {
-      problems.push(withSuggestion(`${place}: no such variable`, line.name, rcVariables().map(({ name }) => name)));
+      problems.push(withSuggestion(`${place}: no such variable`, line.name, variableNames()));
       continue;
     }
     const read = variable.read(value);
@@ -132,6 +132,15 @@ export function readStanza(lines: readonly RcLine[], stanza: string, path: strin
     else problems.push(`${place}: ${read.message}`);
   }
   return { isFound: ours.some(({ kind }) => kind === "stanza"), settings, problems };
+}
+
+const variableNames = (): readonly string[] => rcVariables().map(({ name }) => name);
+
+/** Whether a name is a secret's, or somebody meant it to be. */
+function isSecret(name: string): boolean {
+  const variable = findVariable(name);
+  if (variable !== undefined) return variable.secret === true;
+  return /key|pw|pass/i.test(name) || findVariable(nearestName(name, variableNames()) ?? "")?.secret === true;
 }
 
 /**
