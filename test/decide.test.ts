@@ -269,6 +269,18 @@ describe("decide() and passwords", () => {
     }
   });
 
+  for (const version of ["3.0.0", "1.9.12"]) {
+    it(`shows no password of a client of ${version} to the debugging reader, as it is or in base64`, () => {
+      for (const password of ["h", "hu", "hun", "hunter2"]) {
+        const { decision } = decideBy({ ok: true }, { version, serverAuth: `crypt,${password}` });
+        const said = decision.notes.map(({ message }) => message).join("\n");
+        assert.match(said, /Server Auth: crypt,\(hidden\)/);
+        assert.match(said, /Encoded Data: [^\n]*:\(hidden\)/);
+        assert.doesNotMatch(said, new RegExp(Buffer.from(`crypt,${password}`).toString("base64").replace(/=+$/, "")));
+      }
+    });
+  }
+
   it("refuses a copy that was accepted while the password was checked", () => {
     const replay = new ReplayMemory();
     const packet = send({ serverAuth: "crypt,a" }, required);

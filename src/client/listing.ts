@@ -4,8 +4,8 @@
  * @module
  */
 
-import { encodeBase64 } from "../base64.ts";
-import { utf8Bytes } from "../bytes.ts";
+import { decodeBase64 } from "../base64.ts";
+import { constantTimeEqual, utf8Bytes } from "../bytes.ts";
 import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, MESSAGE_TYPES, type Message } from "../fko.ts";
 import type { SendTarget } from "./send-target.ts";
 
@@ -77,11 +77,12 @@ export function formatPacketListing(listed: ListedPacket): string {
 
 const HIDDEN_PASSWORD = ",(hidden)";
 
-/** The one field that holds a password in plain text. */
+/** The one field that holds a password in plain text; the Perl programs pad it. */
 function withoutPassword(encoded: string, serverAuth: string | undefined): string {
   if (serverAuth === undefined) return encoded;
-  const field = encodeBase64(utf8Bytes(serverAuth));
-  return encoded.split(":").map((text) => (text === field ? "(hidden)" : text)).join(":");
+  const field = utf8Bytes(serverAuth);
+  const isPassword = (text: string): boolean => constantTimeEqual(decodeBase64(text) ?? new Uint8Array(0), field);
+  return encoded.split(":").map((text) => (isPassword(text) ? "(hidden)" : text)).join(":");
 }
 
 function gpgRows(gpg: ListedGpg): (readonly [string, string | number | undefined])[] {
