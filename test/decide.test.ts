@@ -329,6 +329,17 @@ describe("decide() and repetition", () => {
     });
   }
 
+  it("refuses a packet whose HMAC was cut off for a stanza of the same key that wants none", () => {
+    const stanzas = [stanza(), { ...bare, number: 2 }];
+    const memory = new ReplayMemory();
+    const packet = packetFor(stanza(), message(), random);
+    const first = decideNow(datagram(packet), { stanzas, replay: memory });
+    granted(first);
+    for (const entry of first.remember) memory.add(entry);
+    refusedFor(decideNow(datagram(packet), { stanzas, replay: memory }), "replay");
+    refusedFor(decideNow(datagram(packet.slice(0, -43)), { stanzas, replay: memory }), "replay");
+  });
+
   it("remembers a packet that was opened and then refused", () => {
     const decision = decideNow(send(), { stanzas: [stanza({ RESTRICT_PORTS: ports("tcp/22") })] });
     refusedFor(decision, "ports");

@@ -90,7 +90,7 @@ export function* decide(datagram: Datagram, context: DecisionContext): Deciding<
     };
     if (attempt.kind === "replay") return refuseRepetition(attempt.entry);
 
-    if (remember.length === 0 && !context.testMode) remember = attempt.digests.map((sum) => replayEntry(sum, datagram, context.now));
+    if (remember.length === 0 && !context.testMode) remember = digestsOf(attempt, context.stanzas).map((sum) => replayEntry(sum, datagram, context.now));
     const { message } = attempt.opened;
     noteFields(trail, packet, stanza, attempt, `[${from}] ${who}`);
     if (attempt.signatures !== undefined) {
@@ -160,6 +160,15 @@ function forwardedSource(forwardedFor: readonly string[], datagram: Datagram, { 
   if (client.ok) return client.source;
   trail.note("warning", `Error parsing X-Forwarded-For header: ${client.reason}`);
   return undefined;
+}
+
+/**
+ * By what a packet must be remembered. Its text is enough where an HMAC covers that for every stanza: one that takes packets
+ * without HMAC would take this one again when its HMAC is cut off.
+ */
+function digestsOf({ digests, signatures }: Extract<Attempt, { kind: "opened" }>, stanzas: readonly ReadyStanza[]): readonly string[] {
+  const isTextEnough = signatures === undefined && stanzas.every(({ hmac, KEY }) => hmac !== undefined || KEY === undefined);
+  return isTextEnough ? digests.slice(0, 1) : digests;
 }
 
 function replayEntry(sum: string, datagram: Datagram, now: number): ReplayEntry {

@@ -35,7 +35,13 @@ export function readyStanza(stanza: AccessStanza): ReadyStanza {
 
 /** What became of an attempt to open a packet with one stanza's keys. */
 export type Attempt =
-  | { readonly kind: "opened"; readonly opened: Opened; readonly digests: readonly string[]; readonly signatures?: readonly GpgSignature[] }
+  | {
+    readonly kind: "opened";
+    readonly opened: Opened;
+    /** By which it may come again. */
+    readonly digests: readonly [text: string, plaintext: string];
+    readonly signatures?: readonly GpgSignature[];
+  }
   | { readonly kind: "replay"; readonly entry: ReplayEntry }
   | { readonly kind: "refused"; readonly reason: RefusalReason; readonly level: LogLevel; readonly text: string };
 
@@ -89,7 +95,7 @@ export function* openPacket(packet: Uint8Array, stanza: ReadyStanza, datagram: P
     // Asked again: while gpg worked, a copy may have come in on another interface and been accepted.
     const seenNow = replay.find(sum, ...inner);
     if (seenNow !== undefined) return { kind: "replay", entry: seenNow };
-    return { kind: "opened", opened, digests: stanza.hmac && signatures === undefined ? [sum] : [sum, inner[0]], ...(signatures && { signatures }) };
+    return { kind: "opened", opened, digests: [sum, inner[0]], ...(signatures && { signatures }) };
   }
   return furthest;
 }
