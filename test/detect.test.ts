@@ -41,6 +41,14 @@ const CASES: readonly [title: string, traces: Partial<FirewallTraces>, type: str
   ["OpenBSD", { platform: "openbsd" }, "pf", /openbsd/],
 ];
 
+test("detectFirewall() walks through each chain once, however many ways lead to it", () => {
+  const rules = Array.from({ length: 15 }, (_, depth) => Array.from({ length: 16 }, () => rule("inet", "host", `in${depth || ""}`, { jump: { target: `in${depth + 1}` } }))).flat();
+  for (const end of [[], [rule("inet", "host", "in15", { drop: null })]]) {
+    const finding = detectFirewall({ ruleset: listing(chain("inet", "host", "in"), ...rules, ...end), legacyTables: [], hasIptables: true, platform: "linux" });
+    assert.equal(finding.type, end.length === 0 ? "iptables" : "nftables");
+  }
+});
+
 for (const [title, traces, type, reason, place] of CASES) {
   test(`detectFirewall() chooses ${type} for ${title}`, () => {
     const finding = detectFirewall({ legacyTables: [], hasIptables: true, platform: "linux", ...traces });

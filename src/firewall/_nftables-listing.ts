@@ -55,17 +55,19 @@ export function readTable(text: string, table?: NftTable): ListedTable | undefin
   if (!Array.isArray(objects)) return undefined;
   const sets = new Map<string, ListedSet>();
   const chains = new Map<string, ListedRule[]>();
+  const rulesOf = (chain: unknown): ListedRule[] => {
+    const rules = chains.get(String(chain)) ?? [];
+    chains.set(String(chain), rules);
+    return rules;
+  };
   for (const object of objects as readonly unknown[]) {
     if (!isObject(object)) continue;
     const { chain, rule } = object;
     const set = object["set"] ?? object["map"];
     if (table !== undefined && ![chain, rule, set].some((one) => isObject(one) && one["family"] === table.family && one["table"] === table.name)) continue;
-    if (isObject(chain) && !chains.has(String(chain["name"]))) chains.set(String(chain["name"]), []);
+    if (isObject(chain)) rulesOf(chain["name"]);
     if (isObject(set)) sets.set(String(set["name"]), readSet(set));
-    if (isObject(rule)) {
-      const name = String(rule["chain"]);
-      chains.set(name, [...(chains.get(name) ?? []), readRule(rule)]);
-    }
+    if (isObject(rule)) rulesOf(rule["chain"]).push(readRule(rule));
   }
   return { sets, chains };
 }

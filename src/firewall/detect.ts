@@ -103,7 +103,7 @@ function readRuleset(ruleset: string | undefined): { readonly input: readonly In
   const filters = new Map<string, string>();
   const names = new Set<string>();
   const dropping = new Set<string>();
-  const jumps = new Map<string, string[]>();
+  const jumps = new Map<string, Set<string>>();
   for (const object of objectsOf(ruleset ?? "")) {
     const { chain, rule } = object as { readonly chain?: Readonly<Record<string, unknown>>; readonly rule?: Readonly<Record<string, unknown>> };
     if (chain !== undefined) names.add(String(chain["name"]));
@@ -117,14 +117,20 @@ function readRuleset(ruleset: string | undefined): { readonly input: readonly In
     const key = `${table} ${String(rule["chain"])}`;
     const { drops, next } = verdictOf(rule["expr"]);
     if (drops) dropping.add(key);
-    if (next !== undefined) jumps.set(key, [...jumps.get(key) ?? [], `${table} ${next}`]);
+    if (next !== undefined) jumps.set(key, (jumps.get(key) ?? new Set()).add(`${table} ${next}`));
   }
-  const leadsToDrop = (key: string): boolean => dropping.has(key) || (jumps.get(key) ?? []).some(leadsToDrop); // the kernel takes no loops
   const input = [...found].map(([key, chain]): InputChain => {
     const place = `${chain.family} ${chain.table}`;
-    return { ...chain, drops: chain.drops || leadsToDrop(key), forward: filters.get(`${place} forward`), output: filters.get(`${place} output`) };
+    return { ...chain, drops: chain.drops || reachable(key, jumps).some((reached) => dropping.has(reached)), forward: filters.get(`${place} forward`), output: filters.get(`${place} output`) };
   });
   return { input, names };
+}
+
+/** A chain and all that it leads to, each once: many jumps may lead to one chain. */
+function reachable(start: string, jumps: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
+  const reached = new Set([start]);
+  for (const key of reached) for (const next of jumps.get(key) ?? []) reached.add(next); // what is added is walked through, too
+  return [...reached];
 }
 
 /** How a rule ends: it drops, or goes on in another chain. */
