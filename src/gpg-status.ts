@@ -91,7 +91,7 @@ export function parseGpgStatus(text: string): GpgStatus {
   let isInside = false; // between BEGIN_DECRYPTION and END_DECRYPTION: a signature elsewhere covers something else
   for (const line of text.split("\n")) {
     const [mark, keyword, ...args] = line.split(" ");
-    if (mark !== "[GNUPG:]" || keyword === undefined) continue;
+    if (mark !== "[GNUPG:]" || keyword === undefined || !/^[A-Z0-9_]+$/.test(keyword)) continue;
     seen.set(keyword, (seen.get(keyword) ?? 0) + 1);
     const refusal = refusalOf(keyword, args);
     // What gpg says after it began is about what a wrong or changed message happened to contain.

@@ -126,10 +126,13 @@ function walkHops(hops: readonly string[], isTrusted: (ip: IpAddress) => boolean
   return { ok: true, source: last! };
 }
 
-/** RFC 7239 §4: elements between commas, pairs between semicolons, values that may be quoted; §6: a node with or without port. */
+/**
+ * RFC 7239 §4: elements between commas, pairs between semicolons, values that may be quoted (a quote that is not closed goes
+ * on to the end, so that it is looked at once); §6: a node with or without port.
+ */
 function forwardedHops(text: string): string[] | undefined {
   const hops: string[] = [];
-  for (const element of text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? []) {
+  for (const element of text.match(/(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^",])+/g) ?? []) {
     const [, quoted, plain] = /(?:^|;)\s*for\s*=\s*(?:"([^"\\]*)"|([^\s;,"]*))\s*(?:;|$)/i.exec(element.trim()) ?? [];
     const node = quoted ?? plain;
     if (node === undefined) return undefined;

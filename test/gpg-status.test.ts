@@ -74,6 +74,7 @@ test("parseGpgStatus() names the reason of a failure", () => {
 
 test("parseGpgStatus() believes only lines with gpg's mark, and never throws", () => {
   assert.equal(parseGpgStatus("BEGIN_DECRYPTION\nPLAINTEXT\nDECRYPTION_OKAY\n x[GNUPG:] GOODSIG 1 y\n").isDecrypted, false);
+  assert.deepEqual(parseGpgStatus("[GNUPG:] BEGIN_DECRYPTION\n[GNUPG:] constructor 1\n[GNUPG:] __proto__ 1\n").signatures, []);
   const gen = generator("gpg status");
   const words = ["[GNUPG:]", "GOODSIG", "VALIDSIG", "ERRSIG", "BEGIN_DECRYPTION", "TRUST_FULLY", "FAILURE", "\n", "\n", "", "9"];
   for (let round = 0; round < 500; round++) parseGpgStatus(gen.list(gen.below(40), (inner) => inner.pick(words)).join(" "));

@@ -75,6 +75,9 @@ test("findClient() takes the rightmost hop that is no trusted proxy", () => {
     ["10.0.0.1", [], ["by=\"a,b\";for=203.0.113.7:80"], "203.0.113.7"],
     ["10.0.0.1", [], ["for=unknown"], /'unknown' is not an IP address/],
     ["10.0.0.1", [], ["proto=http"], /'for=ADDRESS'/],
+    ["10.0.0.1", [], ["for=203.0.113.7, for=\"1.1.1.1"], /'for=ADDRESS'/],
+    ["10.0.0.1", [], ["by=\"a, for=203.0.113.7"], /'for=ADDRESS'/],
+    ["10.0.0.1", [], ['"\\'.repeat(500_000)], /'for=ADDRESS'/],
     ["10.0.0.1", ["203.0.113.7"], ["for=203.0.113.7"], "203.0.113.7"],
     ["10.0.0.1", ["203.0.113.7"], ["for=1.1.1.1"], /different clients/],
   ];

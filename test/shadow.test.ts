@@ -38,5 +38,6 @@ test("findShadowHash() refuses who has no password, with somebody else's hash fo
   for (const user of ["root", "locked", "never", "nis"]) assert.deepEqual(find(user), [decoy, "the user's password is locked"], user);
   assert.deepEqual(find("empty"), [decoy, "the user has no password"]);
   assert.deepEqual(find("gone"), ["$6$salt$hash-of-gone", "the user's account has expired"]);
+  assert.deepEqual(find("a", `a:$6$s$h:::::: ${"9".repeat(1_000_000)}`), ["$6$s$h", undefined], "a file that is no shadow file");
   for (const file of ["", "\n\n", "root:*:\n", "::::"]) assert.match(find("älice", file)[0], /^\$6\$/, "a setting of its own, where a file has none");
 });

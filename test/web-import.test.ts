@@ -56,6 +56,8 @@ test("importText() refuses with words, and never with a key in them", () => {
     ["", /^Paste/],
     ["hello", /Line 1 is not understood/],
     ["HELLO world", /no setting/],
+    ["KEY:correct hunter2", /^Expected NAME:VALUE/],
+    ["KEY:correct :hunter2", /^Expected NAME:VALUE/],
     ["fwknop:server", /^Expected fwknop:/],
     ["fwknop://a:b:c?KEY=hunter2", /^Expected HOST:PORT/],
     ["fwknop://a?hunter2", /NAME=VALUE/],

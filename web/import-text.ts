@@ -103,7 +103,9 @@ export function importText(given: string): Imported {
   if (trimmed === "") return refuse("Paste a stanza of .fwknoprc, key lines, the text of a key QR code, or a fwknop:// link.");
   if (/^fwknop:/i.test(trimmed)) return importLink(trimmed);
   if (/^[A-Z0-9_]+:\S/.test(trimmed) && !trimmed.includes("\n")) {
-    return importPairs(trimmed.split(/\s+/).map((part): Pair => [part.slice(0, part.indexOf(":")), part.slice(part.indexOf(":") + 1)]));
+    const parts = trimmed.split(/\s+/);
+    if (parts.some((part) => part.indexOf(":") < 1)) return refuse("Expected NAME:VALUE parts between blanks; a key with a blank in it has to be typed into its field.");
+    return importPairs(parts.map((part): Pair => [part.slice(0, part.indexOf(":")), part.slice(part.indexOf(":") + 1)]));
   }
   return importLines(trimmed);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { utf8Bytes } from "../bytes.ts";
+import { latin1Text, utf8Bytes } from "../bytes.ts";
 
 /** A hash to compare with. */
 export interface ShadowHash {
@@ -53,7 +53,7 @@ function isHash(field: Uint8Array): boolean {
 }
 
 function hasPassed(field: Uint8Array | undefined, today: number): boolean {
-  const text = String.fromCharCode(...(field ?? []));
+  const text = latin1Text(field ?? new Uint8Array(0));
   return /^\d+$/.test(text) && Number(text) <= today;
 }
 
