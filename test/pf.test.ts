@@ -75,6 +75,18 @@ test("readPfListing() reads our rules as they are typed and as pf prints them", 
   for (const label of ["_exp_", "_exp_x", "x_exp_1", "_exp_123456789012", "_exp_1 more"]) assert.equal(readPfListing(`pass all label "${label}"`)[0]!.expiresAt, undefined, label);
 });
 
+test("Firewall.open() ends in an event for the log, whatever the firewall's own words for that are", async () => {
+  const events: unknown[] = [];
+  const setup = bench({ log: { ...keepingLog().log, info: (message, fields) => void (fields && events.push([message, fields])) } });
+  await setup.firewall.start();
+  await setup.firewall.open(grant("10.1.2.3", 30));
+  assert.deepEqual(events, []);
+  setup.clock.advance(30);
+  await settle(setup);
+  assert.deepEqual(events, [[`Deleting rule with expire time of ${NOW + 30}.`, { event: "closed" }]]);
+  await setup.firewall.stop();
+});
+
 test("createPf() runs the very commands of the C program, and loads the anchor as a whole", async () => {
   const setup = bench();
   const { fake, firewall, said, clock } = setup;

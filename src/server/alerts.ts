@@ -20,8 +20,8 @@ export interface Alert {
 const ALERTING_REASONS: readonly RefusalReason[] = ["replay", "signer", "age", "user", "command"];
 /** What the pipeline says of packets that were taken. */
 const ALERTING_VERDICTS: readonly unknown[] = ["granted", "renewed", "failed", "command", "cycle"];
-/** How every firewall says that a grant has ended. */
-const REMOVAL = /^Removed rule /;
+/** What the firewall says of grants that have ended. */
+const ALERTING_EVENTS: readonly unknown[] = ["closed"];
 /** Longest text in a subject, UTF-16 units; RFC 5322 section 2.1.1 allows lines of 998 bytes. */
 const MAX_SUBJECT = 450;
 
@@ -35,7 +35,8 @@ const MAX_SUBJECT = 450;
 export function alertOf({ level, message, fields }: LogRecord, verbose: boolean): Alert | undefined {
   const verdict = fields?.["verdict"];
   const refused = verdict === "refused" && level !== "debug" && ALERTING_REASONS.includes(fields?.["reason"] as RefusalReason);
-  const wanted = refused || ALERTING_VERDICTS.includes(verdict) || REMOVAL.test(message) || (verbose && level !== "debug");
+  const happened = ALERTING_VERDICTS.includes(verdict) || ALERTING_EVENTS.includes(fields?.["event"]);
+  const wanted = refused || happened || (verbose && level !== "debug");
   if (!wanted) return undefined;
   // The rule is too much for a subject.
   const rule = fields?.["rule"];

@@ -105,7 +105,7 @@ function firewallLog(log: LogFunction): FirewallLog {
   return {
     error: (message) => log({ level: "error", message }),
     warning: (message) => log({ level: "warning", message }),
-    info: (message) => log({ level: "info", message }),
+    info: (message, fields) => log({ level: "info", message, ...(fields && { fields }) }),
     debug: (message) => log({ level: "debug", message }),
   };
 }

@@ -406,7 +406,7 @@ export class Firewall {
     for (const rule of rules) {
       this.#ledger.remove(rule.key);
       this.#failures.delete(rule.key);
-      this.#options.log.info(this.#options.backend.lines.closed(rule, numbers.get(rule) ?? 0));
+      this.#options.log.info(this.#options.backend.lines.closed(rule, numbers.get(rule) ?? 0), { event: "closed" });
     }
   }
 

@@ -7,13 +7,14 @@
 import { commandText } from "../../command-text.ts";
 import type { Command, CommandResult, Plan } from "../../firewall/backend.ts";
 import { SUCCESS } from "../../firewall/steps.ts";
+import type { LogRecord } from "../../server/log-record.ts";
 import { run, type RunResult } from "../run.ts";
 
 /** Where the firewall says what it did; the daemon's log is one. */
 export interface FirewallLog {
   error(message: string): void;
   warning(message: string): void;
-  info(message: string): void;
+  info(message: string, fields?: LogRecord["fields"]): void;
   debug(message: string): void;
 }
 
