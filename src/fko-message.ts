@@ -392,7 +392,9 @@ function readFields(fields: readonly string[], digestType: DigestType): Parsed<M
   // The timeout is the last field; what stands before it, if anything does, is the server authentication.
   const clientTimeout = timeout ? readField(CLIENT_TIMEOUT, rest.pop()) : ABSENT;
   if ("code" in clientTimeout) return clientTimeout;
-  const auth = rest.shift() ?? "";
+  const last = rest.shift() ?? "";
+  // The Perl client puts the timeout behind a command, too, for which it means nothing.
+  const auth = isPerl && type === 0 && /^\d+$/.test(last) ? "" : last;
   const serverAuth = auth === "" ? ABSENT : readField(timeout ? SERVER_AUTH_BEFORE_TIMEOUT : SERVER_AUTH, auth);
   if ("code" in serverAuth) return serverAuth;
   return {

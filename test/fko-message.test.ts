@@ -88,6 +88,7 @@ describe("decodeMessage()", () => {
     ["a NAT target of 70 characters", plaintextOf(...head, "2", access, base64(`${"a".repeat(70)},65535`)), { natAccess: `${"a".repeat(70)},65535` }],
     ["an IPv6 address", plaintextOf(...head, "1", base64("2001:db8::1,tcp/22")), { message: "2001:db8::1,tcp/22" }],
     ["a Perl message that asks for nothing", plaintextOf(...head.slice(0, 3), "1.9.12", "1", base64("0.0.0.0,none/0")), { message: "0.0.0.0,none/0" }],
+    ["a Perl command with a timeout behind it", plaintextOf(...head.slice(0, 3), "1.9.12", "0", base64("0.0.0.0,/bin/date"), "60"), { message: "0.0.0.0,/bin/date" }],
     ["a Perl user name with any character", plaintextOf(head[0]!, "YTpiIGM=", "1795344073", "1.9.12", "1", access), { username: "a:b c" }],
   ];
   for (const [what, plaintext, fields] of accepted) {
