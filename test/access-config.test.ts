@@ -203,7 +203,9 @@ describe("parseAccessConfig(), variables", () => {
     ["ACCESS_EXPIRE 1/2/37", "ACCESS_EXPIRE", Date.UTC(2037, 0, 2) / 1000],
     ["ACCESS_EXPIRE 02/29/2036", "ACCESS_EXPIRE", Date.UTC(2036, 1, 29) / 1000],
     ["ACCESS_EXPIRE_EPOCH 4102444800", "ACCESS_EXPIRE", 4102444800],
+    ["ACCESS_EXPIRE_EPOCH 8640000000000", "ACCESS_EXPIRE", 8640000000000],
     ["ACCESS_EXPIRE 12/31/2037\nACCESS_EXPIRE_EPOCH 0", "ACCESS_EXPIRE", undefined],
+    ["ACCESS_EXPIRE_EPOCH 00", "ACCESS_EXPIRE", undefined],
     ["CMD_EXEC_USER nobody", "CMD_EXEC_USER", { name: "nobody", uid: 65534, gid: 65533, home: "/" }],
     ["CMD_EXEC_USER rooty", "CMD_EXEC_USER", { name: "rooty", uid: 7, gid: 8, home: "/" }],
     ["CMD_EXEC_USER nobody\nCMD_EXEC_GROUP staff", "CMD_EXEC_GROUP", { name: "staff", gid: 50 }],
@@ -225,6 +227,12 @@ describe("parseAccessConfig(), variables", () => {
     it(`gives ${name} ${JSON.stringify(value)} for ${JSON.stringify(lines)}${config && ` with ${JSON.stringify(config)}`}`, () =>
       assert.deepEqual(only(`SOURCE ANY\nKEY thekey\n${lines}\n`, { config })[name], value));
   }
+
+  it("refuses an epoch that no date has, which nothing could print", () => {
+    for (const seconds of ["8640000000001", "9".repeat(20), "-1", "1e9", "x"]) {
+      assert.match(parse(`SOURCE ANY\nKEY a\nACCESS_EXPIRE_EPOCH ${seconds}\n`).problems.find(({ severity }) => severity === "error")?.message ?? "", /^invalid epoch seconds value/, seconds);
+    }
+  });
 
   it("reads lists for deciding", () => {
     const { SOURCE, DESTINATION, OPEN_PORTS } = only("SOURCE 10.0.0.0/8, 2001:db8::/32\nDESTINATION ANY\nKEY a\nOPEN_PORTS tcp/22, tcp/6000-6010\n");

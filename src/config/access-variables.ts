@@ -176,11 +176,14 @@ const fingerprints: TextKind<readonly string[]> = {
   },
 };
 
+/** The latest time that has a date (ECMA-262 §21.4.1.1), Unix time, seconds. */
+const MAX_DATE = 8.64e12;
+
 const epoch: TextKind<number> = {
   describe: "Unix time in seconds, 0 for never",
   parse(text) {
-    if (!/^\d{1,15}$/.test(text)) return refuse(`invalid epoch seconds value ${shown(text)} for access stanza expiration time`);
-    return accept(text === "0" ? Number.POSITIVE_INFINITY : Number(text));
+    if (!/^\d{1,13}$/.test(text) || Number(text) > MAX_DATE) return refuse(`invalid epoch seconds value ${shown(text)} for access stanza expiration time`);
+    return accept(Number(text) === 0 ? Number.POSITIVE_INFINITY : Number(text));
   },
 };
 
