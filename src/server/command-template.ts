@@ -39,7 +39,7 @@ export function expandCommand(template: string, values: TemplateValues, unknown:
   const words = splitCommand(template);
   if (words === undefined) return undefined;
   const byName = new Map(values);
-  const names = new RegExp(`\\$(${values.map(([name]) => name).join("|")}|)`, "g");
+  const names = new RegExp(`\\$(${values.map(([name]) => name.replace(/\W/g, "\\$&")).join("|")}|)`, "g"); // EXT_CMD_PREFIX may hold any sign
   const expand = (word: string): string => word.replace(names, (sign, name: string) => byName.get(name) ?? (unknown === "drop" ? "" : sign));
   const [first, ...rest] = words;
   return [expand(first), ...rest.map(expand)];
