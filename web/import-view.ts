@@ -50,6 +50,7 @@ export function startImport(form: FormView, knock: KnockView): () => void {
   dialog.addEventListener("close", clearPaste);
 
   takeFragment(knock);
+  addEventListener("hashchange", () => takeFragment(knock)); // typed or pasted behind the address of a page that is open
   const clearCode = startCode(form);
   return () => {
     clearPaste();

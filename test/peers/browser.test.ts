@@ -335,6 +335,11 @@ describe("the page", { concurrency: 1 }, () => {
       await browser.go(`${url}#fwknop://knock.example.org?KEY=secret`);
       assert.match(await browser.text("#status"), /held keys and was not used/);
       assert.deepEqual([await browser.run("return document.getElementById('key').value + document.getElementById('server').value"), await browser.url()], ["", url]);
+      await browser.run("location.hash = 'fwknop://second.example.org?ACCESS=tcp/80'");
+      await browser.waitForText("#status", /Filled in from the link/);
+      await browser.run("location.hash = 'fwknop://third.example.org?HMAC_KEY=secret'");
+      await browser.waitForText("#status", /held keys and was not used/);
+      assert.deepEqual([await browser.run("return document.getElementById('hmacKey').value + document.getElementById('server').value"), await browser.url()], ["second.example.org", url]);
       await browser.reload();
     });
 
