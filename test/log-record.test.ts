@@ -4,7 +4,7 @@ import { escapeText, formatJson, formatLine, isShown, type LogLevel } from "../s
 
 test("escapeText() leaves nothing that moves a cursor, starts a line or turns the writing direction", () => {
   assert.equal(escapeText("a\nb\r\tc\u001b[2J\u007f\u0085\u0000"), "a\\nb\\r\\tc\\x1b[2J\\x7f\\x85\\x00");
-  assert.equal(escapeText("x\u202ey\u2028z\u2066"), "x\\u{202e}y\\u{2028}z\\u{2066}");
+  assert.equal(escapeText("x\u202ey\u2028z\u2066\u200f"), "x\\u{202e}y\\u{2028}z\\u{2066}\\u{200f}");
   assert.equal(escapeText("lone \ud800 half"), "lone \\u{d800} half");
   assert.equal(escapeText("ä € 😀 \\n"), "ä € 😀 \\n");
 });

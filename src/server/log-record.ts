@@ -43,9 +43,9 @@ const ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\
  */
 export function escapeText(text: string, maxLength: number = MAX_LINE): string {
   const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
-  // C0, DEL and C1 controls; line and paragraph separators; bidirectional overrides, which
+  // C0, DEL and C1 controls; line and paragraph separators; bidirectional marks and overrides, which
   // reorder what the administrator sees; lone surrogates, which no encoding can carry.
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, (character) => ESCAPES[character] ?? escapeCodePoint(character.codePointAt(0)!));
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu, (character) => ESCAPES[character] ?? escapeCodePoint(character.codePointAt(0)!));
 }
 
 /**
