@@ -428,7 +428,47 @@ test("Firewall.reload() keeps grants where the ground stays, and takes them alon
   await setup.firewall.stop();
 });
 
-test("Firewall looks for rules of others when it closes something, at most every two seconds, and else rarely", async () => {
+test("Firewall with live grants starts no program until one ends, and closes what others left meanwhile then", async () => {
+  const setup = bench({ chains: { input }, sweepSeconds: 300 });
+  await setup.firewall.start();
+  await setup.firewall.open(grant("10.0.0.1", 100_000));
+  await setup.firewall.open(grant("10.0.0.2", 90_000));
+  await setup.fake.run(["/sbin/iptables-restore", "--noflush"], {
+    timeoutMs: 1, input: `*filter\n-A FWKNOP_INPUT -s 127.0.0.2 -m comment --comment _exp_1234 -j ACCEPT\nCOMMIT\n`,
+  });
+  await settle(setup);
+  setup.fake.calls.length = 0;
+  assert.equal(setup.clock.nextAlarmMs, 90_000_000);
+  for (let minute = 1; minute < 1500; minute++) setup.clock.advance(60);
+  await settle(setup);
+  assert.deepEqual(setup.fake.calls.filter(({ argv }) => !argv.includes("-L")), [], "a day, but for the test's own listing");
+  setup.clock.advance(60);
+  await settle(setup);
+  assert.deepEqual(openRules(setup.fake).map((line) => /-s (\S+)/.exec(line)![1]), ["10.0.0.1/32"]);
+  assert.ok(setup.said.includes("info: Removed rule 2 from FWKNOP_INPUT with expire time of 1234"), setup.said.join("\n"));
+  await setup.firewall.stop();
+});
+
+test("Firewall looks for rules of others with a grant, too, for one may be renewed for ever", async () => {
+  const setup = bench({ chains: { input }, sweepSeconds: 300 });
+  await setup.firewall.start();
+  await setup.firewall.open(grant("10.0.0.1", 60));
+  await setup.fake.run(["/sbin/iptables-restore", "--noflush"], {
+    timeoutMs: 1, input: `*filter\n-A FWKNOP_INPUT -s 127.0.0.2 -m comment --comment _exp_1234 -j ACCEPT\nCOMMIT\n`,
+  });
+  const looks = (): number => setup.fake.calls.filter(({ argv }) => argv.join(" ").endsWith("-S FWKNOP_INPUT")).length;
+  for (let seconds = 30; seconds <= 330; seconds += 30) {
+    setup.clock.advance(30);
+    assert.equal(openRules(setup.fake).length, 2, `after ${seconds} s`);
+    assert.ok((await setup.firewall.open(grant("10.0.0.1", seconds + 60))).ok);
+    await settle(setup);
+    if (looks() > 0) break;
+  }
+  assert.deepEqual([setup.clock.wallSeconds - NOW, openRules(setup.fake).length, looks()], [300, 1, 1]);
+  await setup.firewall.stop();
+});
+
+test("Firewall looks for rules of others when it closes something, at most every two seconds, and now and then while nothing is open", async () => {
   assert.deepEqual([sweepSeconds(20), sweepSeconds(0)], [300, 0]);
   const setup = bench({ chains: { input }, sweepSeconds: 300 });
   await setup.firewall.start();

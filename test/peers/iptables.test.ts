@@ -202,6 +202,7 @@ function firewallOn(host: NamespaceHost, clock: ManualClock, changes: Partial<Ip
   });
   const firewall = new Firewall({
     backend, log, clock, clearAtStart: changes.clearAtStart ?? true, clearAtStop: changes.clearAtStop ?? true, gatherMs: 0, sweepSeconds: changes.sweepSeconds ?? 0,
+    run: changes.run ?? run,
   });
   return { firewall, said };
 }
@@ -385,6 +386,41 @@ test("Firewall closes rules of others with a time mark, and leaves those without
     "-N FWKNOP_INPUT", "-A INPUT -j FWKNOP_INPUT", "-A INPUT -s 127.0.0.5/32 -m comment --comment _exp_1234 -j ACCEPT",
     "-A FWKNOP_INPUT -s 127.0.0.3/32 -p tcp -m tcp --dport 22 -m comment --comment _exp_never -j ACCEPT",
   ]);
+  await firewall.stop();
+});
+
+test("Firewall starts no program for a day with live grants of both families, and then removes what others left meanwhile", async (t) => {
+  const host = await openHost(t, "iptables", "ip6tables");
+  if (host === undefined) return;
+  const day = 86_400;
+  const clock = new ManualClock(EXPIRES_AT - day);
+  let started = 0;
+  const counting: typeof run = (argv, options) => {
+    started++;
+    return run(argv, options);
+  };
+  const { firewall, said } = firewallOn(host, clock, { sweepSeconds: 300, run: counting });
+  await firewall.start();
+  for (const [source, expiresAt] of [["10.1.2.3", EXPIRES_AT], ["2001:db8::1", EXPIRES_AT], ["10.1.2.4", EXPIRES_AT + day]] as const) {
+    assert.ok((await firewall.open({ source: ip(source), ports: ports("tcp/22"), expiresAt })).ok);
+  }
+  await firewall.list("ours"); // when it is answered, everything before it has been done
+  await type(host, "iptables -A FWKNOP_INPUT -s 127.0.0.2 -p tcp --dport 22 -m comment --comment _exp_1234 -j ACCEPT");
+  await type(host, "ip6tables -A FWKNOP_INPUT -s ::2 -p tcp --dport 22 -m comment --comment _exp_1234 -j ACCEPT");
+  const before = started;
+  for (let hour = 1; hour < 24; hour++) {
+    clock.advance(3600);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(started, before);
+  clock.advance(3600);
+  await firewall.list("ours");
+  assert.deepEqual(said.filter((line) => line.startsWith("info: Removed rule")).map((line) => line.replace(/ rule \d+/, "")), [
+    `info: Removed from FWKNOP_INPUT with expire time of ${EXPIRES_AT}`, `info: Removed from FWKNOP_INPUT with expire time of ${EXPIRES_AT}`,
+    "info: Removed from FWKNOP_INPUT with expire time of 1234", "info: Removed from FWKNOP_INPUT with expire time of 1234",
+  ]);
+  assert.deepEqual((await listing(host, "iptables", "filter")).filter((line) => line.includes("_exp_")).length, 1);
+  assert.deepEqual((await listing(host, "ip6tables", "filter")).filter((line) => line.includes("_exp_")), []);
   await firewall.stop();
 });
 

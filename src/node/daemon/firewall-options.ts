@@ -91,8 +91,8 @@ export function prepareForwarding({ ENABLE_IPT_FORWARDING, ENABLE_PROC_IP_FORWAR
 
 /**
  * Turns RULES_CHECK_THRESHOLD, which counted turns of a polling loop, into a time: 15 seconds for
- * each, 5 minutes for the default of 20. This only concerns rules that somebody else put into our
- * chains: ours have their own timer.
+ * each, 5 minutes for the default of 20. This only concerns rules that somebody else puts into our
+ * chains while we run: ours, and those that are there at the start, have their own timer.
  *
  * @param threshold 0 for never
  * @returns seconds between two looks, 0 for never

@@ -34,8 +34,8 @@ export interface FirewallOptions extends PerformOptions {
   /** How long a grant waits for others to share its transaction, milliseconds, 5 when absent. */
   readonly gatherMs?: number;
   /**
-   * Longest time between two looks for rules of others with a time mark, seconds; 0 or absent for
-   * never. A look is also taken soon after one of ours was closed.
+   * Time between two looks for rules of others with a time mark, seconds; 0 or absent for never. While something is open
+   * no look is taken for its own sake: it goes with the next that is opened or closed.
    */
   readonly sweepSeconds?: number;
   /**
@@ -259,6 +259,8 @@ export class Firewall {
 
   async #openWaiting(): Promise<void> {
     while (this.#waiting.length > 0) await this.#openAll(this.#waiting.splice(0, MAX_BATCH));
+    // Those who knock again and again may be all that ever happens.
+    if (this.#sweepAtMs() <= this.#clock.read().monotonicMs) await this.#sweep();
     this.#setAlarm();
   }
 
@@ -333,7 +335,7 @@ export class Firewall {
       const now = this.#clock.read();
       const due = await this.#findEnded();
       await this.#close(due);
-      if (now.monotonicMs >= Math.min(this.#doubts.dueAtMs, this.#sweepAtMs(due.length > 0))) await this.#sweep();
+      if (this.#doubts.dueAtMs <= now.monotonicMs || this.#sweepAtMs(due.length > 0) <= now.monotonicMs) await this.#sweep();
       if (this.#clock.read().monotonicMs >= this.#upkeepAtMs) await this.#doUpkeep();
     } finally {
       this.#setAlarm();
@@ -479,7 +481,8 @@ export class Firewall {
   /** Sets the timer to what comes first: the end of a grant, a look at the firewall, or upkeep. */
   #setAlarm(): void {
     const now = this.#clock.read();
-    const nextLookMs = Math.min(this.#sweepAtMs(), this.#upkeepAtMs, this.#doubts.dueAtMs);
+    const nextSweepMs = this.#ledger.size === 0 ? this.#sweepAtMs() : Infinity;
+    const nextLookMs = Math.min(nextSweepMs, this.#upkeepAtMs, this.#doubts.dueAtMs);
     const soonestMs = Math.min(this.#ledger.nextDueMs(now) ?? Infinity, Math.max(0, nextLookMs - now.monotonicMs));
     this.#alarm?.set(soonestMs === Infinity ? undefined : now.wallMs + soonestMs);
   }
