@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { test, type TestContext } from "node:test";
 import { utf8Bytes, utf8Text } from "../src/bytes.ts";
+import { findProgram } from "../src/node/find-program.ts";
 import { run, runBytes } from "../src/node/run.ts";
 
 const PATIENCE_MS = 20_000;
@@ -67,13 +68,37 @@ test("run() does not mind a program that leaves without reading its input", asyn
   assert.equal(result.status, 0);
 });
 
-test("run() gives PATH with sbin, LC_ALL=C and what was asked for, nothing of ours", async () => {
+/** Runs a function with another PATH. */
+async function withPath<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const before = process.env["PATH"];
+  process.env["PATH"] = path;
+  try {
+    return await work();
+  } finally {
+    process.env["PATH"] = before;
+  }
+}
+
+test("run() gives our PATH with sbin, LC_ALL=C and what was asked for, nothing else of ours", async () => {
   process.env["FKO_SECRET"] = "secret";
-  const { stdout } = await run(["env"], { timeoutMs: PATIENCE_MS, env: { SRC: "10.1.2.3" } });
+  const { stdout } = await withPath("/bin:relative:.::/opt/own", () => run(["env"], { timeoutMs: PATIENCE_MS, env: { SRC: "10.1.2.3" } }));
   delete process.env["FKO_SECRET"];
   assert.deepEqual(stdout.trim().split("\n").sort(), [
-    "LC_ALL=C", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SRC=10.1.2.3",
+    "LC_ALL=C", "PATH=/bin:/opt/own:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin", "SRC=10.1.2.3",
   ]);
+});
+
+test("run() finds the very program that findProgram() names, and none in a relative folder", async (t) => {
+  const own = folder(t);
+  writeFileSync(join(own, "uname"), "#!/bin/sh\necho own\n", { mode: 0o755 });
+  await withPath(own, async () => {
+    assert.equal(findProgram("uname"), join(own, "uname"));
+    assert.equal((await run(["uname"], { timeoutMs: PATIENCE_MS })).stdout, "own\n");
+  });
+  await withPath(relative(process.cwd(), own), async () => {
+    assert.notEqual(findProgram("uname"), join(own, "uname"));
+    assert.notEqual((await run(["uname"], { timeoutMs: PATIENCE_MS, cwd: process.cwd() })).stdout, "own\n");
+  });
 });
 
 test("run() starts in / and gives the child no descriptor that we opened", async (t) => {

@@ -4,18 +4,19 @@
  * @module
  */
 import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 
 /** Searched after PATH: an administrator's programs, which a user's PATH often lacks. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"];
 
 /**
- * The search path: our own PATH, then the administrator's folders.
+ * The search path, for us and for every program that we start: our own PATH, as whoever started us set it, then the
+ * administrator's folders. Folders that are relative mean another place to each program, and are left out.
  *
  * @returns the value for PATH
  */
 export function systemPath(): string {
-  const own = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  const own = (process.env["PATH"] ?? "").split(delimiter).filter(isAbsolute);
   return [...own, ...SYSTEM_FOLDERS.filter((folder) => !own.includes(folder))].join(delimiter);
 }
 

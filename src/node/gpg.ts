@@ -12,7 +12,7 @@ export type { GpgSignature, GpgValidity } from "../gpg-status.ts";
 
 /** Which gpg, which key ring, and how it gets the passphrase. */
 export interface GpgSettings {
-  /** Program; `gpg` found through PATH when absent. */
+  /** Program; `gpg` when absent. */
   readonly exe?: string;
   /** GNUPGHOME; that of the environment, else gpg's default when absent. */
   readonly home?: string;
@@ -133,7 +133,6 @@ async function runGpg(settings: GpgSettings, args: readonly string[], input: Uin
     descriptors: useAgent ? ["read"] : ["read", settings.passphrase ?? new Uint8Array(0)],
     cwd: ".", // both the program and GNUPGHOME may be relative to it
     env: {
-      PATH: process.env["PATH"],
       HOME: process.env["HOME"],
       GNUPGHOME: settings.home ?? process.env["GNUPGHOME"],
       ...(useAgent ? Object.fromEntries(AGENT_ENVIRONMENT.map((name) => [name, process.env[name]])) : {}),

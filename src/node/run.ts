@@ -8,6 +8,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { type Bytes, concatBytes, wipe } from "../bytes.ts";
+import { childEnvironment } from "./child-env.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 
 /** What a program gets and may cost. */
@@ -18,7 +19,7 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Ends it before: it and what it started are asked by TERM, and killed when they are still there after {@link GRACE_MS}. */
   readonly signal?: AbortSignal | undefined;
-  /** Added to PATH (sbin included) and LC_ALL=C, which is all of the environment. */
+  /** Added to what {@link childEnvironment} gives. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `/` when absent. */
   readonly cwd?: string;
@@ -73,9 +74,6 @@ export interface RunBytesResult extends Ending {
   /** One entry a further descriptor, empty for those that were inputs. */
   readonly outputs: readonly Bytes[];
 }
-
-/** Where programs are looked for, whatever the environment says. */
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** How long a program that was asked to end may take, milliseconds. */
 const GRACE_MS = 1000;
@@ -196,7 +194,7 @@ function start(argv: readonly [string, ...string[]], { cwd = "/", env, input, ui
   return spawn(argv[0], argv.slice(1), {
     detached: true, // its own process group, so that its children can be killed too
     cwd,
-    env: { PATH, LC_ALL: "C", ...env },
+    env: childEnvironment(env),
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe", ...descriptors.map(() => "pipe" as const)],
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),

@@ -19,7 +19,7 @@ export type Identity =
   | { readonly kind: "sudo"; readonly program: string; readonly user?: string; readonly group?: string };
 
 /** How it ended. */
-export interface CommandResult {
+export interface CommandEnding {
   /** What was run, as it could be typed. */
   readonly display: string;
   /** Undefined when it did not exit by itself. */
@@ -60,7 +60,7 @@ const MAX_OUTPUT = 2048;
  * @param options who runs it, for how long
  * @returns how it ended
  */
-export async function runCommand(argv: readonly [string, ...string[]], options: CommandOptions): Promise<CommandResult> {
+export async function runCommand(argv: readonly [string, ...string[]], options: CommandOptions): Promise<CommandEnding> {
   const wrapped = wrapCommand(argv, options.identity, findProgram("setpriv"));
   const result = await run(wrapped.argv, {
     timeoutMs: options.timeoutMs,

@@ -16,7 +16,7 @@ import type { LogFunction, LogRecord } from "../../server/log-record.ts";
 import { packetFields, senderText } from "../../server/trail.ts";
 import type { Commanded, Cycled } from "../../server/verdict.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import { type CommandResult, type Identity, runCommand, wrapCommand } from "./command.ts";
+import { type CommandEnding, type Identity, runCommand, wrapCommand } from "./command.ts";
 
 /** A close command that waits for its time; no two are one, for each repetition of a request is a close of its own. */
 interface PendingClose extends Timed {
@@ -183,7 +183,7 @@ export class PacketCommands {
     return user === undefined ? { kind: "self" } : { kind: "user", user, ...(group && { group }) };
   }
 
-  #tellRun(who: string, result: CommandResult, about: NonNullable<LogRecord["fields"]>): void {
+  #tellRun(who: string, result: CommandEnding, about: NonNullable<LogRecord["fields"]>): void {
     const { level, text, output, fields } = tellResult(result);
     this.#log({ level, message: `${who}: ${text}${output}`, fields: { ...about, ...fields } });
   }
@@ -195,7 +195,7 @@ export class PacketCommands {
 }
 
 /** How a command ended, in C's words and for programs. */
-function tellResult({ startError, timedOut, exitStatus, signal, output }: CommandResult): Pick<LogRecord, "level"> & { readonly text: string; readonly output: string; readonly fields: NonNullable<LogRecord["fields"]> } {
+function tellResult({ startError, timedOut, exitStatus, signal, output }: CommandEnding): Pick<LogRecord, "level"> & { readonly text: string; readonly output: string; readonly fields: NonNullable<LogRecord["fields"]> } {
   if (startError !== undefined) {
     return { level: "error", text: `run_extcmd(): execvp() failed: ${startError}: command returned 0, pid_status: 255`, output: "", fields: { reason: startError } };
   }

@@ -44,7 +44,7 @@ export class NamespaceError extends Error {
 export interface StartOptions {
   /** As for `spawn`; nothing in, stdout and stderr piped, when absent. */
   readonly stdio?: StdioOptions;
-  /** Added to PATH and LC_ALL=C, which is all of the environment. */
+  /** Added to what {@link childEnvironment} gives. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
