@@ -486,6 +486,24 @@ test("Firewall looks for rules of others when it closes something, at most every
   await setup.firewall.stop();
 });
 
+test("Firewall says once that there are more rules than iptables is made for, and never with ipset", async () => {
+  const plain = bench({ chains: { input } });
+  const sets = bench({
+    backend: createIpset(plain.options.backend, { program: ["ipset"], input }, () => NOW),
+    run: (argv, options) => (argv[0] === "ipset" ? Promise.resolve(runResult(argv, { status: 0 })) : plain.fake.run(argv, options)),
+  });
+  for (const setup of [plain, sets]) {
+    await setup.firewall.start();
+    for (const round of [0, 1, 2, 3]) {
+      await Promise.all(Array.from({ length: 500 }, (_, at) => setup.firewall.open(grant(`10.${round}.${at >> 8}.${at & 255}`, 60))));
+      const advice = setup.said.filter((line) => line.startsWith("warning: More than 1000 rules are open: iptables compares"));
+      assert.equal(advice.length, setup === plain && round > 1 ? 1 : 0, `round ${round}`);
+    }
+    assert.equal(setup.firewall.rules.length, 2000);
+    await setup.firewall.stop();
+  }
+});
+
 test("Firewall.open() bounds what waits for a stuck firewall", async () => {
   const setup = bench({ run: () => new Promise(() => {}) });
   const results = Array.from({ length: 10_001 }, () => setup.firewall.open(grant("10.0.0.1", 30)));

@@ -166,6 +166,9 @@ export interface FirewallBackend {
   /** Whatever a search could find ends by itself, so there is no need of one. */
   readonly needsNoSearch?: true;
 
+  /** For firewalls that get slower by each rule: what to tell an administrator, once, when there are more than so many. */
+  readonly crowd?: { readonly rules: number; readonly advice: string };
+
   /** For firewalls where a closed rule has to stay until its connections have ended. */
   readonly upkeep?: Upkeep;
 

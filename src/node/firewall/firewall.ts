@@ -94,6 +94,7 @@ export class Firewall {
   readonly #doubts = new Doubts();
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
+  #hasAdvised = false;
   #stopped = false;
 
   /** @param options backend, log, limits */
@@ -325,6 +326,10 @@ export class Firewall {
       this.#failures.delete(rule.key);
       this.#options.log.info(this.#options.backend.lines.opened(rule, before));
     }
+    const { backend: { crowd }, log } = this.#options;
+    if (this.#hasAdvised || crowd === undefined || this.#ledger.size <= crowd.rules) return;
+    this.#hasAdvised = true;
+    log.warning(`More than ${crowd.rules} rules are open: ${crowd.advice}`);
   }
 
   // --- Closing --------------------------------------------------------------------------------------------------------
