@@ -18,6 +18,17 @@ const CASES: readonly [title: string, traces: Partial<FirewallTraces>, type: str
     ruleset: listing(chain("inet", "host", "in", "drop"), chain("inet", "other", "no", "drop", "forward"), chain("inet", "host", "through", "drop", "forward"), chain("inet", "host", "out", "accept", "output")),
   }, "nftables", /inet host/, "inet host in through out"],
   ["a last rule that rejects", { ruleset: listing(chain("ip", "filter", "input"), rule("ip", "filter", "input", { counter: null }, { reject: null })) }, "nftables", /ip filter/, "ip filter input"],
+  ["a table that is switched off", { ruleset: listing({ table: { family: "inet", name: "old", flags: "dormant" } }, chain("inet", "old", "in", "drop"), chain("inet", "host", "in", "drop")) }, "nftables", /^chain in of the nftables table inet host drops packets$/, "inet host in"],
+  ["a table that is switched off, as nft 1.0.6 tells it", { ruleset: listing({ table: { family: "inet", name: "old", handle: 1, flags: "old" } }, chain("inet", "old", "in", "drop")) }, "iptables", /nothing drops/],
+  ["a table with other flags", { ruleset: listing({ table: { family: "inet", name: "host", flags: ["owner", "persist"] } }, chain("inet", "host", "in", "drop")) }, "nftables", /inet host/, "inet host in"],
+  ["a list of banned hosts before the table that drops the rest", {
+    ruleset: listing(
+      chain("inet", "f2b-table", "f2b-chain"), rule("inet", "f2b-table", "f2b-chain", { match: { left: "saddr", right: "@banned" } }, { reject: null }),
+      chain("inet", "host", "in"), rule("inet", "host", "in", { match: { left: "dport", right: 80 } }, { accept: null }), rule("inet", "host", "in", { counter: null }, { log: null }, { drop: null }),
+    ),
+  }, "nftables", /^chain in of the nftables table inet host drops packets; what is dropped by chain f2b-chain of the nftables table inet f2b-table stays closed$/, "inet host in"],
+  ["a table for each family", { ruleset: listing(chain("ip", "fw", "in", "drop"), chain("ip6", "fw", "in", "drop")) }, "nftables", /^chain in of the nftables table ip fw drops packets; what is dropped by chain in of the nftables table ip6 fw stays closed$/, "ip fw in"],
+  ["a table that drops beside iptables that does", { ruleset: listing(chain("ip", "filter", "INPUT", "drop"), chain("inet", "host", "in", "drop")) }, "nftables", /; what is dropped by chain INPUT of the nftables table ip filter stays closed$/, "inet host in"],
   ["chains of iptables", { ruleset: listing(chain("ip", "filter", "INPUT", "drop")) }, "iptables of the kind nft", /iptables has chains in nftables/],
   ["chains of iptables beside a table that drops", { ruleset: listing(chain("ip", "filter", "INPUT"), chain("inet", "filter", "input", "drop")) }, "nftables", /inet filter/, "inet filter input"],
   ["a chain behind a jump that drops", {

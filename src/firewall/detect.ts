@@ -44,7 +44,10 @@ interface InputChain {
   readonly family: string;
   readonly table: string;
   readonly name: string;
+  /** Whether it drops packets, be it only some: those of a list, or to some ports. */
   readonly drops: boolean;
+  /** Whether it drops what nothing accepted before. */
+  readonly dropsRest: boolean;
   /** Base chains of the same table that see other packets. */
   readonly forward: string | undefined;
   readonly output: string | undefined;
@@ -66,13 +69,16 @@ export function detectFirewall({ ruleset, legacyTables, legacyRules = "", hasIpt
   // Names in capitals in a table for one family are those of iptables.
   const isForIptables = ({ family, name }: InputChain): boolean => family !== "inet" && name === "INPUT";
   const native = chains.filter((chain) => !isForIptables(chain) && ["inet", "ip", "ip6"].includes(chain.family) && !chain.table.startsWith("fwknop"));
-  const dropping = native.find(({ drops, table }) => drops && table !== "firewalld");
-  if (dropping !== undefined) {
-    const family = dropping.family as "inet" | "ip" | "ip6";
-    const { table, name: chain, forward, output } = dropping;
+  const dropping = native.filter(({ drops, table }) => drops && table !== "firewalld");
+  const chosen = dropping.find(({ dropsRest }) => dropsRest) ?? dropping[0];
+  if (chosen !== undefined) {
+    const family = chosen.family as "inet" | "ip" | "ip6";
+    const { table, name: chain, forward, output } = chosen;
+    const others = chains.filter((other) => other !== chosen && (dropping.includes(other) || (isForIptables(other) && other.drops)));
+    const stays = others.length === 0 ? "" : `; what is dropped by ${others.map(placeOf).join(", ")} stays closed`;
     return {
       type: "nftables", drops: { family, table, chain, ...(forward !== undefined && { forward }), ...(output !== undefined && { output }) },
-      reason: `chain ${dropping.name} of the nftables table ${family} ${dropping.table} drops packets`,
+      reason: `${placeOf(chosen)} drops packets${stays}`,
     };
   }
   if (native.some(({ table }) => table === "firewalld")) return { type: "firewalld", reason: "the nftables table inet firewalld is its" };
@@ -80,6 +86,10 @@ export function detectFirewall({ ruleset, legacyTables, legacyRules = "", hasIpt
   if (hasIptables) return chooseIptables(chains.filter(isForIptables), legacyTables, legacyRules);
   if (ruleset !== undefined) return { type: "nftables", reason: "nothing drops packets here, and iptables is not installed: ports are to be guarded" };
   return { type: "iptables", reason: "neither iptables nor nft could be asked" };
+}
+
+function placeOf({ family, table, name }: InputChain): string {
+  return `chain ${name} of the nftables table ${family} ${table}`;
 }
 
 /** iptables, of the kind that drops packets; of both, the one whose drop has to be passed. */
@@ -98,48 +108,76 @@ function chooseIptables(chains: readonly InputChain[], legacyTables: readonly st
 
 /** Reads base chains at the input hook, whether they drop or reject anything, and the names of all chains. */
 function readRuleset(ruleset: string | undefined): { readonly input: readonly InputChain[]; readonly names: ReadonlySet<string> } {
-  const found = new Map<string, Pick<InputChain, "family" | "table" | "name" | "drops">>();
+  const found = new Map<string, Pick<InputChain, "family" | "table" | "name" | "dropsRest">>();
   /** The first chain at a hook, by table and hook. */
   const filters = new Map<string, string>();
   const names = new Set<string>();
-  const dropping = new Set<string>();
-  const jumps = new Map<string, Set<string>>();
+  const asleep = new Set<string>();
+  const verdicts: Verdicts = new Map();
   for (const object of objectsOf(ruleset ?? "")) {
-    const { chain, rule } = object as { readonly chain?: Readonly<Record<string, unknown>>; readonly rule?: Readonly<Record<string, unknown>> };
+    const { table: ofTable, chain, rule } = object as { readonly [Kind in "table" | "chain" | "rule"]?: Readonly<Record<string, unknown>> };
+    if (ofTable !== undefined && isDormant(ofTable)) asleep.add(`${String(ofTable["family"])} ${String(ofTable["name"])}`);
     if (chain !== undefined) names.add(String(chain["name"]));
     if (chain?.["type"] === "filter") {
       const [family, table, name, hook] = (["family", "table", "name", "hook"] as const).map((member) => String(chain[member])) as [string, string, string, string];
-      if (hook === "input") found.set(`${family} ${table} ${name}`, { family, table, name, drops: chain["policy"] === "drop" });
+      if (hook === "input") found.set(`${family} ${table} ${name}`, { family, table, name, dropsRest: chain["policy"] === "drop" });
       else if (!filters.has(`${family} ${table} ${hook}`)) filters.set(`${family} ${table} ${hook}`, name);
     }
     if (rule === undefined) continue;
     const table = `${String(rule["family"])} ${String(rule["table"])}`;
     const key = `${table} ${String(rule["chain"])}`;
-    const { drops, next } = verdictOf(rule["expr"]);
-    if (drops) dropping.add(key);
-    if (next !== undefined) jumps.set(key, (jumps.get(key) ?? new Set()).add(`${table} ${next}`));
+    const ofChain = verdicts.get(key) ?? [];
+    verdicts.set(key, ofChain);
+    ofChain.push(verdictOf(rule["expr"], table));
   }
-  const input = [...found].map(([key, chain]): InputChain => {
+  const input = [...found].flatMap(([key, chain]): InputChain[] => {
     const place = `${chain.family} ${chain.table}`;
-    return { ...chain, drops: chain.drops || reachable(key, jumps).some((reached) => dropping.has(reached)), forward: filters.get(`${place} forward`), output: filters.get(`${place} output`) };
+    if (asleep.has(place)) return [];
+    const dropsRest = chain.dropsRest || leadsToDrop(verdicts, key, ({ isForAll }) => isForAll);
+    return [{ ...chain, dropsRest, drops: dropsRest || leadsToDrop(verdicts, key, () => true), forward: filters.get(`${place} forward`), output: filters.get(`${place} output`) }];
   });
   return { input, names };
 }
 
-/** A chain and all that it leads to, each once: many jumps may lead to one chain. */
-function reachable(start: string, jumps: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
-  const reached = new Set([start]);
-  for (const key of reached) for (const next of jumps.get(key) ?? []) reached.add(next); // what is added is walked through, too
-  return [...reached];
+/** A table that is switched off. nft 1.0.6 writes the table's name in place of its flags, of which hardly anybody used others. */
+function isDormant({ name, flags }: Readonly<Record<string, unknown>>): boolean {
+  return flags !== undefined && [flags].flat().some((flag) => flag === "dormant" || flag === name);
 }
 
-/** How a rule ends: it drops, or goes on in another chain. */
-function verdictOf(expressions: unknown): { readonly drops: boolean; readonly next?: string } {
-  const last: unknown = Array.isArray(expressions) ? expressions.at(-1) : undefined;
-  if (typeof last !== "object" || last === null) return { drops: false };
+/** How a rule ends. */
+interface Verdict {
+  readonly drops: boolean;
+  /** It has no conditions. */
+  readonly isForAll: boolean;
+  /** The chain in which it goes on. */
+  readonly next?: string;
+}
+
+/** How the rules of each chain end. */
+type Verdicts = Map<string, Verdict[]>;
+
+/** Whether a chain drops by rules of a kind, itself or where those lead to. Many may lead to one chain, which is walked through once. */
+function leadsToDrop(verdicts: Verdicts, start: string, isWanted: (verdict: Verdict) => boolean): boolean {
+  const reached = new Set([start]);
+  for (const key of reached) {
+    const wanted = (verdicts.get(key) ?? []).filter(isWanted);
+    if (wanted.some(({ drops }) => drops)) return true;
+    for (const { next } of wanted) if (next !== undefined) reached.add(next); // and is walked through by this loop, too
+  }
+  return false;
+}
+
+/** What holds no condition. */
+const REMARKS: readonly string[] = ["counter", "log"];
+
+function verdictOf(expressions: unknown, table: string): Verdict {
+  const all: readonly unknown[] = Array.isArray(expressions) ? expressions : [];
+  const isForAll = all.slice(0, -1).every((expression) => typeof expression === "object" && expression !== null && REMARKS.some((name) => name in expression));
+  const last = all.at(-1);
+  if (typeof last !== "object" || last === null) return { drops: false, isForAll };
   const { jump, goto, xt } = last as { readonly jump?: { target: unknown }; readonly goto?: { target: unknown }; readonly xt?: { readonly name?: unknown } };
   const next = (jump ?? goto)?.target;
-  return { drops: "drop" in last || "reject" in last || xt?.name === "REJECT", ...(next !== undefined && { next: String(next) }) };
+  return { drops: "drop" in last || "reject" in last || xt?.name === "REJECT", isForAll, ...(next !== undefined && { next: `${table} ${String(next)}` }) };
 }
 
 function objectsOf(text: string): readonly object[] {
