@@ -12,6 +12,7 @@ const CASES: readonly [title: string, traces: Partial<FirewallTraces>, type: str
   ["nothing at all, with iptables", { ruleset: listing() }, "iptables", /^nothing drops packets here, and iptables is installed$/],
   ["nothing at all, without iptables", { ruleset: listing(), hasIptables: false }, "nftables", /ports are to be guarded/],
   ["no program that answers", { hasIptables: false }, "iptables", /neither iptables nor nft could be asked/],
+  ["no nft that answers, with iptables", {}, "iptables", /^nft cannot be asked what drops packets, and iptables is installed$/],
   ["text that is no listing", { ruleset: "{" }, "iptables", /nothing drops/],
   ["a table that drops", { ruleset: listing(chain("inet", "host", "in", "drop")) }, "nftables", /^chain in of the nftables table inet host drops packets$/, "inet host in"],
   ["a table that drops, with other chains", {

@@ -83,7 +83,7 @@ export function detectFirewall({ ruleset, legacyTables, legacyRules = "", hasIpt
   }
   if (native.some(({ table }) => table === "firewalld")) return { type: "firewalld", reason: "the nftables table inet firewalld is its" };
   if (names.has(FIREWALLD_CHAIN) || legacyRules.includes(`-N ${FIREWALLD_CHAIN}\n`)) return { type: "firewalld", reason: `the iptables chain ${FIREWALLD_CHAIN} is its` };
-  if (hasIptables) return chooseIptables(chains.filter(isForIptables), legacyTables, legacyRules);
+  if (hasIptables) return chooseIptables(chains.filter(isForIptables), legacyTables, legacyRules, ruleset !== undefined);
   if (ruleset !== undefined) return { type: "nftables", reason: "nothing drops packets here, and iptables is not installed: ports are to be guarded" };
   return { type: "iptables", reason: "neither iptables nor nft could be asked" };
 }
@@ -93,7 +93,7 @@ function placeOf({ family, table, name }: InputChain): string {
 }
 
 /** iptables, of the kind that drops packets; of both, the one whose drop has to be passed. */
-function chooseIptables(chains: readonly InputChain[], legacyTables: readonly string[], legacyRules: string): FirewallFinding {
+function chooseIptables(chains: readonly InputChain[], legacyTables: readonly string[], legacyRules: string, isKnown: boolean): FirewallFinding {
   const newer = chains.some(({ drops }) => drops);
   const older = /^-P INPUT DROP$|^-A .* -j (?:DROP|REJECT)\b/m.test(legacyRules);
   if (newer && older) {
@@ -103,7 +103,7 @@ function chooseIptables(chains: readonly InputChain[], legacyTables: readonly st
     return { type: "iptables", kind: "legacy", reason: `the older iptables ${older ? "drops packets" : `has the tables ${legacyTables.join(", ")}`}` };
   }
   if (chains.length > 0) return { type: "iptables", kind: "nft", reason: "iptables has chains in nftables, and no other table drops packets" };
-  return { type: "iptables", reason: "nothing drops packets here, and iptables is installed" };
+  return { type: "iptables", reason: `${isKnown ? "nothing drops packets here" : "nft cannot be asked what drops packets"}, and iptables is installed` };
 }
 
 /** Reads base chains at the input hook, whether they drop or reject anything, and the names of all chains. */
