@@ -42,7 +42,7 @@ const SETS: readonly OwnSet[] = ([4, 6] as const).flatMap((family) => [
 const MAX_TIMEOUT = 2_147_483;
 
 /** The sets' rules are looked after when something is opened, but not more often than this, seconds. */
-const CHECK_INTERVAL = 30;
+const CHECK_INTERVAL = 1;
 
 /** Done, or not so. */
 const ANSWERS: readonly number[] = [0, 1];
@@ -112,13 +112,25 @@ class Ipset implements FirewallBackend {
   }
 
   *change(change: Change): Plan<Changed> {
-    const rules = yield* this.#changeRules(change);
+    const rules = yield* this.#changeRulesOfSets(change);
     const { run, repaired } = yield* this.#changeElements(change);
     if (succeeded(run)) return { ...rules, repaired: rules.repaired || repaired };
     // Line by line: what came before the one that failed is done.
     yield* this.#restore(change.add.filter(isElement).map(removalLine));
     yield* this.#inner.change({ add: [], remove: change.add.filter(isRule), keep: where(change.keep, isRule) });
     throw failure(run);
+  }
+
+  /** Changes rules, and makes the sets again when somebody took them away: no rule can name them then. */
+  *#changeRulesOfSets(change: Change): Plan<Changed> {
+    try {
+      return yield* this.#changeRules(change);
+    } catch (error) {
+      if (!(error instanceof FirewallError) || !/^.*: Set \S+ doesn't exist/m.test(error.stderr)) throw error;
+      const made = yield* this.#giveBack(change.keep);
+      if (!succeeded(made)) throw failure(made);
+      return yield* this.#changeRules(change);
+    }
   }
 
   /** Changes the rules that are no elements, and with them those of the sets when they are to be looked after. */
@@ -149,9 +161,15 @@ class Ipset implements FirewallBackend {
     ];
     const run = yield* this.#restore(lines);
     if (succeeded(run) || !/does not exist/.test(run.result.stderr)) return { run, repaired: false };
+    const made = yield* this.#giveBack(keep);
+    return { run: succeeded(made) ? yield* this.#restore(lines) : made, repaired: true };
+  }
+
+  /** Makes sets that somebody took away, with the grants that were in them. */
+  *#giveBack(keep: Iterable<Rule>): Plan<Run> {
     const back = [...where(keep, isElement)];
     yield note("warning", `Somebody else removed sets of ours: made again, with ${back.length} grants whose time is not over`);
-    return { run: yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule)), ...lines]), repaired: true };
+    return yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule))]);
   }
 
   *find(families: Iterable<Family>): Plan<readonly Rule[]> {

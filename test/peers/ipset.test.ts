@@ -42,7 +42,7 @@ test("ipset: grants of both families are elements, one rule a set lets them in, 
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 * ends - Date.now()) + 1000));
   assert.equal(await look(), "filtered filtered");
 
-  const { firewall: second } = firewallOn(lab, { clearAtStart: false });
+  const { firewall: second, said: saidLater } = firewallOn(lab, { clearAtStart: false });
   t.after(() => second.stop());
   await second.start();
   assert.equal(second.rules.filter(({ table }) => table === "ipset").length, 300);
@@ -55,9 +55,19 @@ test("ipset: grants of both families are elements, one rule a set lets them in, 
   assert.ok((await second.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: Math.floor(nowSeconds()) + 90 })).ok);
   assert.equal(await lab.probe(22), "open");
   assert.equal((await lab.rules("FWKNOP_INPUT")).length, 2);
+  // Somebody takes away all of it: the next knock brings it back, whoever knocks, with what was open.
+  for (const program of ["iptables", "ip6tables"]) {
+    for (const words of [["-D", "INPUT", "-j", "FWKNOP_INPUT"], ["-F", "FWKNOP_INPUT"], ["-X", "FWKNOP_INPUT"]]) await lab.server.run([program, ...words]);
+  }
+  await lab.server.run(["ipset", "destroy"]);
+  assert.equal(await lab.probe(22), "filtered");
+  await new Promise((resolve) => setTimeout(resolve, 1100)); // more often it does not look
+  assert.ok((await second.open({ source: ip("10.2.0.8"), ports: tcp(23), expiresAt: Math.floor(nowSeconds()) + 90 })).ok);
+  assert.equal(await lab.probe(22), "open");
   await second.stop();
   assert.equal((await lab.server.run(["ipset", "list", "-n"])).stdout, "");
   const withoutCounts = (text: string): string => text.replace(/^#.*$|\[\d+:\d+\]/gm, "");
   assert.equal(withoutCounts((await lab.server.run(["iptables-save"])).stdout), withoutCounts(before.stdout));
   assert.deepEqual(said, []);
+  assert.ok(saidLater.some((line) => /^Somebody else removed sets of ours: made again, with 3\d\d grants whose time is not over$/.test(line)), saidLater.join("\n"));
 });
