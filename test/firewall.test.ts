@@ -374,6 +374,14 @@ test("Firewall.start() throws what the user is told when the firewall cannot be 
   });
 });
 
+test("Firewall.start() refuses a program that succeeds in everything and shows nothing, unless it is not to be tried", async () => {
+  const run: FirewallOptions["run"] = (argv) => Promise.resolve(runResult(argv, { status: 0 }));
+  const on = (checkComment: boolean): Firewall =>
+    bench({ run, backend: createIptables({ program: ["/bin/true"], chains: { input }, prepend: false, checkComment, checkSupport: true }) }).firewall;
+  await assert.rejects(on(true).start(), { name: "FirewallError", code: "EPROGRAM", message: "/bin/true shows no chains, as iptables would" });
+  await on(false).start();
+});
+
 test("Firewall.stop() leaves rules and chains when it is told to, and the next start adopts them", async () => {
   const first = bench({ clearAtStop: false });
   await first.firewall.start();

@@ -19,7 +19,7 @@ import {
 } from "./backend.ts";
 import type { Grant } from "./grant.ts";
 import { isFor } from "./grant-text.ts";
-import { ask, complaintOf, need, note, type Run, succeeded } from "./steps.ts";
+import { ask, complaintOf, need, note, type Run, SUCCESS, succeeded } from "./steps.ts";
 
 export { type ChainSettings, DEFAULT_CHAINS, type IptablesSettings, programOf } from "./_iptables-settings.ts";
 
@@ -172,10 +172,13 @@ class Iptables implements FirewallBackend {
     const tables = new Map<string, Listing>();
     for (const table of this.#tables) {
       const assumed = this.#jumps.filter((jump) => assumeGround && jump.table === table);
-      const listed = yield* need({
+      const question = {
         ...this.#list(family, table, undefined, "chain_exists"),
-        assumedOutput: assumed.map(({ from, chain }) => `-N ${chain}\n-A ${from} -j ${chain}\n`).join(""),
-      });
+        assumedOutput: `# ${table}\n${assumed.map(({ from, chain }) => `-N ${chain}\n-A ${from} -j ${chain}\n`).join("")}`,
+      };
+      const listed = yield* need(question);
+      // Whatever does nothing and says that it did it would be granting nothing.
+      if (listed === "" && this.#settings.checkComment) throw new FirewallError(question, SUCCESS, { text: `${question.argv[0]} shows no chains, as iptables would`, code: "EPROGRAM" });
       tables.set(table, readListing(listed));
     }
     return tables;
