@@ -10,15 +10,15 @@
 
 import { type Changed, type Family, FirewallError, type FirewallBackend, type Plan, type Rule } from "../../firewall/backend.ts";
 import type { Grant } from "../../firewall/grant.ts";
+import { RuleLedger } from "../../firewall/rule-ledger.ts";
+import { numberRules } from "../../firewall/rule-numbers.ts";
+import { RuleSearch } from "../../firewall/rule-search.ts";
 import { where } from "../../firewall/steps.ts";
 import type { IpAddress } from "../../ip.ts";
-import { Ledger } from "../../server/expiry.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../system-error.ts";
 import { type OpenResult, planBatch, refuse, type Waiting } from "./batch.ts";
-import { Doubts, endKey } from "./doubts.ts";
 import { performPlan, type PerformOptions } from "./perform-plan.ts";
-import { numberRules } from "./rule-numbers.ts";
 
 export { FirewallError } from "../../firewall/backend.ts";
 export type { OpenResult } from "./batch.ts";
@@ -55,9 +55,6 @@ const MAX_WAITING = 10_000;
 /** Grants of one transaction: keeps it below a second on a slow machine. */
 const MAX_BATCH = 1000;
 
-/** When something was closed anyway, a look for rules of others is taken after this time already. */
-const SWEEP_AFTER_CLOSING_MS = 2000;
-
 /** How long a rule stays whose connections last, before they are looked for again. */
 const IN_USE_MS = 3000;
 
@@ -69,18 +66,12 @@ const LOCK_STATUS = 4;
 
 const FAMILIES = [4, 6] as const satisfies readonly Family[];
 
-/** The longest pause between two tries to close something. */
-const MAX_POSTPONE_MS = 60_000;
-
 /** The firewall with the grants that are open in it. */
 export class Firewall {
   #options: FirewallOptions;
   readonly #clock: Clock;
-  readonly #ledger = new Ledger<Rule>();
-  /** How often closing a rule failed in a row. */
-  readonly #failures = new Map<string, number>();
-  /** Families that had rules of ours: most hosts never open anything in IPv6, and are not asked about it. */
-  readonly #families = new Set<Family>([4]);
+  readonly #ledger = new RuleLedger();
+  readonly #search = new RuleSearch();
   readonly #waiting: Waiting[] = [];
   #gathering: NodeJS.Timeout | undefined;
   #alarm: { set(wallMs: number | undefined): void; close(): void } | undefined;
@@ -89,9 +80,6 @@ export class Firewall {
   #closingQueued = false;
   /** The end of the pause after the last command (IPT_EXEC_SLEEP), monotonic. */
   #restUntilMs = -Infinity;
-  /** When the firewall was last searched for rules of others, monotonic. */
-  #sweptAtMs = -Infinity;
-  readonly #doubts = new Doubts();
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
   #hasAdvised = false;
@@ -113,7 +101,7 @@ export class Firewall {
     try {
       await this.#enqueue(async () => {
         const found = await this.#perform(this.#options.backend.prepare({ fresh: this.#options.clearAtStart }));
-        this.#sweptAtMs = this.#clock.read().monotonicMs;
+        this.#search.begin(this.#clock.read().monotonicMs);
         this.#adopt(found);
         this.#planUpkeep();
         await this.#closeDue();
@@ -261,7 +249,7 @@ export class Firewall {
   async #openWaiting(): Promise<void> {
     while (this.#waiting.length > 0) await this.#openAll(this.#waiting.splice(0, MAX_BATCH));
     // Those who knock again and again may be all that ever happens.
-    if (this.#sweepAtMs() <= this.#clock.read().monotonicMs) await this.#sweep();
+    await this.#searchIfDue(false);
     this.#setAlarm();
   }
 
@@ -321,9 +309,7 @@ export class Firewall {
       const rule = placed?.get(planned) ?? planned;
       const before = this.#ledger.items.get(rule.key);
       if (before === rule) continue; // its end stays as it was on either clock
-      this.#families.add(rule.family);
       this.#ledger.put(rule, now);
-      this.#failures.delete(rule.key);
       this.#options.log.info(this.#options.backend.lines.opened(rule, before));
     }
     const { backend: { crowd }, log } = this.#options;
@@ -337,10 +323,9 @@ export class Firewall {
   /** Closes what is due, and looks after the firewall when it is time for that. */
   async #closeDue(): Promise<void> {
     try {
-      const now = this.#clock.read();
       const due = await this.#findEnded();
       await this.#close(due);
-      if (this.#doubts.dueAtMs <= now.monotonicMs || this.#sweepAtMs(due.length > 0) <= now.monotonicMs) await this.#sweep();
+      await this.#searchIfDue(due.length > 0);
       if (this.#clock.read().monotonicMs >= this.#upkeepAtMs) await this.#doUpkeep();
     } finally {
       this.#setAlarm();
@@ -399,11 +384,7 @@ export class Firewall {
       }
       this.#options.log.error(`Still open after its time, to be tried again: ${changed.message}`);
       const now = this.#clock.read();
-      for (const { key } of ours) {
-        const failures = (this.#failures.get(key) ?? 0) + 1;
-        this.#failures.set(key, failures);
-        this.#ledger.postpone(key, now, Math.min(500 * 2 ** failures, MAX_POSTPONE_MS));
-      }
+      for (const { key } of ours) this.#ledger.tryLater(key, now);
     }
   }
 
@@ -412,7 +393,6 @@ export class Firewall {
     if (rules.length > 0) this.#planUpkeep();
     for (const rule of rules) {
       this.#ledger.remove(rule.key);
-      this.#failures.delete(rule.key);
       this.#options.log.info(this.#options.backend.lines.closed(rule, numbers.get(rule) ?? 0), { event: "closed" });
     }
   }
@@ -424,13 +404,22 @@ export class Firewall {
 
   // --- Looking --------------------------------------------------------------------------------------------------------
 
+  /** @param hasClosed whether something was closed just now */
+  async #searchIfDue(hasClosed: boolean): Promise<void> {
+    if (this.#search.isDue(this.#clock.read().monotonicMs, this.#searchIntervalMs, hasClosed)) await this.#searchRules();
+  }
+
+  get #searchIntervalMs(): number {
+    const { sweepSeconds = 0 } = this.#options;
+    return sweepSeconds === 0 ? Infinity : 1000 * sweepSeconds;
+  }
+
   /** Reads the chains: rules of others with a time mark are closed when they are due, too; what nobody was granted, at once. */
-  async #sweep(): Promise<void> {
-    this.#sweptAtMs = this.#clock.read().monotonicMs;
-    this.#doubts.postpone(this.#sweptAtMs);
+  async #searchRules(): Promise<void> {
+    this.#search.begin(this.#clock.read().monotonicMs);
     try {
-      const found = await this.#perform(this.#options.backend.find(this.#families));
-      const left = this.#doubts.settle(found).filter(({ key }) => !this.#ledger.items.has(key));
+      const found = await this.#perform(this.#options.backend.find(this.#ledger.families));
+      const left = this.#search.end(found).filter(({ key }) => !this.#ledger.items.has(key));
       this.#adopt(found);
       if (left.length > 0) this.#options.log.warning(`${left.length} rules of grants that had failed were there all the same; they are removed`);
       await this.#close([...await this.#findEnded(), ...left]);
@@ -442,15 +431,7 @@ export class Firewall {
 
   /** Enters rules that were found. */
   #adopt(found: readonly Rule[]): void {
-    const now = this.#clock.read();
-    for (const rule of found) {
-      const known = this.#ledger.items.get(rule.key);
-      // A second rule that opens the same needs a place of its own to be closed from.
-      const second = endKey(rule);
-      if ((known !== undefined && isSameRule(known, rule)) || this.#ledger.items.has(second)) continue;
-      this.#families.add(rule.family);
-      this.#ledger.put(known === undefined ? rule : { ...rule, key: second }, now);
-    }
+    this.#ledger.adopt(found, this.#clock.read());
   }
 
   /** There is something to do for the backend, when its time has come. */
@@ -486,21 +467,9 @@ export class Firewall {
   /** Sets the timer to what comes first: the end of a grant, a look at the firewall, or upkeep. */
   #setAlarm(): void {
     const now = this.#clock.read();
-    const nextSweepMs = this.#ledger.size === 0 ? this.#sweepAtMs() : Infinity;
-    const nextLookMs = Math.min(nextSweepMs, this.#upkeepAtMs, this.#doubts.dueAtMs);
+    const nextLookMs = Math.min(this.#search.wakeAtMs(this.#searchIntervalMs, this.#ledger.size === 0), this.#upkeepAtMs);
     const soonestMs = Math.min(this.#ledger.nextDueMs(now) ?? Infinity, Math.max(0, nextLookMs - now.monotonicMs));
     this.#alarm?.set(soonestMs === Infinity ? undefined : now.wallMs + soonestMs);
-  }
-
-  /**
-   * When rules of others are looked for next, monotonic; infinite for never.
-   *
-   * @param hasClosed whether something was closed just now
-   */
-  #sweepAtMs(hasClosed = false): number {
-    const { sweepSeconds = 0 } = this.#options;
-    if (sweepSeconds === 0) return Infinity;
-    return this.#sweptAtMs + (hasClosed ? Math.min(SWEEP_AFTER_CLOSING_MS, 1000 * sweepSeconds) : 1000 * sweepSeconds);
   }
 
   // --- Performing -----------------------------------------------------------------------------------------------------
@@ -522,14 +491,12 @@ export class Firewall {
       return await this.#perform(this.#options.backend.change({ add, remove, keep }));
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
-      if (!this.#options.backend.endsByItself) this.#doubt(add);
+      if (!this.#options.backend.endsByItself) {
+        for (const { family } of add) this.#ledger.expect(family);
+        this.#search.doubt(add, this.#clock.read().monotonicMs);
+      }
       return error;
     }
-  }
-
-  #doubt(rules: readonly Rule[]): void {
-    for (const { family } of rules) this.#families.add(family);
-    this.#doubts.add(rules, this.#clock.read().monotonicMs);
   }
 
   #numbers(rules: readonly Rule[]): ReadonlyMap<Rule, number> {
@@ -545,9 +512,4 @@ export class Firewall {
       this.#restUntilMs = performance.now() + 1000 * (this.#options.pauseSeconds ?? 0);
     }
   }
-}
-
-/** Whether a rule that was found is one that is known. One that was switched on again still says its former end. */
-function isSameRule(known: Rule, found: Rule): boolean {
-  return known.expiresAt === found.expiresAt || (known.chain === found.chain && known.words.join(" ") === found.words.join(" "));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Rule } from "../../firewall/backend.ts";
+import type { Rule } from "./backend.ts";
 
 /**
  * Numbers rules.
