@@ -436,6 +436,34 @@ test("Firewall.reload() keeps grants where the ground stays, and takes them alon
   await setup.firewall.stop();
 });
 
+test("Firewall.reload() keeps grants where they were when the new ground cannot be prepared", async () => {
+  const setup = bench();
+  await setup.firewall.start();
+  await setup.firewall.open(grant("10.0.0.1", 30));
+  const before = setup.fake.listing();
+  setup.fake.faultOf = (_argv, lines) => (lines.includes("OTHER") ? "denied" : undefined);
+  await assert.rejects(setup.firewall.reload({ ...setup.options, backend: bench({ chains: { input: { ...input, chain: "OTHER" } } }).options.backend }), /Permission denied/);
+  assert.deepEqual(setup.fake.listing(), before);
+  setup.clock.advance(30);
+  await settle(setup);
+  assert.deepEqual(openRules(setup.fake), []);
+  await setup.firewall.stop();
+});
+
+test("Firewall.reload() opens what waits meanwhile on the new ground, and after stop() nothing at all", async () => {
+  const setup = bench();
+  await setup.firewall.start();
+  const opening = setup.firewall.open(grant("10.0.0.1", 30));
+  const elsewhere = { ...setup.options, backend: bench({ chains: { input: { ...input, chain: "OTHER" } } }).options.backend };
+  await setup.firewall.reload(elsewhere);
+  assert.ok((await opening).ok);
+  assert.match(openRules(setup.fake).join("\n"), /^-A OTHER -s 10\.0\.0\.1/);
+  const stopping = setup.firewall.stop();
+  await setup.firewall.reload(setup.options);
+  await stopping;
+  assert.deepEqual(setup.fake.listing(), []);
+});
+
 test("Firewall with live grants starts no program until one ends, and closes what others left meanwhile then", async () => {
   const setup = bench({ chains: { input }, sweepSeconds: 300 });
   await setup.firewall.start();

@@ -18,7 +18,7 @@ import type { ActivatedSocket } from "../hearing/activated-sockets.ts";
 import { createFrameCounts, type FrameCounts } from "../hearing/capture-feed.ts";
 import { answerDecision } from "./decision-answers.ts";
 import { firewallOptions, needsFirewall, prepareForwarding } from "./firewall-options.ts";
-import { Firewall, type FirewallOptions } from "../firewall/firewall.ts";
+import { Firewall } from "../firewall/firewall.ts";
 import { groundsOf } from "../firewall/firewall-choice.ts";
 import { GroundClaims } from "../firewall/ground-claims.ts";
 import type { ListenerEnd } from "../hearing/listener.ts";
@@ -103,7 +103,8 @@ class Daemon {
   #listening: Listening | undefined;
   #pipeline: Pipeline | undefined;
   #firewall: Firewall | undefined;
-  #firewallOptions: FirewallOptions | undefined;
+  /** What the firewall opens things on. */
+  #grounds: readonly string[] = [];
   readonly #claims: GroundClaims;
   #stopReason: string | undefined;
   #hasFailed = false;
@@ -171,6 +172,8 @@ class Daemon {
     this.#answeringEnd.abort();
     await pipeline.decided();
     this.#tellEnd(end);
+    // One that is under way would put back what is taken down here.
+    await this.#reloads;
     await Promise.all([this.#commands.stop(), this.#firewall?.stop()]);
     await settle();
     this.#claims.keep([]);
@@ -265,7 +268,7 @@ class Daemon {
     try {
       const problem = await this.#readAgain();
       if (problem === undefined) this.#log.info("Re-starting fwknopd");
-      else this.#log.error(`${problem}; the old configuration stays in force`);
+      else if (this.#stopReason === undefined) this.#log.error(`${problem}; the old configuration stays in force`);
     } catch (error) {
       this.#log.error(`The old configuration stays in force: ${messageOf(error)}`);
     }
@@ -281,9 +284,10 @@ class Daemon {
     if (access === undefined || hasErrors(problems)) return "The configuration has errors";
     const { config } = loaded;
     const { stanzas } = access;
-    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets));
+    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets), async () => {
+      if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
+    });
     if (isListening !== undefined) return `${isListening}; packets are heard as before`;
-    if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
     const unheeded: string[] = START_VARIABLES.filter((name) => config[name] !== this.#config[name]);
     if (config.ALERTING_METHODS.syslog !== this.#config.ALERTING_METHODS.syslog) unheeded.push("ALERTING_METHODS (syslog)");
     if (unheeded.length > 0) this.#log.warning(`A new value counts from the next start on: ${unheeded.join(", ")}`);
@@ -296,27 +300,20 @@ class Daemon {
     return undefined;
   }
 
-  /** Starts the firewall, or gives it new settings; one that refuses them goes back to the old ones. */
+  /** Starts the firewall, or gives it new settings; one that refuses them keeps the old ones. */
   async #openFirewall(config: DaemonConfig, stanzas: readonly AccessStanza[]): Promise<void> {
     const options = await firewallOptions(config, stanzas, this.#options, this.#write);
     const grounds = groundsOf(config, options.backend);
     await this.#claims.take(grounds);
-    if (this.#firewall === undefined) {
-      const firewall = new Firewall(options);
-      await firewall.start();
-      this.#firewall = firewall;
-    } else {
-      try {
-        await this.#firewall.reload(options);
-      } catch (error) {
-        if (this.#firewallOptions !== undefined) {
-          await this.#firewall.reload(this.#firewallOptions);
-          this.#claims.keep(groundsOf(this.#config, this.#firewallOptions.backend));
-        }
-        throw error;
-      }
+    const firewall = this.#firewall ?? new Firewall(options);
+    try {
+      await (this.#firewall === undefined ? firewall.start() : firewall.reload(options));
+    } catch (error) {
+      this.#claims.keep(this.#grounds);
+      throw error;
     }
-    this.#firewallOptions = options;
+    this.#firewall = firewall;
+    this.#grounds = grounds;
     this.#claims.keep(grounds);
     const forwarding = prepareForwarding(config);
     if (forwarding !== undefined) this.#log.write(forwarding);

@@ -29,17 +29,21 @@ export type OpenResult =
 /** A grant that waits for the firewall. */
 export interface Waiting {
   readonly grant: Grant;
+  readonly resolve: (result: OpenResult) => void;
+}
+
+/** A grant whose turn has come. */
+export interface Planned extends Waiting {
   /** What it needs. */
   readonly rules: readonly Rule[];
-  readonly resolve: (result: OpenResult) => void;
 }
 
 /** What grants change. */
 export interface Batch {
   /** Those that had ended before their turn came. */
-  readonly late: readonly Waiting[];
+  readonly late: readonly Planned[];
   /** All others. */
-  readonly opening: readonly Waiting[];
+  readonly opening: readonly Planned[];
   /** Rules to be added, by key. One that is open already is among them when it is to be put back in its own place. */
   readonly add: ReadonlyMap<string, Rule>;
   /** Rules that are open and have the keys of added ones. */
@@ -59,8 +63,8 @@ const CLOCK_GRAIN_MS = 5;
  * @param ledger what is open
  * @param now the clocks
  */
-export function planBatch(waiting: readonly Waiting[], ledger: Ledger<Rule>, now: Moment): Batch {
-  const isLate = ({ grant }: Waiting): boolean => grant.expiresAt * 1000 <= now.wallMs;
+export function planBatch(waiting: readonly Planned[], ledger: Ledger<Rule>, now: Moment): Batch {
+  const isLate = ({ grant }: Planned): boolean => grant.expiresAt * 1000 <= now.wallMs;
   const opening = waiting.filter((one) => !isLate(one));
   const add = new Map<string, Rule>();
   const remove = new Map<string, Rule>();

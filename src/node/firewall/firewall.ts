@@ -17,7 +17,7 @@ import { where } from "../../firewall/steps.ts";
 import type { IpAddress } from "../../ip.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { messageOf } from "../system-error.ts";
-import { type OpenResult, planBatch, refuse, type Waiting } from "./batch.ts";
+import { type OpenResult, type Planned, planBatch, refuse, type Waiting } from "./batch.ts";
 import { performPlan, type PerformOptions } from "./perform-plan.ts";
 
 export { FirewallError } from "../../firewall/backend.ts";
@@ -124,20 +124,13 @@ export class Firewall {
   open(grant: Grant): Promise<OpenResult> {
     if (this.#stopped) return Promise.resolve(refuse("the firewall is being closed"));
     if (this.#waiting.length >= MAX_WAITING) return Promise.resolve(refuse(`${MAX_WAITING} grants are waiting for the firewall already`));
-    try {
-      const planned = this.#options.backend.rulesFor(grant, this.#ledger.items);
-      if (!planned.ok) return Promise.resolve(refuse(planned.reason));
-      return new Promise((resolve) => {
-        this.#waiting.push({ grant, rules: planned.rules, resolve });
-        this.#gathering ??= setTimeout(() => {
-          this.#gathering = undefined;
-          void this.#enqueue(() => this.#openWaiting());
-        }, this.#options.gatherMs ?? 5);
-      });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return Promise.resolve(refuse(error.message));
-    }
+    return new Promise((resolve) => {
+      this.#waiting.push({ grant, resolve });
+      this.#gathering ??= setTimeout(() => {
+        this.#gathering = undefined;
+        void this.#enqueue(() => this.#openWaiting());
+      }, this.#options.gatherMs ?? 5);
+    });
   }
 
   /** Waits for what is under way, closes everything unless it is to be left, stops the timer. Logs its failures. */
@@ -161,30 +154,39 @@ export class Firewall {
    * differs; what no longer can be granted is closed.
    *
    * @param options as for the constructor; clocks stay
-   * @throws {FirewallError} when the new ground cannot be prepared
+   * @throws {FirewallError} when the new ground cannot be prepared; then the grants are open on the old one again
    */
   async reload(options: FirewallOptions): Promise<void> {
     await this.#enqueue(async () => {
+      if (this.#stopped) return;
       const before = this.#options;
       if (options.backend.ground === before.backend.ground) {
         this.#options = options;
         return;
       }
-      await this.#perform(before.backend.clear());
-      const grants = new Set([...this.#ledger.items.values()].flatMap((rule) => rule.grant ?? []));
-      for (const key of [...this.#ledger.items.keys()]) this.#ledger.remove(key);
-      this.#options = options;
-      this.#adopt(await this.#perform(options.backend.prepare({ fresh: options.clearAtStart })));
-      this.#planUpkeep();
-      const again: Waiting[] = [];
-      for (const grant of grants) {
-        const planned = options.backend.rulesFor(grant, this.#ledger.items);
-        if (planned.ok) again.push({ grant, rules: planned.rules, resolve: () => {} });
-        else options.log.warning(`A grant ended with the reload: ${planned.reason}`);
+      const grants = new Set(this.rules.flatMap((rule) => rule.grant ?? []));
+      try {
+        await this.#move(options, grants);
+      } catch (error) {
+        await this.#move(before, grants);
+        throw error;
+      } finally {
+        this.#setAlarm();
       }
-      await this.#openAll(again);
-      this.#setAlarm();
     });
+  }
+
+  /** Clears the ground, prepares another, and opens grants there. */
+  async #move(options: FirewallOptions, grants: Iterable<Grant>): Promise<void> {
+    await this.#perform(this.#options.backend.clear());
+    for (const { key } of this.rules) this.#ledger.remove(key);
+    this.#options = options;
+    this.#adopt(await this.#perform(options.backend.prepare({ fresh: options.clearAtStart })));
+    this.#planUpkeep();
+    const tell = (result: OpenResult): void => {
+      if (!result.ok) options.log.warning(`A grant ended with the reload: ${result.reason}`);
+    };
+    await this.#openAll(Array.from(grants, (grant) => ({ grant, resolve: tell })));
   }
 
   /** The rules that are open now, oldest first. */
@@ -254,14 +256,29 @@ export class Firewall {
   }
 
   async #openAll(waiting: readonly Waiting[]): Promise<void> {
+    // Not before: a reload may have moved the ground while they waited.
+    const planned = waiting.flatMap((one) => this.#plan(one) ?? []);
     for (const family of FAMILIES) {
-      const ours = waiting.filter(({ grant }) => grant.source.version === family);
+      const ours = planned.filter(({ grant }) => grant.source.version === family);
       if (ours.length > 0) await this.#openBatch(family, ours);
     }
   }
 
+  /** Undefined for a grant that the backend cannot give; whoever asked is told. */
+  #plan(waiting: Waiting): Planned | undefined {
+    try {
+      const planned = this.#options.backend.rulesFor(waiting.grant, this.#ledger.items);
+      if (planned.ok) return { ...waiting, rules: planned.rules };
+      waiting.resolve(refuse(planned.reason));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      waiting.resolve(refuse(error.message));
+    }
+    return undefined;
+  }
+
   /** Opens grants of one family in one transaction, and closes with them what is due. */
-  async #openBatch(family: Family, waiting: readonly Waiting[]): Promise<void> {
+  async #openBatch(family: Family, waiting: readonly Planned[]): Promise<void> {
     const now = this.#clock.read();
     const batch = planBatch(waiting, this.#ledger, now);
     for (const { grant, resolve } of batch.late) resolve(refuse(`it had ended at ${grant.expiresAt}, before the firewall could open it`));
@@ -290,7 +307,7 @@ export class Firewall {
   }
 
   /** After a failure: one grant that the firewall does not take must not keep the others out. Without a program or its lock nobody gets in. */
-  async #openFewer(family: Family, opening: readonly Waiting[], failure: FirewallError): Promise<void> {
+  async #openFewer(family: Family, opening: readonly Planned[], failure: FirewallError): Promise<void> {
     const isOfGrant = failure.code === "FULL" || (failure.code === "STATUS" && failure.status !== LOCK_STATUS);
     if (opening.length > 1 && isOfGrant) {
       const half = opening.length >> 1;

@@ -169,12 +169,17 @@ const ARRIVALS = {
 
 function listenToSocket(name: keyof typeof ARRIVALS, port: number, open: () => Promise<DatagramSource>, options: ListenerOptions): Listener {
   let source: DatagramSource | undefined;
+  let isClosed = false;
   return {
     async run(onReady) {
       try {
         source = await open();
       } catch (error) {
         return { kind: "failed", text: `run_${name}_server: bind() failed: ${reasonOf(error)}, port ${port}. Fatal run_${name}_server() error` };
+      }
+      if (isClosed) {
+        await source.close();
+        return DONE;
       }
       options.log({ level: "info", message: `Kicking off ${name.toUpperCase()} server to listen on port ${port}.` });
       onReady();
@@ -188,7 +193,10 @@ function listenToSocket(name: keyof typeof ARRIVALS, port: number, open: () => P
       await source.close();
       return DONE;
     },
-    close: () => source?.close(),
+    close() {
+      isClosed = true;
+      return source?.close();
+    },
   };
 }
 

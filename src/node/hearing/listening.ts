@@ -8,6 +8,7 @@
 import { messageOf } from "../system-error.ts";
 import { isLimitReached } from "./capture-feed.ts";
 import type { Listener, ListenerEnd, ListenerOptions } from "./listener.ts";
+import { Overlap } from "./overlap.ts";
 
 /** A way of hearing that can be opened. */
 export interface WayOfHearing {
@@ -30,15 +31,22 @@ interface Running {
   readonly ready: Promise<ListenerEnd | undefined>;
 }
 
+/** Why nothing is changed at the end. */
+const IS_OVER = "The daemon ends";
+
 /** The listeners of a daemon. */
 export class Listening {
   readonly #options: ListenerOptions;
   readonly #running: Map<string, Running> = new Map();
+  /** Those of a change that is under way. */
+  #opened: readonly Running[] = [];
+  readonly #overlap: Overlap = new Overlap();
   #finish: (end: ListenerEnd) => void = () => {};
+  #isOver = false;
 
   /** @param options what each listener is given */
   constructor(options: ListenerOptions) {
-    this.#options = options;
+    this.#options = { ...options, handle: (datagram) => (this.#overlap.isRepeat(datagram) ? undefined : options.handle(datagram)) };
   }
 
   /**
@@ -56,7 +64,8 @@ export class Listening {
       if (failures.every((failure) => failure === undefined)) onReady();
     });
     const end = await finished;
-    await this.#close([...this.#running.values()]);
+    this.#isOver = true;
+    await this.#close([...this.#running.values(), ...this.#opened]);
     return end;
   }
 
@@ -69,25 +78,45 @@ export class Listening {
    * Hears in other ways from now on.
    *
    * @param ways all of them
+   * @param meanwhile is done when the new ways hear and before the old ones fall silent
    * @returns why that was not possible; then everything is heard as before
+   * @throws {Error} that of `meanwhile`; then everything is heard as before, too
    */
-  async change(ways: readonly WayOfHearing[]): Promise<string | undefined> {
+  async change(ways: readonly WayOfHearing[], meanwhile: () => Promise<void>): Promise<string | undefined> {
     const wanted = new Set(ways.map(({ key }) => key));
     const old = [...this.#running.values()].filter(({ way }) => !wanted.has(way.key));
     const added = ways.filter(({ key }) => !this.#running.has(key));
     const inTheWay = old.filter(({ way }) => way.holds !== undefined && added.some(({ holds }) => holds === way.holds));
     await this.#close(inTheWay);
+    if (this.#isOver) return IS_OVER;
+    if (added.length > 0) this.#overlap.begin();
     const opened = added.map((way) => this.#open(way));
-    const failures = await Promise.all(opened.map(({ ready }) => ready));
-    const failure = failures.find((end) => end !== undefined);
-    if (failure !== undefined) {
-      await Promise.all(opened.map(({ listener }) => listener.close()));
-      for (const { way } of inTheWay) this.#adopt(this.#open(way));
-      return failure.kind === "failed" ? failure.text : "a source ended as soon as it was opened";
+    this.#opened = opened;
+    let isDone = false;
+    try {
+      const failures = await Promise.all(opened.map(({ ready }) => ready));
+      if (this.#isOver) return IS_OVER;
+      const failure = failures.find((end) => end !== undefined);
+      if (failure !== undefined) return failure.kind === "failed" ? failure.text : "a source ended as soon as it was opened";
+      await meanwhile();
+      isDone = true;
+    } finally {
+      this.#opened = [];
+      if (isDone) await this.#replace(old, opened);
+      else await this.#giveUp(opened, inTheWay);
+      this.#overlap.end(Date.now() / 1000);
     }
+    return undefined;
+  }
+
+  async #replace(old: readonly Running[], opened: readonly Running[]): Promise<void> {
     for (const running of opened) this.#adopt(running);
     await this.#close(old);
-    return undefined;
+  }
+
+  async #giveUp(opened: readonly Running[], closed: readonly Running[]): Promise<void> {
+    await this.#close(opened);
+    if (!this.#isOver) for (const { way } of closed) this.#adopt(this.#open(way));
   }
 
   #open(way: WayOfHearing): Running {
