@@ -9,7 +9,9 @@ import { findProgram } from "../../src/node/find-program.ts";
 
 /** Debian's package for each peer. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  apache2: "apache2",
   bash: "bash",
+  caddy: "caddy",
   chromedriver: "chromium-driver",
   chromium: "chromium",
   conntrack: "conntrack",
@@ -42,6 +44,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   python3: "python3",
   script: "bsdutils",
   setpriv: "util-linux",
+  sudo: "sudo",
   tcpdump: "tcpdump",
   tmux: "tmux",
   unshare: "util-linux",
