@@ -24,6 +24,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   gpg: "gnupg",
   gpgconf: "gpgconf",
   groff: "groff-base",
+  haproxy: "haproxy",
   ip: "iproute2",
   ip6tables: "iptables",
   ipset: "ipset",
