@@ -1,6 +1,6 @@
 /** Commands of packets through Debian's sudo, beside the C daemon where it does the same. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
 import { DAEMON_PEERS, type Maker, PLAIN_STANZA, sendPayloads, type Settings, startDaemon } from "../support/peers.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { startsRequest } from "../../http-request.ts";
 import { createPacketLayout, createRefusalCounts, type Datagram, datagramOf, type PacketRefusal, parsePacket, PROTOCOL_TCP } from "../../packet.ts";
 import { createPcapRecord, type PcapEnd, PcapReader } from "../../pcap-reader.ts";
 import { MIN_PAYLOAD } from "../../server/decide.ts";
@@ -75,7 +74,7 @@ export class CaptureFeed {
       if (refusal !== undefined) {
         counts.refused[refusal]++;
         if (refusal === "unknown-link") this.#tellDeafness(this.#record.linkType);
-      } else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#isPartOfRequest()) {
+      } else if (this.#layout.payloadLength >= MIN_PAYLOAD || this.#layout.protocol === PROTOCOL_TCP) {
         const datagram = this.#segments.join(datagramOf(this.#record, this.#layout), this.#layout.sequence);
         const pause = datagram === undefined || datagram.payload.length < MIN_PAYLOAD ? undefined : handle(datagram);
         if (pause !== undefined) await pause;
@@ -88,13 +87,6 @@ export class CaptureFeed {
     if (this.#isDeafnessTold) return;
     this.#isDeafnessTold = true;
     this.#options.log({ level: "warning", message: `Frames of link type ${linkType} are not understood: nothing on that interface is heard` });
-  }
-
-  /** Whether a TCP segment that is too short for a packet begins a web request, or may go on with one. */
-  #isPartOfRequest(): boolean {
-    const { protocol, buffer, payloadOffset, payloadLength } = this.#layout;
-    if (protocol !== PROTOCOL_TCP || payloadLength === 0) return false;
-    return this.#segments.isWaiting || startsRequest(buffer.subarray(payloadOffset, payloadOffset + payloadLength));
   }
 
   /**
