@@ -48,7 +48,7 @@ function parse(text: string | Uint8Array, { config = "", dialect = "c", files = 
 }
 
 const told = ({ problems }: ParsedAccessConfig): readonly string[] =>
-  problems.filter(({ severity }) => severity !== "info").map((problem) => `${problem.severity} ${formatProblem(problem)}`);
+  problems.filter(({ severity }) => severity === "error" || severity === "warning").map((problem) => `${problem.severity} ${formatProblem(problem)}`);
 
 /** The stanza of a file that has one and nothing to complain about. */
 function only(text: string, surroundings?: Surroundings): AccessStanza {
@@ -374,7 +374,8 @@ describe("parseAccessConfig(), several variables at once", () => {
   }
 
   it("informs of groups that go with users, and of addresses that need not be named", () => {
-    const infos = parse("SOURCE ANY\nKEY a\nCMD_EXEC_USER nobody\nCMD_SUDO_EXEC_USER nobody\n").problems.map(formatProblem);
+    const { problems } = parse("SOURCE ANY\nKEY a\nCMD_EXEC_USER nobody\nCMD_SUDO_EXEC_USER nobody\n");
+    const infos = problems.filter(({ severity }) => severity === "info").map(formatProblem);
     assert.deepEqual(infos, [
       "a:3:15: Setting gid to group associated with CMD_EXEC_USER 'nobody' for setgid() execution in stanza source: 'ANY'",
       "a:4:20: Setting gid to group associated with CMD_SUDO_EXEC_USER 'nobody' in stanza source: 'ANY'",
@@ -470,10 +471,10 @@ describe("parseAccessConfig(), includes", () => {
     ["%include_folder wants a folder that can be listed", { a: `%include_folder none\n${stanza("one")}` }, "one", /^error a:1:17: Access folder: 'none' could not be opened\.$/],
     ["%include_keys sets keys only, and the stanza goes on", { a: "SOURCE ANY\n%include_keys k\nOPEN_PORTS tcp/22\n", k: "# keys\nKEY: kept \nHMAC_KEY_BASE64 aG1hYw==\nSOURCE 1.1.1.1\nINVALID_STATEMENT x\n" }, "kept ", /^warning k:4:1: Ignoring invalid entry: 'SOURCE'\nwarning k:5:1: Ignoring invalid entry: 'INVALID_STATEMENT'$/],
     ["%include_keys may be used twice in a stanza", { a: "SOURCE ANY\n%include_keys k\n%include_keys l\n", k: "KEY one\n", l: "KEY two\n" }, "two", undefined],
-    ["%include_keys refuses a placeholder", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "KEY __CHANGEME__\n" }, "one", /^error k:1:5: KEY value is not properly set[^\n]*\nerror a:3:1: No keys found for access stanza source: '1\.1\.1\.1'\. Data error in included keyfile: 'k', skipping stanza\.$/],
-    ["%include_keys refuses a file without keys", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "# none\n" }, "one", /^error a:3:1: No keys found.*skipping stanza\.$/],
-    ["%include_keys wants a file that can be read", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\nKEY two\n` }, "one", /^error a:4:15: Could not open access file: k: No such file.*skipping stanza\.$/],
-    ["%include_keys refuses a name without a value", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "KEY two\nHMAC_KEY\n" }, "one", /^error k:2:1: Invalid access file entry: HMAC_KEY has no value$/],
+    ["%include_keys with a placeholder leaves its stanza out", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "KEY __CHANGEME__\n" }, "one", /^warning k:1:5: KEY value is not properly set[^\n]*\nwarning a:3:1: No keys found for access stanza source: '1\.1\.1\.1'\. Data error in included keyfile: 'k', skipping stanza\.$/],
+    ["%include_keys of a file without keys leaves its stanza out", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "# none\n" }, "one", /^warning a:3:1: No keys found.*skipping stanza\.$/],
+    ["%include_keys of a file that cannot be read leaves its stanza out, whatever keys follow", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\nKEY two\n` }, "one", /^warning a:4:15: Could not open access file: k: No such file.*\nwarning a:3:1: Data error in included keyfile: 'k', skipping stanza\.$/],
+    ["%include_keys with a name without a value leaves its stanza out: nobody is let in without the HMAC", { a: `${stanza("one")}SOURCE 1.1.1.1\n%include_keys k\n`, k: "KEY two\nHMAC_KEY\n" }, "one", /^warning k:2:1: Invalid access file entry: HMAC_KEY has no value\nwarning a:3:1: Data error in included keyfile: 'k', skipping stanza\.$/],
     ["%include_keys before the first SOURCE is ignored", { a: `%include_keys k\n${stanza("one")}`, k: "KEY two\n" }, "one", /^warning a:1:1: %include_keys before the first SOURCE is ignored$/],
   ];
   for (const [what, files, expected, message] of rows) {

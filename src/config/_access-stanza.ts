@@ -29,8 +29,8 @@ export interface Draft {
   broken: boolean;
   /** It is for port knocking. */
   knocking: boolean;
-  /** What %include_keys names. */
-  keysFile: string | undefined;
+  /** What %include_keys names, and whether something is wrong with it. */
+  keysFile: { readonly path: string; readonly isBad: boolean } | undefined;
 }
 
 /**
@@ -68,11 +68,18 @@ export function checkStanza(
     return { stanza: undefined, problems: [{ severity: "warning", ...here, message }] };
   }
   const filled = fillIn(draft, table, context);
+  if (draft.keysFile !== undefined && (draft.keysFile.isBad || lacksKeys(filled))) {
+    const why = lacksKeys(filled) ? `No keys found for access stanza source: '${source}'. ` : "";
+    const message = `${why}Data error in included keyfile: '${printableText(draft.keysFile.path, 300)}', skipping stanza.`;
+    return { stanza: undefined, problems: [{ severity: "warning", ...here, message }] };
+  }
   const problems = Array.from(findings(draft, filled, host, context), ([severity, member, message]): ConfigProblem => (
     { severity, ...((member && draft.lines.get(member)) ?? here), message }));
   const stanza: AccessStanza = { number, file, line, given, texts, ...filled, ENABLE_GPG: enablesGpg(filled) };
   return { stanza: draft.broken || hasErrors(problems) ? undefined : stanza, problems };
 }
+
+const lacksKeys = ({ KEY, GPG_DECRYPT_PW, GPG_ALLOW_NO_PW }: Filled): boolean => KEY === undefined && GPG_DECRYPT_PW === undefined && !GPG_ALLOW_NO_PW;
 
 const enablesGpg = (values: Draft["values"]): boolean => values.GPG_DECRYPT_PW !== undefined || values.GPG_ALLOW_NO_PW === true;
 
@@ -122,8 +129,11 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   yield* commandFindings(draft, stanza);
   yield* grantFindings(draft, stanza, context);
   yield* idleFindings(draft, stanza, context);
-  if (enablesGpg(stanza)) yield* gpgFindings(draft, stanza, host);
+  if (enablesGpg(stanza)) yield* gpgFindings(draft, stanza);
   const { source, dialect, values } = draft;
+  if (draft.lines.has("GPG_HOME_DIR") && (dialect === "c" || enablesGpg(stanza)) && "error" in host.list(stanza.GPG_HOME_DIR)) {
+    yield ["error", "GPG_HOME_DIR", `GPG_HOME_DIR directory '${printableText(stanza.GPG_HOME_DIR, 300)}' stat()/existence problem in stanza source '${source}'`];
+  }
   if (stanza.REQUIRE_SOURCE_ADDRESS === false) {
     yield ["info", undefined, `REQUIRE_SOURCE_ADDRESS not enabled for access stanza source: '${source}'`];
   }
@@ -157,6 +167,7 @@ function* idleFindings({ lines }: Draft, stanza: Filled, { config }: AccessConfi
     ["SHADOW_FILE", stanza.REQUIRE_AUTH_METHOD === undefined && "REQUIRE_AUTH_METHOD crypt"],
     ["CMD_REGEX", !stanza.ENABLE_CMD_EXEC && "ENABLE_CMD_EXEC"],
     ["ENABLE_OUTPUT_ACCESS", stanza.ENABLE_OUTPUT_ACCESS === true && !config.ENABLE_IPT_OUTPUT && "ENABLE_IPT_OUTPUT in fwknopd.conf"],
+    ["GPG_HOME_DIR", lacksGpg],
     ["GPG_DECRYPT_ID", lacksGpg],
     ["GPG_REMOTE_ID", lacksGpg],
     ["GPG_FINGERPRINT_ID", lacksGpg],
@@ -172,13 +183,11 @@ function* idleFindings({ lines }: Draft, stanza: Filled, { config }: AccessConfi
   }
 }
 
-function* keyFindings(draft: Draft, { KEY, HMAC_KEY, GPG_DECRYPT_PW, GPG_ALLOW_NO_PW, ENCRYPTION_MODE }: Filled): Generator<Finding> {
-  const { source, given, keysFile } = draft;
-  const none = KEY === undefined && GPG_DECRYPT_PW === undefined && !GPG_ALLOW_NO_PW;
+function* keyFindings(draft: Draft, stanza: Filled): Generator<Finding> {
+  const { source, given } = draft;
+  const { KEY, HMAC_KEY, GPG_DECRYPT_PW, ENCRYPTION_MODE } = stanza;
   const told = ["KEY", "KEY_BASE64", "GPG_DECRYPT_PW"].some((name) => given.has(name));
-  if (none && keysFile !== undefined) {
-    yield ["error", undefined, `No keys found for access stanza source: '${source}'. Data error in included keyfile: '${printableText(keysFile, 300)}', skipping stanza.`];
-  } else if (none && !told) {
+  if (lacksKeys(stanza) && !told) {
     yield ["error", undefined, `No keys found for access stanza source: '${source}'`];
   }
   const same = (key: Uint8Array | undefined): boolean => key !== undefined && HMAC_KEY !== undefined && constantTimeEqual(key, HMAC_KEY);
@@ -256,10 +265,7 @@ function* commandFindings({ source, given }: Draft, stanza: Filled): Generator<F
   }
 }
 
-function* gpgFindings({ source, dialect, lines, values }: Draft, stanza: Filled, host: AccessHost): Generator<Finding> {
-  if (lines.has("GPG_HOME_DIR") && "error" in host.list(stanza.GPG_HOME_DIR)) {
-    yield ["error", "GPG_HOME_DIR", `GPG_HOME_DIR directory '${printableText(stanza.GPG_HOME_DIR, 300)}' stat()/existence problem in stanza source '${source}'`];
-  }
+function* gpgFindings({ source, dialect, values }: Draft, stanza: Filled): Generator<Finding> {
   const both = values.GPG_REQUIRE_SIG === true && values.GPG_DISABLE_SIG === true;
   if (both) {
     yield ["warning", "GPG_DISABLE_SIG", `Warning: GPG_REQUIRE_SIG and GPG_DISABLE_SIG are both set, so signatures of any key are required: '${source}'`];

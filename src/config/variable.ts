@@ -9,7 +9,7 @@ import { printableText } from "../foreign-text.ts";
 
 /** Something to be said about a configuration file. With an `error` the program must not start. */
 export interface ConfigProblem {
-  readonly severity: "error" | "warning" | "info";
+  readonly severity: "error" | "warning" | "info" | "debug";
   /** As it was given; {@link COMMAND_LINE} for an option. */
   readonly file: string;
   /** From 1; 0 when the problem is the file as a whole. */

@@ -138,7 +138,7 @@ function recordOf(problem: ConfigProblem): LogRecord {
 
 /** Information waits for the log, unless somebody wants to see all; warnings are for those who start or check. */
 function isToldAtOnce({ severity }: ConfigProblem, options: ServerOptions): boolean {
-  if ((options.verbose ?? 0) > 0 || options.check) return true;
+  if ((options.verbose ?? 0) > 0 || (options.check && severity !== "debug")) return true;
   return severity === "error" || (severity === "warning" && !isControlCommand(options));
 }
 
