@@ -280,7 +280,7 @@ describe("parseDaemonConfig(), $NAME", () => {
     ["DIGEST_FILE /a/$NOTHING/b;", "DIGEST_FILE", "/a/$NOTHING/b"],
     ["SYSLOG_IDENTITY x;\nLOCALE $SYSLOG_IDENTITYy;", "LOCALE", "xy"],
     ["ACCESS_CONF /a;\nDIGEST_FILE $ACCESS_CONF.x;", "DIGEST_FILE", "/a.x"],
-    ["DIGEST_FILE $NOTHING/b;", "DIGEST_FILE", "/run/fwknop/digest.cache", /^warning f:1:13: Invalid embedded variable in: '\$NOTHING\/b'.*Ignoring unknown configuration parameter: 'NOTHING'/],
+    ["DIGEST_FILE $NOTHING/b;", "DIGEST_FILE", "/run/fwknop/digest.cache", /^warning f:1:13: Invalid embedded variable in: '\$NOTHING\/b'.*Ignoring unknown configuration parameter: 'DIGEST_FILE', for there is no 'NOTHING'/],
     ["DIGEST_FILE $FWKNOP_RUNDIR/b;", "DIGEST_FILE", "/run/fwknop/digest.cache", /Invalid embedded variable.*did you mean FWKNOP_RUN_DIR\?/],
     ["DIGEST_FILE $;", "DIGEST_FILE", "/run/fwknop/digest.cache", /Invalid embedded variable/],
     ["DIGEST_FILE $DIGEST_FILE;", "DIGEST_FILE", "/run/fwknop/digest.cache", /Invalid embedded variable/],

@@ -48,6 +48,8 @@ export class Settings {
   /** Raw values of names without a row, for expansion. */
   readonly #obsolete = new Map<string, Line>();
   readonly #settings = new Map<string, Setting & { readonly weak: boolean }>();
+  /** What lines said that means that nothing is set. */
+  readonly #none = new Map<string, string>();
   readonly #defaults: DaemonTexts;
   /** Finished texts by name, for values that are used before they are set; undefined while one is being made. */
   readonly #resolved = new Map<string, string | undefined>();
@@ -60,6 +62,7 @@ export class Settings {
     this.dialect = this.#looksPerl() ? "perl" : "c";
     this.#expandLines(commandLine);
     for (const [name, text] of Object.entries(commandLine)) {
+      this.#none.delete(name);
       if (this.#index.get(name)?.variable.unset?.includes(text)) this.#settings.delete(name);
       else this.#settings.set(name, { spelling: name, text, place: { file: COMMAND_LINE, line: 0, column: 0 }, weak: false });
     }
@@ -68,6 +71,11 @@ export class Settings {
   /** Gives what was set for a variable. */
   get(name: DaemonVariableName): Setting | undefined {
     return this.#settings.get(name);
+  }
+
+  /** Gives the word by which a file says that a variable is not set. */
+  noneText(name: DaemonVariableName): string | undefined {
+    return this.#none.get(name);
   }
 
   /** Gives what holds when nothing was set, expanded. */
@@ -136,10 +144,12 @@ export class Settings {
     for (const line of this.#lines) {
       const { named, spelling, place } = line;
       if (!named.variable.verbatim) this.#tellForward(line, above);
-      const text = named.variable.verbatim ? line.text : this.#expand(line.text, (name) => above.get(name) ?? this.#laterText(name, commandLine), place);
+      const text = named.variable.verbatim ? line.text : this.#expand(line, (name) => above.get(name) ?? this.#laterText(name, commandLine));
       if (text === undefined) continue;
+      this.#none.delete(named.member);
       if (text === "__NONE__" || named.variable.unset?.includes(text)) {
         this.#settings.delete(named.member);
+        if (text !== "__NONE__") this.#none.set(named.member, text);
         continue;
       }
       const present = this.#settings.get(named.member);
@@ -161,11 +171,11 @@ export class Settings {
    * Expands a value. A name at its beginning must be known, as in C; further right an unknown one is left as it is, for
    * C leaves all of them and 1.x has no others.
    */
-  #expand(text: string, lookUp: (name: string) => string | undefined, place: Place): string | undefined {
+  #expand({ text, place, spelling }: Line, lookUp: (name: string) => string | undefined): string | undefined {
     const { text: expanded, unknown } = replaceNames(text, lookUp);
     const complain = (message: string): void => void this.problems.push({ severity: "warning", ...place, message });
     if (unknown !== undefined) {
-      complain(withSuggestion(`Invalid embedded variable in: ${shown(text)}. Ignoring unknown configuration parameter: ${shown(unknown)}`, unknown, this.#index.keys()));
+      complain(withSuggestion(`Invalid embedded variable in: ${shown(text)}. Ignoring unknown configuration parameter: ${shown(spelling)}, for there is no ${shown(unknown)}`, unknown, this.#index.keys()));
       return undefined;
     }
     if (expanded.length > MAX_VALUE) {

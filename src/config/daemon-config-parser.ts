@@ -52,7 +52,8 @@ export function parseDaemonConfig(files: readonly ConfigFile[], options: DaemonC
   for (const [name, variable] of Object.entries(daemonVariables()) as [DaemonVariableName, Variable<unknown>][]) {
     const setting = settings.get(name);
     const text = setting?.text ?? settings.defaultOf(name);
-    if (text !== undefined) texts[name] = text;
+    const shown = text ?? settings.noneText(name);
+    if (shown !== undefined) texts[name] = shown;
     if (variable.absent !== undefined) values[name] = variable.absent;
     if (text === undefined || variable.kind.secret) continue;
     const parsed = variable.kind.parse(text, setting?.spelling ?? name);

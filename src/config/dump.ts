@@ -25,8 +25,8 @@ const HIDDEN = "<see the access.conf file>";
  * @returns lines, the last one ended
  */
 export function dumpConfig(texts: DaemonTexts, stanzas: readonly AccessStanza[], localTime: (unixSeconds: number) => string): string {
-  const shown = (Object.entries(daemonVariables()) as [DaemonVariableName, { origin: string; default?: string }][]).filter(
-    ([name, { origin, default: usual }]) => origin.startsWith("C") || texts[name] !== usual,
+  const shown = (Object.entries(daemonVariables()) as [DaemonVariableName, { origin: string; default?: string; unset?: readonly string[] }][]).filter(
+    ([name, { origin, default: usual, unset }]) => origin.startsWith("C") || (texts[name] !== usual && !unset?.includes(texts[name] ?? "")),
   );
   const settings = shown.map(([name], number) => `${String(number).padStart(3)}. ${name.padEnd(28)} =  '${texts[name] ?? NOT_SET}'\n`);
   const blocks = stanzas.map((stanza) => dumpStanza(stanza, localTime));
@@ -85,7 +85,8 @@ const STANZA_LINES: readonly Line[] = [
   ["GPG_EXE", ({ GPG_EXE, given }) => (given.has("GPG_EXE") || given.has("GPG_PATH") ? GPG_EXE : undefined)],
   /* @__PURE__ */ textLine("GPG_DECRYPT_ID"),
   /* @__PURE__ */ hiddenLine("GPG_DECRYPT_PW", ({ ENABLE_GPG }) => ENABLE_GPG),
-  ["GPG_REQUIRE_SIG", ({ ENABLE_GPG, GPG_REQUIRE_SIG }) => (ENABLE_GPG && GPG_REQUIRE_SIG ? "Yes" : "No")],
+  // Of a stanza without GnuPG, what its line says.
+  ["GPG_REQUIRE_SIG", ({ ENABLE_GPG, GPG_REQUIRE_SIG, texts }) => ((ENABLE_GPG ? GPG_REQUIRE_SIG : /^y/i.test(texts["GPG_REQUIRE_SIG"] ?? "")) ? "Yes" : "No")],
   /* @__PURE__ */ flagLine("GPG_IGNORE_SIG_VERIFY_ERROR"),
   /* @__PURE__ */ textLine("GPG_REMOTE_ID"),
   /* @__PURE__ */ textLine("GPG_FINGERPRINT_ID"),
