@@ -60,6 +60,16 @@ export function chainsInUse(settings: IptablesSettings): ChainSettings[] {
 }
 
 /**
+ * The number that the C daemon gives a chain: that of the first use it is put to.
+ *
+ * @param settings checked settings
+ * @param wanted one of their chains
+ */
+export function chainNumber({ chains }: IptablesSettings, { table, chain }: Pick<ChainSettings, "table" | "chain">): number {
+  return ROLES.findIndex((role) => chains[role]?.table === table && chains[role]?.chain === chain);
+}
+
+/**
  * Checks names: they end up in lines that `iptables-restore` reads.
  *
  * @throws {RangeError} when a name could not be one

@@ -10,7 +10,7 @@
 import type { IpAddress } from "../ip.ts";
 import { expiryOf, type Listing, readListing } from "./_iptables-listing.ts";
 import { ruleKey, rulesForGrant } from "./_iptables-rules.ts";
-import { type ChainSettings, chainsInUse, checkSettings, type IptablesSettings, programOf } from "./_iptables-settings.ts";
+import { type ChainSettings, chainNumber, chainsInUse, checkSettings, type IptablesSettings, programOf } from "./_iptables-settings.ts";
 import { checkedRule, existsLine, jumpLine, typedRule } from "./_iptables-text.ts";
 import { DECIDED, LOCK_WAIT, Transaction } from "./_iptables-transaction.ts";
 import { RULE_LINES } from "./_rule-lines.ts";
@@ -73,9 +73,7 @@ class Iptables implements FirewallBackend {
     this.newestFirst = settings.prepend;
     this.lines = {
       ...RULE_LINES,
-      present: (rule) => settings.checkSupport
-        ? `rule_exists() Rule : '${typedRule(rule)}' in ${rule.chain} already exists`
-        : `rule_exists_no_chk_support() ${checkedRule(rule)} rule already exists`,
+      present: (rule) => `${this.#lookedFor(rule)} already exists`,
     };
   }
 
@@ -103,7 +101,10 @@ class Iptables implements FirewallBackend {
     for (const jump of jumps) transaction.add(jump.table, "-I", jump.from, String(jump.position), "-j", jump.chain);
     // First what goes: the rule that a renewed one takes the place of.
     for (const rule of remove) transaction.add(rule.table, "-D", rule.chain, ...rule.words);
-    for (const rule of add) transaction.add(rule.table, ...this.#insertion(rule));
+    for (const rule of add) {
+      yield note("debug", `${this.#lookedFor(rule)} does not exist`);
+      transaction.add(rule.table, ...this.#insertion(rule));
+    }
 
     const run = yield* transaction.perform(this.#program(family), add.length > 0 ? "create_rule" : "rm_expired_rules");
     if (succeeded(run)) {
@@ -121,8 +122,11 @@ class Iptables implements FirewallBackend {
     for (const family of families) {
       for (const { table, chain } of this.#chains) {
         const run = yield* ask(this.#list(family, table, chain, "check_firewall_rules"));
-        if (succeeded(run)) found.push(...markedRules(family, table, chain, readListing(run.result.stdout)));
-        else if (run.result.status !== ABSENT || run.result.failure !== undefined) throw new FirewallError(run.command, run.result);
+        const isAbsent = run.result.status === ABSENT && run.result.failure === undefined;
+        if (!succeeded(run) && !isAbsent) throw new FirewallError(run.command, run.result);
+        const marked = isAbsent ? [] : markedRules(family, table, chain, readListing(run.result.stdout));
+        if (!isAbsent && marked.length === 0) yield note("debug", `Did not find expire comment in rules list ${chainNumber(this.#settings, { table, chain })}`);
+        found.push(...marked);
       }
     }
     return found;
@@ -344,6 +348,12 @@ class Iptables implements FirewallBackend {
 
   #insertion(rule: Rule): string[] {
     return [this.#settings.prepend ? "-I" : "-A", rule.chain, ...rule.words];
+  }
+
+  #lookedFor(rule: Rule): string {
+    return this.#settings.checkSupport
+      ? `rule_exists() Rule : '${typedRule(rule)}' in ${rule.chain}`
+      : `rule_exists_no_chk_support() ${checkedRule(rule)} rule`;
   }
 
   /** The lines that test rigs look for, and each rule as it could be typed. */
