@@ -36,6 +36,8 @@ const MEANINGS: readonly (readonly [said: RegExp, meaning: { readonly text: stri
   [/\/dev\/pf: (no such file|device not configured)|pf is not (loaded|enabled)/i, {
     code: "ENOTSUP", text: "The kernel has no pf: load it (kldload pf), or set FIREWALL_TYPE to the firewall that this host has",
   }],
+  // The kernel's limit on rules or table entries (pf.conf: set limit).
+  [/cannot allocate memory/i, { code: "FULL", text: "Max anchor rules reached, try again later" }],
 ];
 
 const NOT_ACTIVE = "Warning: the fwknop anchor is not active in the pf policy";
