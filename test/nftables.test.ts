@@ -193,7 +193,7 @@ test("An idle firewall with live grants starts no program; one beside many costs
   await firewall.stop();
 });
 
-test("createPrint() prints what nft would be told", async () => {
+test("createPrint() prints what nft would be told, from the start to the end", async () => {
   const printed: string[] = [];
   const backend = createPrint(createNftables(nftSettings(undefined), () => NOW), (text) => printed.push(text));
   const firewall = new Firewall({ backend, log: { error: assert.fail, warning() {}, info() {}, debug() {} }, clock: new ManualClock(NOW), clearAtStart: true, clearAtStop: true, gatherMs: 0 });
@@ -202,6 +202,7 @@ test("createPrint() prints what nft would be told", async () => {
   await firewall.stop();
   assert.match(printed.join("\n"), /^\/usr\/sbin\/nft -f - <<'EOF'\nadd set inet filter fwknop_g4 \{[\s\S]*insert rule inet filter input jump fwknop_input comment "fwknop"[\s\S]*add element inet filter fwknop_g4 \{ 10\.1\.2\.3 \. tcp \. 22 timeout 30000ms/);
   assert.doesNotMatch(printed.join("\n"), /delete table/, "there is none of ours");
+  assert.match(printed.at(-1)!, /\ndelete rule inet filter input handle HANDLE\n[\s\S]*flush chain inet filter fwknop_input\n[\s\S]*delete chain inet filter fwknop_input\n[\s\S]*delete set inet filter fwknop_g4\n/);
 });
 
 test("Whatever happens to it, the firewall holds what was granted and has not ended", async () => {

@@ -29,7 +29,8 @@ export interface ListedSet {
 
 /** A rule, as far as it matters here. */
 export interface ListedRule {
-  readonly handle: number;
+  /** A number; a dry run's, a word for one. */
+  readonly handle: string;
   readonly comment: string;
   /** The chain that it jumps to. */
   readonly jump?: string;
@@ -109,7 +110,7 @@ function readRule(rule: Readonly<Record<string, unknown>>): ListedRule {
   const expressions = Array.isArray(rule["expr"]) ? (rule["expr"] as readonly unknown[]) : [];
   const jumps = expressions.flatMap((expression) => (isObject(expression) && isObject(expression["jump"]) ? [String(expression["jump"]["target"])] : []));
   return {
-    handle: Number(rule["handle"]),
+    handle: String(rule["handle"]),
     comment: String(rule["comment"] ?? ""),
     ...(jumps[0] !== undefined && { jump: jumps[0] }),
     letsAnswersIn: expressions.some((expression) => {

@@ -113,7 +113,7 @@ class Nftables implements FirewallBackend {
   }
 
   *clear(): Plan<void> {
-    const tables = yield* this.#look(false);
+    const tables = yield* this.#look(false, true);
     const ownText = tableText(OWN_TABLE);
     const ownTable = tables.get(ownText);
     // A dry run is told of every table, with nothing in those that it did not make.
@@ -148,11 +148,12 @@ class Nftables implements FirewallBackend {
    * Reads the tables that we use.
    *
    * @param withElements sets with what is in them
+   * @param assumeGround whether a dry run finds what is ours there
    */
-  *#look(withElements: boolean): Plan<Tables> {
+  *#look(withElements: boolean, assumeGround = false): Plan<Tables> {
     const tables = new Map<string, ListedTable | undefined>();
     for (const table of new Map([...this.#layout.tables, OWN_TABLE].map((one) => [tableText(one), one])).values()) {
-      const run = yield* ask(this.#listing(table, withElements));
+      const run = yield* ask(this.#listing(table, withElements, assumeGround));
       if (succeeded(run)) {
         const listed = readTable(run.result.stdout);
         if (listed === undefined) throw new FirewallError(run.command, run.result, { text: `'nft -j' printed no listing of the table ${tableText(table)}` });
@@ -168,11 +169,20 @@ class Nftables implements FirewallBackend {
     return tables;
   }
 
-  #listing(table: NftTable, withElements: boolean): Command {
+  #listing(table: NftTable, withElements: boolean, assumeGround = false): Command {
     const terse = withElements ? [] : ["-t"];
+    const isHere = (one: { readonly table: NftTable }): boolean => tableText(one.table) === tableText(table);
     // A dry run finds the chains that it needs.
-    const chains = this.#layout.chains.filter((chain) => chain.from !== undefined && tableText(chain.table) === tableText(table));
-    const assumed = { nftables: chains.map(({ from }) => ({ chain: { name: from } })) };
+    const chains = this.#layout.chains.filter((chain) => chain.from !== undefined && isHere(chain));
+    const ground = assumeGround
+      ? [
+        // The kernel gives handles when it is told of a rule, so nobody knows them before.
+        ...chains.map(({ from, name }) => ({ rule: { chain: from, handle: "HANDLE", comment: MARK, expr: [{ jump: { target: name } }] } })),
+        ...chains.map(({ name }) => ({ chain: { name } })),
+        ...this.#layout.slots.filter(isHere).map(({ name }) => ({ set: { name } })),
+      ]
+      : [];
+    const assumed = { nftables: [...chains.map(({ from }) => ({ chain: { name: from } })), ...ground] };
     return {
       kind: "command", argv: [...this.#settings.program, "-j", ...terse, "list", "table", table.family, table.name], purpose: "list_table", answers: ANSWERS,
       assumedOutput: JSON.stringify(assumed),
