@@ -5,6 +5,7 @@
  */
 
 import { parseServerOptions, type ServerOptions } from "../../cli/server-options.ts";
+import { adviceOnFkoError } from "../../client/fko-advice.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { type ConfigProblem, formatProblem, hasErrors } from "../../config/variable.ts";
 import { FirewallError } from "../../firewall/backend.ts";
@@ -71,7 +72,8 @@ export async function runServer(argv: readonly string[]): Promise<number> {
     return await run(argv, readiness);
   } catch (error) {
     if (!EXPECTED_ERRORS.some((kind) => error instanceof kind)) throw error;
-    say(`fwknopd: error: ${(error as Error).message}`);
+    const advice = error instanceof FkoError ? adviceOnFkoError(error.code) : undefined;
+    say(`fwknopd: error: ${advice === undefined ? "" : `${advice}: `}${(error as Error).message}`);
     return error instanceof ServerError ? error.exitStatus : 1;
   }
 }
