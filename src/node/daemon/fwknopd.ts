@@ -90,7 +90,7 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
   const isChild = readiness !== undefined;
   const problems = tellProblems(loaded.problems, options, isChild);
   if (hasErrors(problems) && !options.check) throw new ServerError("The configuration has errors", 1);
-  const controlled = await runControlCommand(loaded.config, options);
+  const controlled = await runControlCommand(loaded.config, options, loaded.dialect);
   if (controlled !== undefined) return controlled;
 
   const access = loadAccess(options, loaded, folder, Date.now() / 1000);

@@ -10,6 +10,7 @@ import { SERVER, type ServerOptions } from "../../cli/server-options.ts";
 import { renderUsage } from "../../cli/usage.ts";
 import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
+import type { Dialect } from "../../config/entries.ts";
 import { parseIp } from "../../ip.ts";
 import { describeServerErrors } from "../../server/error-codes.ts";
 import { generateKeyFile } from "../client/key-gen.ts";
@@ -56,7 +57,7 @@ export function runEarlyCommand(options: ServerOptions): boolean {
 /** A command that needs the configuration; returns the exit status. */
 interface ControlCommand {
   readonly isAsked: (options: ServerOptions) => unknown;
-  readonly run: (config: DaemonConfig, options: ServerOptions) => Promise<number>;
+  readonly run: (config: DaemonConfig, options: ServerOptions, dialect: Dialect) => Promise<number>;
 }
 
 /** In C's order: the first that is asked for is done. */
@@ -65,7 +66,7 @@ const CONTROL_COMMANDS: readonly ControlCommand[] = [
   { isAsked: ({ status }) => status, run: async (config) => tellControl(reportStatus(config.FWKNOP_PID_FILE)) },
   { isAsked: ({ restart }) => restart, run: async (config) => tellControl(restartDaemon(config.FWKNOP_PID_FILE)) },
   { isAsked: ({ fwListAll }) => fwListAll, run: async (config, options) => tellFirewall(await (await openFirewall(config, options)).list("all")) },
-  { isAsked: ({ fwList }) => fwList, run: async (config, options) => tellFirewall(await (await openFirewall(config, options)).list("ours")) },
+  { isAsked: ({ fwList }) => fwList, run: listFirewall },
   { isAsked: ({ fwFlush, fwDelChains }) => fwFlush || fwDelChains, run: async (config, options) => tellFirewall(await (await openFirewall(config, options)).flush()) },
   { isAsked: ({ fwDelIp }) => fwDelIp, run: deleteAddress },
 ];
@@ -80,11 +81,12 @@ export function isControlCommand(options: ServerOptions): boolean {
  *
  * @param config fwknopd.conf
  * @param options the command line
+ * @param dialect whose file it is
  * @returns the exit status, or undefined when it was not asked for
  * @throws {FirewallError} when the firewall cannot be used
  */
-export async function runControlCommand(config: DaemonConfig, options: ServerOptions): Promise<number | undefined> {
-  return CONTROL_COMMANDS.find(({ isAsked }) => isAsked(options))?.run(config, options);
+export async function runControlCommand(config: DaemonConfig, options: ServerOptions, dialect: Dialect): Promise<number | undefined> {
+  return CONTROL_COMMANDS.find(({ isAsked }) => isAsked(options))?.run(config, options, dialect);
 }
 
 function tellControl({ exitStatus, stdout, stderr }: ControlResult): number {
@@ -97,6 +99,12 @@ function tellFirewall({ stdout, stderr }: { readonly stdout: string; readonly st
   print(stdout);
   writeText(2, stderr);
   return 0;
+}
+
+/** --fw-list; that of fwknop 1.9 shows whole tables with --verbose. */
+async function listFirewall(config: DaemonConfig, options: ServerOptions, dialect: Dialect): Promise<number> {
+  const scope = dialect === "perl" && (options.verbose ?? 0) > 0 ? "all" : "ours";
+  return tellFirewall(await (await openFirewall(config, options)).list(scope));
 }
 
 /** --fw-del-ip: the running daemon, if there is one, finds them gone when their time comes. */
