@@ -248,10 +248,8 @@ class Daemon {
 
   #tellEnd(end: ListenerEnd): void {
     const limit = this.#options.packetLimit ?? 0;
-    if (limit > 0 && this.#counts.frames >= limit) {
-      this.#log.warning(`* Incoming packet count limit of ${limit} reached`);
-      this.#log.info(`Packet count limit (${limit}) reached. Exiting...`);
-    }
+    const isFull = limit > 0 && this.#counts.frames >= limit;
+    if (isFull) this.#log.warning(`* Incoming packet count limit of ${limit} reached`);
     this.#pipeline?.tellSuppressed(true);
     const refused = Object.entries(this.#counts.refused).filter(([, count]) => count > 0);
     const unread = refused.map(([reason, count]) => `${count} ${reason}`).join(", ");
@@ -270,6 +268,7 @@ class Daemon {
       if (problem === undefined) this.#log.info("Re-starting fwknopd");
       else if (this.#stopReason === undefined) this.#log.error(`${problem}; the old configuration stays in force`);
     } catch (error) {
+    if (isFull) this.#log.info(`Packet count limit (${limit}) reached. Exiting...`);
       this.#log.error(`The old configuration stays in force: ${messageOf(error)}`);
     }
   }
