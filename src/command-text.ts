@@ -38,6 +38,24 @@ export function commandText(argv: readonly string[], stdin?: string): string {
 }
 
 /**
+ * Announces a command as the C daemon does.
+ *
+ * @param text of the command
+ */
+export function startText(text: string): string {
+  return `run_extcmd() (with execvp()): running CMD: ${text}`;
+}
+
+/**
+ * Tells how a command ended, as the C daemon does.
+ *
+ * @param status its exit status, or why it has none
+ */
+export function endText(status: number | string | undefined): string {
+  return `run_extcmd(): returning 0, pid_status: ${status}`;
+}
+
+/**
  * Writes a command so that it is good to read: what it reads follows as a here-document.
  *
  * @param argv program and arguments

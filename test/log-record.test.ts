@@ -15,10 +15,11 @@ test("escapeText() cuts what is too long", () => {
   assert.ok(formatLine({ level: "info", message: "x".repeat(100_000) }).length < 10_000);
 });
 
-test("isShown() shows info and worse, and debug from the first -v on", () => {
-  const shown = (verbosity: number): LogLevel[] => (["error", "warning", "info", "debug"] as const).filter((level) => isShown(level, verbosity));
+test("isShown() shows info and worse, debug from the first -v on, and what takes more when it is given", () => {
+  const shown = (verbosity: number): LogLevel[] => (["error", "warning", "info", "debug"] as const).filter((level) => isShown({ level }, verbosity));
   assert.deepEqual(shown(0), ["error", "warning", "info"]);
   assert.deepEqual(shown(1), ["error", "warning", "info", "debug"]);
+  assert.deepEqual([1, 2].map((verbosity) => isShown({ level: "debug", detail: 2 }, verbosity)), [false, true]);
 });
 
 test("formatJson() gives one line with time, level, message and the fields", () => {

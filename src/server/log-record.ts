@@ -18,6 +18,8 @@ export interface LogRecord {
   readonly level: LogLevel;
   /** One line; control bytes are escaped when it is rendered. */
   readonly message: string;
+  /** How often -v must have been given; absent: once for debug, else never. */
+  readonly detail?: number;
   /** What the line says, for the JSON log: source, stanza, verdict, reason … */
   readonly fields?: Readonly<Record<string, LogValue>>;
 }
@@ -51,12 +53,12 @@ export function escapeText(text: string, maxLength: number = MAX_LINE): string {
 /**
  * Tells whether a record is shown.
  *
- * @param level how much it matters
+ * @param record how much it matters, and how often -v it takes
  * @param verbosity how often -v was given
- * @returns info and worse always, debug from one -v on
+ * @returns info and worse always, debug from one -v on unless it takes more
  */
-export function isShown(level: LogLevel, verbosity: number): boolean {
-  return SEVERITY[level] <= SEVERITY.info + verbosity;
+export function isShown({ level, detail = 0 }: Pick<LogRecord, "level" | "detail">, verbosity: number): boolean {
+  return SEVERITY[level] <= SEVERITY.info + verbosity && detail <= verbosity;
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { commandText } from "../../command-text.ts";
+import { commandText, endText, startText } from "../../command-text.ts";
 import { findProgram } from "../find-program.ts";
 import { run } from "../run.ts";
 import type { Group, User } from "../users.ts";
@@ -38,6 +38,8 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   /** Ends it before. */
   readonly signal?: AbortSignal;
+  /** Is told the command before it runs, and its end. */
+  readonly trace?: (text: string) => void;
   /** Added to a minimal environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -62,6 +64,8 @@ const MAX_OUTPUT = 2048;
  */
 export async function runCommand(argv: readonly [string, ...string[]], options: CommandOptions): Promise<CommandEnding> {
   const wrapped = wrapCommand(argv, options.identity, findProgram("setpriv"));
+  const display = commandText(wrapped.argv);
+  options.trace?.(startText(display));
   const result = await run(wrapped.argv, {
     timeoutMs: options.timeoutMs,
     ...(options.signal && { signal: options.signal }),
@@ -69,11 +73,12 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
     env: { ...wrapped.env, ...options.env },
     ...wrapped.ids,
   });
+  options.trace?.(endText(result.startError?.code ?? (result.timedOut ? "TIMEOUT" : (result.status ?? result.signal))));
   const wrapperError = options.identity.kind === "user" && wrapped.ids === undefined && result.status !== 0
     ? /^setpriv: (.*)$/m.exec(result.stderr)?.[1]
     : undefined;
   return {
-    display: commandText(wrapped.argv),
+    display,
     exitStatus: result.status,
     signal: result.signal,
     timedOut: result.timedOut,

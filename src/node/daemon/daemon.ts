@@ -10,7 +10,9 @@ import type { ServerOptions } from "../../cli/server-options.ts";
 import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { formatProblem, hasErrors } from "../../config/variable.ts";
+import { hexDump } from "../../hex-dump.ts";
 import { formatIp } from "../../ip.ts";
+import { MIN_PAYLOAD } from "../../server/decide.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { ReplayMemory } from "../../server/replay.ts";
@@ -48,6 +50,8 @@ export interface DaemonSetup {
   readonly onReady: () => void;
 }
 
+/** So many -v show what packets carry. */
+const PAYLOAD_DETAIL = 3;
 /** Limit for looking up a NAT target, milliseconds. */
 const RESOLVE_TIMEOUT_MS = 5000;
 /** How often it is told what was kept out of the log, milliseconds. */
@@ -230,7 +234,10 @@ class Daemon {
 
   async #listen(pipeline: Pipeline, onRunning: () => void): Promise<ListenerEnd> {
     this.#listening = new Listening({
-      handle: (datagram) => pipeline.handle(datagram),
+      handle: (datagram) => {
+        if (this.#log.verbosity >= PAYLOAD_DETAIL) this.#tellPayload(datagram.payload);
+        return pipeline.handle(datagram);
+      },
       counts: this.#counts,
       packetLimit: this.#options.packetLimit ?? 0,
       log: this.#log.write,
@@ -246,6 +253,11 @@ class Daemon {
     });
   }
 
+  #tellPayload(payload: Uint8Array): void {
+    if (payload.length < MIN_PAYLOAD) return;
+    for (const message of ["[+] candidate SPA packet payload:", ...hexDump(payload)]) this.#log.write({ level: "debug", detail: PAYLOAD_DETAIL, message });
+  }
+
   #tellEnd(end: ListenerEnd): void {
     const limit = this.#options.packetLimit ?? 0;
     const isFull = limit > 0 && this.#counts.frames >= limit;
@@ -256,6 +268,7 @@ class Daemon {
     this.#log.debug(`${this.#counts.frames} frames were captured${unread === "" ? "" : `; not read as packets: ${unread}`}`);
     if (end.kind === "failed" && this.#isReady) this.#log.error(end.text);
     this.#log.info("Gracefully leaving the fwknopd event loop.");
+    if (isFull) this.#log.info(`Packet count limit (${limit}) reached. Exiting...`);
     if (this.#stopReason !== undefined) this.#log.warning(this.#stopReason);
   }
 
@@ -268,7 +281,6 @@ class Daemon {
       if (problem === undefined) this.#log.info("Re-starting fwknopd");
       else if (this.#stopReason === undefined) this.#log.error(`${problem}; the old configuration stays in force`);
     } catch (error) {
-    if (isFull) this.#log.info(`Packet count limit (${limit}) reached. Exiting...`);
       this.#log.error(`The old configuration stays in force: ${messageOf(error)}`);
     }
   }

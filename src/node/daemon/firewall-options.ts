@@ -107,5 +107,6 @@ function firewallLog(log: LogFunction): FirewallLog {
     warning: (message) => log({ level: "warning", message }),
     info: (message, fields) => log({ level: "info", message, ...(fields && { fields }) }),
     debug: (message) => log({ level: "debug", message }),
+    trace: (message) => log({ level: "debug", detail: 2, message }),
   };
 }

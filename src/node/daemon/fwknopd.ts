@@ -7,6 +7,7 @@
 import { parseServerOptions, type ServerOptions } from "../../cli/server-options.ts";
 import { adviceOnFkoError } from "../../client/fko-advice.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
+import { dumpConfig } from "../../config/dump.ts";
 import { type ConfigProblem, formatProblem, hasErrors } from "../../config/variable.ts";
 import { FirewallError } from "../../firewall/backend.ts";
 import { FkoError } from "../../fko-error.ts";
@@ -102,9 +103,9 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
     return errors === 0 ? 0 : CONFIG_ERROR_STATUS;
   }
   if (hasErrors(all)) throw new ServerError("The access configuration has errors");
+  const dump = (): void => print(dumpConfig(loaded.texts, access.stanzas, asctime));
   if (options.dumpConfig) {
-    const { dumpConfig } = await import("../../config/dump.ts");
-    print(dumpConfig(loaded.texts, access.stanzas, asctime));
+    dump();
     return 0;
   }
   if (options.spaDumpPackets !== undefined) {
@@ -116,7 +117,7 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
     return 0;
   }
   const untold = all.filter((problem) => isChild || !isToldAtOnce(problem, options));
-  return runDaemonProgram({ options, config: loaded.config, stanzas: access.stanzas, folder }, untold, readiness);
+  return runDaemonProgram({ options, config: loaded.config, stanzas: access.stanzas, folder }, dump, untold, readiness);
 }
 
 /** A time as C's asctime writes it: `Mon Dec 31 00:00:00 2035`. */
@@ -147,7 +148,7 @@ function isToldAtOnce({ severity }: ConfigProblem, options: ServerOptions): bool
 // --- The daemon ------------------------------------------------------------------------------------------------------
 
 async function runDaemonProgram(
-  setup: Pick<DaemonSetup, "options" | "config" | "stanzas" | "folder">, untold: readonly ConfigProblem[], readiness: Readiness | undefined,
+  setup: Pick<DaemonSetup, "options" | "config" | "stanzas" | "folder">, dump: () => void, untold: readonly ConfigProblem[], readiness: Readiness | undefined,
 ): Promise<number> {
   const { options, config } = setup;
   const runFolder = ensurePrivateFolder(config.FWKNOP_RUN_DIR, "Run directory");
@@ -170,6 +171,7 @@ async function runDaemonProgram(
   try {
     log.debug(`[+] Writing my PID (${process.pid}) to the lock file: ${config.FWKNOP_PID_FILE}`);
     log.info("Starting fwknopd");
+    if (isForeground && log.verbosity >= 2) dump();
     for (const problem of untold) log.write(recordOf(problem));
     if (runFolder.created) log.info(createdText);
     for (const { message } of runFolder.problems) log.warning(message);

@@ -55,6 +55,11 @@ export class Log {
     this.#options = { ...this.#options, ...changed };
   }
 
+  /** How often -v was given. */
+  get verbosity(): number {
+    return this.#options.verbosity;
+  }
+
   /**
    * Logs an event. A bound copy of this is what everything that logs is given.
    *
@@ -62,7 +67,7 @@ export class Log {
    */
   readonly write = (record: LogRecord): void => {
     const { sinks, verbosity, format, now = Date.now } = this.#options;
-    if (!isShown(record.level, verbosity)) return;
+    if (!isShown(record, verbosity)) return;
     const line = renderRecord(record, format, now());
     for (const sink of sinks) sink.write(record.level, line);
   };
@@ -81,6 +86,11 @@ export class Log {
 
   debug(message: string, fields?: Readonly<Record<string, LogValue>>): void {
     this.write({ level: "debug", message, ...(fields && { fields }) });
+  }
+
+  /** External commands, for whoever gave -v twice. */
+  trace(message: string): void {
+    this.write({ level: "debug", detail: 2, message });
   }
 
   /**

@@ -80,6 +80,8 @@ export class PacketCommands {
     await this.#close([...this.#pending.items.values()]);
   }
 
+  readonly #trace = (message: string): void => this.#log({ level: "debug", detail: 2, message });
+
   #track(act: Promise<void>): Promise<void> {
     const tracked = act.finally(() => this.#running.delete(tracked));
     this.#running.add(tracked);
@@ -97,7 +99,7 @@ export class PacketCommands {
     const identity = this.#identity(stanza);
     const running = identity.kind === "sudo" ? commandText(wrapCommand(argv, identity, undefined).argv) : verdict.command;
     this.#log({ level: "info", message: `${who} Running command '${running}'${identityText(stanza)}` });
-    const result = await runCommand(argv, { identity, timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, signal: this.#end.signal, env: this.#environment });
+    const result = await runCommand(argv, { identity, timeoutMs: this.#config.CMD_EXEC_TIMEOUT * 1000, signal: this.#end.signal, env: this.#environment, trace: this.#trace });
     const told = tellResult(result);
     const message = `${who} CMD_EXEC: ${told.text} (${bySender(verdict)})${told.output}`;
     this.#log({ level: told.level, message, fields: { ...fieldsOf(verdict), command: verdict.command, ...told.fields } });
@@ -127,7 +129,7 @@ export class PacketCommands {
         this.#log({ level: "info", message: `${who} Running ${pair.name}_CLOSE command in ${verdict.lifetimeSeconds} seconds: ${commandText(close)}` });
         this.#schedule(verdict, stanza, pair, close);
       }
-      const result = await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, signal: this.#end.signal, env: this.#environment });
+      const result = await runCommand(open, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, signal: this.#end.signal, env: this.#environment, trace: this.#trace });
       this.#tellRun(`${who} ${pair.name}_OPEN`, result, { source: formatIp(verdict.packetSource), stanza: verdict.stanza, command: commandText(open) });
       if (result.exitStatus !== 0) failed.push(portText(port));
     }
@@ -151,7 +153,7 @@ export class PacketCommands {
     const who = `[${formatIp(verdict.source)}] (stanza #${stanza.number})`;
     const run = async (): Promise<void> => {
       this.#log({ level: "info", message: `${who} Timer expired, running ${pair.name}_CLOSE command: ${commandText(argv)}` });
-      const result = await runCommand(argv, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, env: this.#environment });
+      const result = await runCommand(argv, { identity: { kind: "self" }, timeoutMs: pair.timeoutSeconds * 1000, env: this.#environment, trace: this.#trace });
       this.#tellRun(`${who} ${pair.name}_CLOSE`, result, { source: formatIp(verdict.source), stanza: stanza.number, command: commandText(argv) });
     };
     const now = this.#clock.read();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { commandText } from "../../command-text.ts";
+import { commandText, endText, startText } from "../../command-text.ts";
 import type { Command, CommandResult, Plan } from "../../firewall/backend.ts";
 import { SUCCESS } from "../../firewall/steps.ts";
 import type { LogRecord } from "../../server/log-record.ts";
@@ -16,6 +16,8 @@ export interface FirewallLog {
   warning(message: string): void;
   info(message: string, fields?: LogRecord["fields"]): void;
   debug(message: string): void;
+  /** Each command before it runs, and its end; absent where nobody wants to know. */
+  trace?(message: string): void;
 }
 
 /** How commands are run. */
@@ -62,14 +64,16 @@ async function pause({ pauseSeconds = 0 }: PerformOptions): Promise<void> {
 
 async function runCommand(command: Command, options: PerformOptions): Promise<CommandResult> {
   const { log, tries = 1, timeoutSeconds = 30 } = options;
+  const text = commandText(command.argv, command.stdin);
   for (let attempt = 1; ; attempt++) {
+    log.trace?.(startText(text));
     const result = resultOf(await (options.run ?? run)(command.argv, {
       ...(command.stdin === undefined ? {} : { input: command.stdin }),
       timeoutMs: 1000 * timeoutSeconds,
       maxOutputBytes: MAX_OUTPUT_BYTES,
     }));
-    log.debug(`${command.purpose}() CMD: '${commandText(command.argv, command.stdin)}' `
-      + `(res: ${result.failure ?? result.status}, err: ${result.stderr.trim()})`);
+    log.trace?.(endText(result.failure ?? result.status));
+    log.debug(`${command.purpose}() CMD: '${text}' (res: ${result.failure ?? result.status}, err: ${result.stderr.trim()})`);
     const answered = result.failure === undefined && (command.answers ?? [0]).includes(result.status ?? -1);
     if (answered || attempt >= tries || result.failure === "ENOENT") return result;
     await pause(options);

@@ -13,7 +13,7 @@ import { launchers, Tcpdump, type CaptureCounters, type CaptureEnd, type Launche
 /** What happens on a captured interface. */
 export type CaptureEvent =
   /** tcpdump listens: a new pcap stream with its own header begins. */
-  | { readonly kind: "start"; readonly linkType: string; readonly launcher: Launcher; readonly pid: number }
+  | { readonly kind: "start"; readonly linkType: string; readonly launcher: Launcher; readonly argv: readonly string[]; readonly pid: number }
   /** Bytes of that stream; fresh, the consumer's own. */
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
   /** tcpdump ended; it is started again after `restartInMs`, or never when that is undefined. */
@@ -152,7 +152,7 @@ export class Capture implements AsyncIterable<CaptureEvent> {
     this.#run = run;
     const opened = await run.opened;
     if (opened !== undefined && !this.#closed) {
-      this.#channel.put({ kind: "start", linkType: opened.linkType, launcher: opened.launcher, pid: run.pid! });
+      this.#channel.put({ kind: "start", linkType: opened.linkType, launcher: opened.launcher, argv: run.argv, pid: run.pid! });
       this.#state ??= seen;
       this.#startWatch();
     }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { commandText, startText } from "../../command-text.ts";
 import { formatIp } from "../../ip.ts";
 import { messageOf, reasonOf } from "../system-error.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
@@ -121,6 +122,7 @@ export function listenToInterface(capture: CaptureOptions, exitWhenDown: boolean
       for await (const event of source) {
         switch (event.kind) {
           case "start":
+            log({ level: "debug", detail: 2, message: startText(commandText(event.argv)) });
             log({ level: "info", message: `Sniffing interface: ${capture.interfaceName}` });
             log({ level: "info", message: `PCAP filter is: '${capture.filter}'` });
             feed = new CaptureFeed(options);

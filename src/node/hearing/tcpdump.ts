@@ -186,6 +186,7 @@ export function parseCounters(talk: string): CaptureCounters[] {
 
 /** One run of tcpdump. */
 export class Tcpdump {
+  readonly argv: readonly [string, ...string[]];
   /** The pcap stream. */
   readonly bytes: ByteSource;
   /** Settles when it listens, or with undefined when it ended before. */
@@ -206,7 +207,8 @@ export class Tcpdump {
    * @param launcher how it comes to its rights
    */
   constructor(options: TcpdumpOptions, launcher: Launcher) {
-    const [program, ...args] = tcpdumpArgv(options, launcher, captureUser());
+    this.argv = tcpdumpArgv(options, launcher, captureUser());
+    const [program, ...args] = this.argv;
     // A session of its own: Ctrl-C in the foreground is ours to answer, not tcpdump's.
     this.#child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env: childEnvironment() });
     this.bytes = readableSource(this.#child.stdout);
