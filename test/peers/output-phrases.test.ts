@@ -25,6 +25,8 @@ interface Row {
   readonly wrap?: (packet: string) => string;
   /** Who seems to have sent them. */
   readonly from?: string;
+  /** Whom they seem to be for. */
+  readonly to?: string;
   /** Said while it runs, with -v. */
   readonly says?: readonly RegExp[];
   readonly never?: readonly RegExp[];
@@ -39,7 +41,7 @@ const ROWS: readonly Row[] = [
     title: "a grant of several ports",
     packets: [{ message: "127.0.0.2,tcp/22,udp/53,tcp/1234", username: "testuser" }],
     says: [
-      /stanza\s#\d+.*\sSPA Packet from IP/, /SPA\sPacket\sfrom\sIP:\s10.77.0.2\s/, /Username:\s*testuser/, /SPA Field Values:/, /'\schain exists/, /jump_rule_exists_chk_support\(\) jump rule found/, /FWKNOP_INPUT.*dport\s22.*\sACCEPT/, /fwknopd main event loop/,
+      /stanza\s\#\d+.*\sSPA Packet from IP/, /SPA\sPacket\sfrom\sIP:\s10.77.0.2\s/, /Username:\s*testuser/, /SPA Field Values:/, /'\schain exists/, /jump_rule_exists_chk_support\(\) jump rule found/, /FWKNOP_INPUT.*dport\s22.*\sACCEPT/, /fwknopd main event loop/,
     ],
     lists: [/^1\s+ACCEPT\s+(tcp|6).*dpt:22\s/m, /^2\s+ACCEPT\s+(udp|17).*dpt:53\s/m, /^3\s+ACCEPT\s+(tcp|6).*dpt:1234\s/m, /ACCEPT\s{2}.*\s0\.0\.0\.0\/0\s+tcp\sdpt:22\s/, /FWKNOP_INPUT\s\(1\sreferences/],
     never: [/rule_exists.*22.*already exists/],
@@ -51,6 +53,7 @@ const ROWS: readonly Row[] = [
   { title: "the same NAT grant twice", config: NAT, packets: [forward, forward, forward], says: [/rule_exists.*FWKNOP_PREROUTING already exists/, /rule_exists.*FWKNOP_FORWARD already exists/] },
   { title: "a grant that ends", stanzas: [PLAIN_STANZA], packets: [{ message: "127.0.0.2,tcp/22,tcp/23,tcp/24" }], says: [/Removed\srule\s1/, /(Removed\srule[\s\S]*){3}/] },
   { title: "prepended rules for one destination", config: { ENABLE_RULE_PREPEND: "Y", ENABLE_DESTINATION_RULE: "Y" }, packets: [{ message: "127.0.0.2,tcp/22" }], says: [/\s-I\sFWKNOP_INPUT.*\s-s\s127.0.0.2/], lists: [/\b127.0.0.2\s.*10.77.0.1\b/] },
+  { title: "a grant for an address of its own", config: { ENABLE_DESTINATION_RULE: "Y" }, to: "127.0.0.1", packets: [{ message: "127.0.0.2,tcp/22" }], lists: [/\b127.0.0.2\s.*127.0.0.1\b/] },
   {
     title: "a renamed chain", config: { IPT_INPUT_ACCESS: "ACCEPT, filter, INPUT, 1, FWKNOP_INPUT_TEST, 1", IPT_FORWARD_ACCESS: "ACCEPT, filter, FORWARD, 1, FWKNOP_FORWARD_TEST, 1", ...NAT },
     packets: [forward], says: [/FWKNOP_FORWARD_TEST\s.*dport\s22\s/], lists: [/FWKNOP_INPUT_TEST\s\(1\sreferences/],
@@ -69,13 +72,14 @@ const ROWS: readonly Row[] = [
   { title: "DISABLE_DNAT", config: NAT, stanzas: [{ ...STANZA, FORCE_NAT: "192.168.1.2 22", DISABLE_DNAT: "Y" }], packets: [forward], lists: [/FWKNOP_FORWARD/], listsNever: [/DNAT\s.*\*\/\sto:/] },
   { title: "SNAT", config: { ...SNAT, SNAT_TRANSLATE_IP: "33.3.3.3" }, packets: [forward], lists: [/SNAT\s.*\*\/\sto:33.3.3.3/] },
   { title: "MASQUERADE", config: SNAT, stanzas: [{ ...STANZA, FORCE_NAT: "123.4.4.4 22", FORCE_MASQUERADE: "Y" }], packets: [forward], says: [/MASQUERADE\s.*to-ports/], lists: [/MASQUERADE\s.*\s123.4.4.4\s.*\smasq\sports:\s22/, /DNAT\s.*\*\/\sto:123.4.4.4:22/i] },
-  { title: "SNAT of a whole host", config: SNAT, stanzas: [{ ...STANZA, FORWARD_ALL: "Y", FORCE_SNAT: "123.4.4.4" }], packets: [forward], lists: [/\sSNAT\s.*(all|0).*\sto:123.4.4.4/] },
-  { title: "MASQUERADE of a whole host", config: SNAT, stanzas: [{ ...STANZA, FORWARD_ALL: "Y", FORCE_MASQUERADE: "Y" }], packets: [forward], lists: [/MASQUERADE\s.*(all|0)/] },
+  { title: "SNAT of a whole host", config: SNAT, stanzas: [{ ...STANZA, FORWARD_ALL: "Y", FORCE_SNAT: "123.4.4.4" }], packets: [forward], says: [/Added SNAT ALL rule to FWKNOP_POSTROUTING/], lists: [/\sSNAT\s.*(all|0).*\sto:123.4.4.4/] },
+  { title: "SNAT of a whole host by the daemon's own setting", config: { ...SNAT, SNAT_TRANSLATE_IP: "8.1.2.3" }, stanzas: [{ ...STANZA, FORWARD_ALL: "Y" }], packets: [forward], lists: [/\sSNAT\s.*(all|0).*\sto:8.1.2.3/] },
+  { title: "MASQUERADE of a whole host", config: SNAT, stanzas: [{ ...STANZA, FORWARD_ALL: "Y", FORCE_MASQUERADE: "Y" }], packets: [forward], lists: [/MASQUERADE\s.*(all|0)/, /\sMASQUERADE\s.*(all|0)/] },
   {
     title: "refusals", config: NAT,
     stanzas: [{ ...STANZA, SOURCE: "10.77.0.2", REQUIRE_USERNAME: "somebody", OPEN_PORTS: "tcp/22", REQUIRE_SOURCE_ADDRESS: "Y" }],
     packets: [{ username: "another" }, { username: "somebody", message: "127.0.0.2,tcp/99" }, { username: "somebody", message: "0.0.0.0,tcp/22" }, { username: "somebody", timestamp: 1 }, { username: "somebody", type: 0, message: "127.0.0.2,/bin/true" }, { username: "somebody", message: "127.0.0.2,tcp/40001", type: 5, natAccess: "127.0.0.1,22" }],
-    says: [/Username\s+in\s+SPA\s+data/, /stanza #1\)\sOne\sor\smore\srequested\sprotocol\/ports\swas\sdenied/, /Got\s0.0.0.0\swhen\svalid\ssource\sIP/, /SPA\sdata\stime\sdifference/, /Command messages are not allowed/, /requested\sNAT\saccess.*not\senabled/i],
+    says: [/Username\s+in\s+SPA\s+data/, /stanza #1\)\sOne\sor\smore\srequested\sprotocol\/ports\swas\sdenied/, /One\s+or\s+more\s+requested/, /Got\s0.0.0.0\swhen\svalid\ssource\sIP/, /SPA\sdata\stime\sdifference/, /Command messages are not allowed/, /requested\sNAT\saccess.*not\senabled/i],
   },
   { title: "a wrong HMAC", packets: [{ hmacKeyBase64: OTHER_KEY }], says: [/stanza #1\).*\sArgs\scontain\sinvalid\sdata/], never: [/Decryption\sfailed/i] },
   { title: "a wrong key", packets: [{ keyBase64: OTHER_KEY }], says: [/Decryption\sfailed/i] },
@@ -120,7 +124,7 @@ describe("phrases of a running fwknopd", { concurrency: 3 }, () => {
       for (const row of ROWS.filter((_, at) => at % 3 === part)) {
         const { fwknopd, files } = await startOnPipe(lab, row);
         for (const packet of row.packets ?? []) {
-          fwknopd.stdin.write(capturedUdp((row.wrap ?? String)(makePacket(packet)), row.from));
+          fwknopd.stdin.write(capturedUdp((row.wrap ?? String)(makePacket(packet)), row.from, row.to));
           await new Promise((resolve) => setTimeout(resolve, 60)); // not in one transaction
         }
         for (const says of row.says ?? []) await fwknopd.waitFor(says).catch((error: Error) => assert.fail(`${row.title}: ${error.message}`));

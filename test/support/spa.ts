@@ -43,11 +43,11 @@ function address(text: string): IpAddress {
   return parseIp(text)!;
 }
 
-/** A record of a capture: a UDP datagram from the client of the lab, or whoever seems to have sent it, to its server. */
-export function capturedUdp(payload: string | Uint8Array, source: string = CLIENT.v4): Bytes {
+/** A record of a capture: a UDP datagram from the client of the lab to its server, or from and to whom it seems. */
+export function capturedUdp(payload: string | Uint8Array, source: string = CLIENT.v4, destination: string = SERVER.v4): Bytes {
   const packet = buildUdpPacket({
     source: address(source),
-    destination: address(SERVER.v4),
+    destination: address(destination),
     sourcePort: 40000,
     destinationPort: 62201,
     payload: typeof payload === "string" ? utf8Bytes(payload) : payload,
