@@ -77,13 +77,13 @@ const NO_KERNEL = "#!/bin/sh\nprintf 'connect: Connection refused\\nipfw: socket
 test("fwknopd --fw-list, --fw-list-all and --fw-flush speak with each firewall", { timeout: 60_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "fko-tool-firewalls-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const command = async (name: string, script: string, option: string): Promise<string> => {
+  const command = async (name: string, script: string, option: string, more = ""): Promise<string> => {
     writeFileSync(join(folder, name), script);
     chmodSync(join(folder, name), 0o755);
-    writeFileSync(join(folder, "fwknopd.conf"), `FIREWALL_EXE ${join(folder, name)};\nFWKNOP_RUN_DIR ${folder};\n`, { mode: 0o600 });
+    writeFileSync(join(folder, "fwknopd.conf"), `FIREWALL_EXE ${join(folder, name)};\nFWKNOP_RUN_DIR ${folder};\n${more}`, { mode: 0o600 });
     writeFileSync(join(folder, "access.conf"), "SOURCE ANY\nKEY abcdefgh\n", { mode: 0o600 });
     const main = fileURLToPath(new URL("../bin/fwknopd.ts", import.meta.url));
-    const { stdout, stderr } = await run([process.execPath, "--import", import.meta.resolve("tsx"), main, "-c", join(folder, "fwknopd.conf"), "-a", join(folder, "access.conf"), option],
+    const { stdout, stderr } = await run([process.execPath, "--import", import.meta.resolve("tsx"), main, "-c", join(folder, "fwknopd.conf"), "-a", join(folder, "access.conf"), ...option.split(" ")],
       { timeoutMs: 30_000 });
     return `${stdout}${stderr}`;
   };
@@ -96,4 +96,7 @@ test("fwknopd --fw-list, --fw-list-all and --fw-flush speak with each firewall",
     ["firewall-cmd", ECHO, "--fw-list-all", /^Listing all firewalld zones\.\.\.\nfirewall-cmd --list-all-zones\n$/],
   ];
   for (const [name, script, option, said] of expected) assert.match(await command(name, script, option), said, `${name} ${option}`);
+  // fwknop 1.9 showed whole tables then.
+  assert.match(await command("iptables", ECHO, "--fw-list -v", "AUTH_MODE PCAP;\n"), /^Listing all iptables rules in applicable tables\.\.\.\niptables -w 5 -t filter -v -n -L --line-numbers\n/m);
+  assert.match(await command("iptables", ECHO, "--fw-list -v"), /^Listing rules in fwknopd iptables chains\.\.\.\n\niptables -w 5 -t filter -L FWKNOP_INPUT --line-numbers -n\n/m);
 });

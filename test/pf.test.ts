@@ -197,6 +197,18 @@ test("createPf() refuses names that could be more than names", () => {
   assert.throws(() => createPf({ program: [""], anchor: "fwknop" }), RangeError);
 });
 
+test("createPf() says in the C daemon's words that there is no room for more, with rules and with a table", async () => {
+  for (const table of [undefined, "allowed"]) {
+    const { firewall, fake } = bench(table === undefined ? {} : { table });
+    await firewall.start();
+    fake.isFull = true;
+    const opened = await firewall.open(grant("10.1.2.3", 30));
+    assert.match(opened.ok ? "" : opened.reason, /^Max anchor rules reached, try again later: .*Cannot allocate memory/);
+    fake.isFull = false;
+    assert.ok((await firewall.open(grant("10.1.2.3", 30))).ok);
+  }
+});
+
 test("createPf() tells a missing program, a missing right and a missing kernel module apart, and the grant is not open", async () => {
   for (const [fault, said, code] of [
     ["missing", /Error ENOENT from cmd:'\/sbin\/pfctl -s Anchor': No such file or directory$/, "ENOENT"],

@@ -24,6 +24,8 @@ export class FakePfctl {
   /** Every command that was run, without the program, and its input. */
   readonly calls: { readonly command: string; readonly input: string }[] = [];
   fault: PfFault | undefined;
+  /** The kernel takes no more. */
+  isFull = false;
   /** Anchors that the main ruleset refers to. */
   anchors: readonly string[] = ["ftp-proxy", "fwknop"];
   /** Rules of each anchor, as they are printed. */
@@ -59,6 +61,7 @@ export class FakePfctl {
       const bad = addresses.find((text) => parseIp(text.replace(/\/\d+$/, "")) === undefined);
       if (bad !== undefined) return failed(`pfctl: cannot resolve host ${bad}\n`);
       const present = this.tables.get(name);
+      if (what === "add" && this.isFull) return failed("pfctl: Cannot allocate memory.\n");
       if (what === "add") {
         this.tables.set(name, new Set([...present ?? [], ...addresses]));
         return done("", `${present === undefined ? "1 table created.\n" : ""}${addresses.length}/${addresses.length} addresses added.\n`);
@@ -80,6 +83,7 @@ export class FakePfctl {
       return done("", "rules cleared\n");
     }
     if (take("-f") === "-") {
+      if (this.isFull) return failed("pfctl: DIOCADDRULE: Cannot allocate memory\n");
       const printed = input.split("\n").slice(0, -1).map(asPrinted);
       const wrong = printed.indexOf(undefined);
       if (wrong >= 0) return failed(`stdin:${wrong + 1}: syntax error\npfctl: Syntax error in config file: pf rules not loaded\n`);
