@@ -29,3 +29,11 @@ test("formatJson() gives one line with time, level, message and the fields", () 
     time: "2023-11-14T22:13:20.123Z", level: "warning", message: "two\nlines", source: "192.0.2.1", stanza: 1, replay: true, user: null,
   });
 });
+
+test("formatJson() puts nothing on the line that a terminal would obey", () => {
+  const message = "\u001b[31m \u009b31m \u202eabc\u2028 \ud800 ä€";
+  const line = formatJson({ level: "info", message }, 0);
+  assert.match(line, /^[^\p{Control}\p{Format}\p{Surrogate}\u2028\u2029]*$/u);
+  assert.equal((JSON.parse(line) as { message: string }).message, message);
+  assert.ok(line.includes("ä€"));
+});

@@ -53,3 +53,15 @@ test("PacketCommands ends at its end what packets have run, opens nothing more, 
   await Promise.all([...running, cycle(500), command("/bin/sleep 500")]);
   assert.equal(said.slice(told).filter((text) => /Running CMD_CYCLE_OPEN/.test(text)).length, 0);
 });
+
+test("PacketCommands runs many commands at once without a complaint of the runtime", async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ message: text }: Error): void => void warnings.push(text);
+  process.on("warning", onWarning);
+  const { commands, command, said } = bench();
+  await Promise.all(Array.from({ length: 30 }, () => command("/bin/sleep 0.2")));
+  await commands.stop();
+  process.off("warning", onWarning);
+  assert.equal(said.filter((text) => text.includes("CMD_EXEC: command returned 0, pid_status: 0")).length, 30);
+  assert.deepEqual(warnings, []);
+});

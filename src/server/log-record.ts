@@ -33,6 +33,12 @@ export const SEVERITY: Readonly<Record<LogLevel, number>> = { error: 3, warning:
 /** Longest line that is written, in UTF-16 units; journald cuts at 48 KiB, a screen long before. */
 const MAX_LINE = 8192;
 
+/**
+ * What must not reach a terminal: C0, DEL and C1 controls; line and paragraph separators; bidirectional marks and overrides,
+ * which reorder what the administrator sees; lone surrogates, which no encoding can carry.
+ */
+const UNFIT = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu;
+
 /** Control characters that have a name of their own. */
 const ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
 
@@ -45,9 +51,7 @@ const ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\
  */
 export function escapeText(text: string, maxLength: number = MAX_LINE): string {
   const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
-  // C0, DEL and C1 controls; line and paragraph separators; bidirectional marks and overrides, which
-  // reorder what the administrator sees; lone surrogates, which no encoding can carry.
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu, (character) => ESCAPES[character] ?? escapeCodePoint(character.codePointAt(0)!));
+  return cut.replace(UNFIT, (character) => ESCAPES[character] ?? escapeCodePoint(character.codePointAt(0)!));
 }
 
 /**
@@ -79,8 +83,9 @@ export function formatLine(record: LogRecord): string {
  * @returns one line without its end; members `time`, `level`, `message`, then the fields
  */
 export function formatJson(record: LogRecord, timeMs: number): string {
-  // JSON.stringify escapes C0 controls and lone surrogates; the rest is legal in JSON.
-  return JSON.stringify({ time: new Date(timeMs).toISOString(), level: record.level, message: record.message, ...record.fields });
+  const json = JSON.stringify({ time: new Date(timeMs).toISOString(), level: record.level, message: record.message, ...record.fields });
+  // C0 controls and lone surrogates are escaped already; the rest is legal in JSON, but not fit for a terminal.
+  return json.replace(UNFIT, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../../cli/server-options.ts";
@@ -121,6 +122,7 @@ class Daemon {
     this.#options = setup.options;
     this.#config = setup.config;
     this.#log = setup.log;
+    setMaxListeners(0, this.#answeringEnd.signal);
     this.#claims = new GroundClaims(setup.log.write);
     this.#mailer = new Mailer(setup.config, setup.log.write);
     this.#commands = new PacketCommands(setup.config, this.#write);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setMaxListeners } from "node:events";
 import { commandText } from "../../command-text.ts";
 import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
@@ -49,6 +50,7 @@ export class PacketCommands {
     this.#config = config;
     this.#log = log;
     this.#clock = clock;
+    setMaxListeners(0, this.#end.signal); // as many as there are commands
   }
 
   /** Takes a new configuration; closes that wait stay. */
