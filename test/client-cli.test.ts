@@ -348,6 +348,7 @@ describe("fwknop: keys", () => {
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "yes"), /Key command yes printed more than 65536 bytes/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "/no/such"), /Key command \/no\/such cannot be started: No such file or directory/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "a 'b"), /quotes in pairs/);
+    assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", '""'), /Key command: expected a program/);
   });
 
   test("fwknop prefers KEY over KEY_BASE64, wherever they come from", async (t) => {
@@ -803,6 +804,7 @@ describe("fwknop: what comes after", () => {
     assert.equal((await run(...REQUEST, ...KEYS, ...QUIET, "-P", "tcp", "-p", "1", "--then", "touch", file)).status, 1);
     assert.ok(!existsSync(file));
     assertRefused(await run(...REQUEST, ...KEYS, ...QUIET, "--then", "/no/such"), /--then: \/no\/such cannot be started: No such file or directory/, 127);
+    assertRefused(await run(...REQUEST, ...KEYS, ...QUIET, "--then", ""), /--then: expected a program and its arguments, got an empty word/, 127);
   });
 
   test("fwknop's program reads keys from a descriptor, and overwrites its arguments", async (t) => {

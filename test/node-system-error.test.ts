@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { once } from "node:events";
@@ -22,6 +23,7 @@ test("reasonOf() has the words of strerror for files", () => {
 
 test("reasonOf() has words for processes and sockets, whose errors have none", async () => {
   assert.equal(reasonOf(caught(() => process.kill(2 ** 22 + 1, 0))), "No such process");
+  assert.equal(reasonOf(caught(() => spawn("true", ["x".repeat(4 << 20)]))), "Argument list too long");
   const [error] = await once(connect(1, "127.0.0.1"), "error").then(() => [undefined], (reason: unknown) => [reason]);
   assert.equal(reasonOf(error ?? Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" })), "Connection refused");
 });

@@ -62,4 +62,5 @@ const SHORT: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "No route to host",
   EPIPE: "Broken pipe",
   EMFILE: "Too many open files",
+  E2BIG: "Argument list too long",
 };

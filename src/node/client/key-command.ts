@@ -25,7 +25,7 @@ const MAX_COMMAND_OUTPUT_BYTES = 1 << 16;
  */
 export function keyFromCommand(command: string, env: Readonly<Record<string, string | undefined>>): Promise<Bytes> {
   const [program, ...args] = splitWords(command) ?? [];
-  if (program === undefined) throw new ClientError(`Key command: expected a program and its arguments, quotes in pairs, got '${printableText(command)}'`);
+  if (!program) throw new ClientError(`Key command: expected a program and its arguments, quotes in pairs, got '${printableText(command)}'`);
   const shown = printableText(commandText([program, ...args]), 200);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], env: { ...env } });
@@ -38,14 +38,15 @@ export function keyFromCommand(command: string, env: Readonly<Record<string, str
     const timer = setTimeout(() => end(`did not end within ${COMMAND_TIMEOUT_MS / 1000} seconds`), COMMAND_TIMEOUT_MS);
     const chunks: Uint8Array[] = [];
     let length = 0;
+    child.on("error", (cause) => {
+      clearTimeout(timer);
+      reject(new ClientError(`Key command ${shown} cannot be started: ${reasonOf(cause)}`, { cause }));
+    });
+    if (child.pid === undefined) return; // without descriptors to spare there are no streams either
     child.stdout.on("data", (chunk: Uint8Array) => {
       length += chunk.length;
       if (length > MAX_COMMAND_OUTPUT_BYTES) end(`printed more than ${MAX_COMMAND_OUTPUT_BYTES} bytes`);
       else chunks.push(chunk);
-    });
-    child.on("error", (cause) => {
-      clearTimeout(timer);
-      reject(new ClientError(`Key command ${shown} cannot be started: ${reasonOf(cause)}`, { cause }));
     });
     child.on("close", (status, signal) => {
       clearTimeout(timer);

@@ -27,8 +27,9 @@ const NOT_EXECUTABLE = 126;
  */
 export function runThen(argv: readonly string[]): Promise<number> {
   const [program, ...args] = argv;
+  if (!program) throw new ClientError("--then: expected a program and its arguments, got an empty word", { exitStatus: NOT_FOUND });
   return new Promise((resolve, reject) => {
-    const child = spawn(program!, args, { stdio: "inherit" });
+    const child = spawn(program, args, { stdio: "inherit" });
     const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
     const ignore = (): void => {};
     for (const signal of PASSED_ON) process.on(signal, pass);
