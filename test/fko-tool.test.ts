@@ -1,7 +1,7 @@
 /** `fko-tool` as it is shipped: what it prints where, and how it ends. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -145,12 +145,25 @@ describe("fko-tool", () => {
   it("says in one line that standard output is full", () => {
     const full = openSync("/dev/full", "w");
     try {
-      for (const args of [["keygen"], ["--help"], ["decode", ...KEYS, PLAIN]]) {
+      for (const args of [["keygen"], ["--help"], ["decode", ...KEYS, PLAIN], ["web", "--port", "0"]]) {
         assert.deepEqual(tool(args, "", full), { status: 1, stdout: "", stderr: "fko-tool: error: Cannot write to standard output: No space left on device\n" }, args[0]);
       }
     } finally {
       closeSync(full);
     }
+  });
+
+  it("server and client work from a folder that was removed", (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "fko-tool-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const from = (...args: readonly string[]) => {
+      const { status, stdout, stderr } = spawnSync("sh", ["-c", 'cd "$(mktemp -d)" && rmdir "$PWD" && exec "$@"', "sh", ...shipped("fko-tool", ...args)], { encoding: "utf8" });
+      return { status, stdout, stderr };
+    };
+    const config = join(folder, "fwknopd.conf");
+    writeFileSync(config, `FWKNOP_RUN_DIR ${folder};\n`, { mode: 0o600 });
+    assert.deepEqual(from("server", "-S", "-c", config), { status: 1, stdout: "No running fwknopd detected.\n", stderr: "" });
+    assert.deepEqual(from("client", "--key-gen", "--no-rc-file", "--no-save-args", "--key-gen-file", "keys"), { status: 1, stdout: "", stderr: "fwknop: error: Could not write file: keys: No such file or directory\n" });
   });
 
   it("says nothing when nobody reads what it prints", () => {

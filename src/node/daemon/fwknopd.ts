@@ -85,7 +85,7 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
   const options = parsed.value;
   if (runEarlyCommand(options)) return 0;
 
-  const folder = process.cwd();
+  const folder = workingFolder();
   const loaded = loadDaemonConfig(options, folder);
   // What the parent said, the daemon that it started says to the log alone.
   const isChild = readiness !== undefined;
@@ -118,6 +118,15 @@ async function run(argv: readonly string[], readiness: Readiness | undefined): P
   }
   const untold = all.filter((problem) => isChild || !isToldAtOnce(problem, options));
   return runDaemonProgram({ options, config: loaded.config, stanzas: access.stanzas, folder }, dump, untold, readiness);
+}
+
+/** Where relative paths begin. A folder that was removed has no name any more, and no files. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "/";
+  }
 }
 
 /** A time as C's asctime writes it: `Mon Dec 31 00:00:00 2035`. */

@@ -93,8 +93,11 @@ export async function runWeb(port: number, say: (text: string) => void): Promise
     process.stderr.write(`fko-tool: error: web: ${why}\n`);
     return 1;
   }
-  say(`The page is at ${server.url} for browsers on this computer. Ctrl-C ends it.`);
-  await new Promise<void>((resolve) => handleSignals({ stop: () => resolve() }));
-  await server.close();
-  return 0;
+  try {
+    say(`The page is at ${server.url} for browsers on this computer. Ctrl-C ends it.`);
+    await new Promise<void>((resolve) => handleSignals({ stop: () => resolve() }));
+    return 0;
+  } finally {
+    await server.close();
+  }
 }
