@@ -45,6 +45,17 @@ describe("mail", { concurrency: 2 }, () => {
     assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
   });
 
+  test("fwknopd ends a mail program that hangs, and waits for it no longer than a moment", async (t) => {
+    const lab = await openLab(t, DAEMON_PEERS.ours);
+    if (lab === undefined) return;
+    const sendmail = script(lab, "sendmail", `trap "touch ${lab.path("ended")}; exit" TERM; touch ${lab.path("begun")}; sleep 600 & wait`);
+    const fwknopd = await startDaemon(lab, "ours", { config: { EMAIL_ADDRESSES: "root@localhost", sendmailCmd: sendmail } });
+    await sendPayloads(lab, [makePacket()]);
+    await until(() => existsSync(lab.path("begun")) || undefined, "a mail");
+    assert.deepEqual(await fwknopd.stop(), { status: 0, signal: null });
+    assert(existsSync(lab.path("ended")));
+  });
+
   test("fwknopd uses mail where sendmail is missing, is silent with noemail, and complains once about a program that fails", async (t) => {
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;

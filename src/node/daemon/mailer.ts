@@ -47,6 +47,8 @@ export class Mailer {
   #sentInWindow = 0;
   #left = 0;
   #failed = false;
+  /** Ends the program that does not end by itself. */
+  readonly #end = new AbortController();
 
   /**
    * @param config whom to write to, by which program
@@ -93,13 +95,14 @@ export class Mailer {
     this.#sending ??= this.#send().finally(() => (this.#sending = undefined));
   }
 
-  /** Waits a moment for the mails that are under way. */
+  /** Waits a moment for the mails that are under way, then gives them up. */
   async stop(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, LAST_MAILS_MS)));
     await Promise.race([this.#sending, patience]);
     clearTimeout(timer);
     this.#waiting.length = 0;
+    this.#end.abort();
   }
 
   #admit(): boolean {
@@ -124,6 +127,7 @@ export class Mailer {
         input: transport.takesHeaders ? formatMail(addresses, subject, body) : body,
         timeoutMs: TIMEOUT_MS,
         maxOutputBytes: 1000,
+        signal: this.#end.signal,
       });
       if (!result.ok && !this.#failed) {
         this.#failed = true; // told once, not for each mail
