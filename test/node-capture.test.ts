@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Capture, type CaptureEvent, type CaptureOptions } from "../src/node/hearing/capture.ts";
 import { identifyProcess } from "../src/node/daemon/process-identity.ts";
+import { useUpDescriptors } from "./support/limits.ts";
+import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-capture-"));
 // Whoever runs tcpdump must be able to reach it.
@@ -90,4 +92,24 @@ test("Capture.counters() has no answer from a tcpdump that gives none, and none 
   assert.equal(await capture.counters(10), undefined);
   assert.equal((await capture[Symbol.asyncIterator]().next()).value?.kind, "start");
   assert.equal(await capture.counters(50), undefined);
+});
+
+test("Capture outlives a time without descriptors: the interface is not gone, and tcpdump is started again when there are some", async (t) => {
+  if (process.platform !== "linux" || !requirePeers(t, "prlimit")) return;
+  const go = join(folder, "go");
+  const capture = scripted(`${LISTENING}; while [ ! -e ${go} ]; do sleep 0.01; done`, { interfaceName: "lo", watchIntervalMs: 5 });
+  let giveBack = (): void => {};
+  const events = await take(capture, (seen) => {
+    if (seen.length === 1) {
+      giveBack = useUpDescriptors();
+      // Looks at the interface come meanwhile, and then the end of tcpdump, which cannot be started.
+      setTimeout(() => mkdirSync(go), 50);
+    }
+    const { length } = ends(seen);
+    if (length === 2) giveBack();
+    return length >= 2 && seen.at(-1)!.kind === "start";
+  });
+  giveBack();
+  assert.deepEqual([...new Set(events.map(({ kind }) => kind))].sort(), ["end", "start"]);
+  assert.match(ends(events)[1]!.reason.text, /Too many open files/);
 });

@@ -14,6 +14,7 @@ import { FACILITIES, type LogSink } from "../src/node/daemon/log-sink.ts";
 import { loggerArgv, openLogger } from "../src/node/daemon/logger-sink.ts";
 import { isJournalStream, openStderr } from "../src/node/daemon/stderr-sink.ts";
 import { lossRecord, type LogLevel } from "../src/server/log-record.ts";
+import { setLimit, useUpDescriptors } from "./support/limits.ts";
 import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-log-"));
@@ -252,4 +253,35 @@ test("loggerArgv() is understood by the logger of this system", (t) => {
   const run = spawnSync(program, [...args, "-s", "--no-act", "--socket-errors=off"], { input: "<155>bad\n<159>detail\n", encoding: "utf8", timeout: 10_000 });
   assert.equal(run.status, 0);
   assert.match(run.stderr, /<155>.*fwknopd\[4711\]: bad\n<159>.*fwknopd\[4711\]: detail\n/);
+});
+
+test("openStderr() goes on with a file whose disk was full, and tells what was lost", async (t) => {
+  if (!requirePeers(t, "prlimit")) return;
+  const path = join(folder, "full");
+  const sink = openStderr({ prefixed: false, descriptor: openSync(path, "a") });
+  sink.write("info", "before");
+  await sink.flush(1000);
+  setLimit("fsize", "7");
+  sink.write("info", "lost");
+  await sink.flush(20);
+  setLimit("fsize", "unlimited");
+  sink.write("info", "after");
+  await until(() => readFileSync(path, "utf8") === "before\nafter\n1 log line was lost: the log did not take them in time\n");
+  sink.close();
+});
+
+test("openLogger() starts a logger as soon as there are descriptors for it", async (t) => {
+  if (!requirePeers(t, "prlimit")) return;
+  const out = join(folder, "late");
+  const program = fakeLogger("logger4", `exec cat >>${out}`);
+  const giveBack = useUpDescriptors();
+  let sink: LogSink;
+  try {
+    sink = openLogger(who, program, "prefix");
+    sink.write("info", "waited");
+  } finally {
+    giveBack();
+  }
+  await until(() => contentOf(out).includes("<158>waited"));
+  sink.close();
 });

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
 import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
 import { openUdpSource, type UdpSourceOptions } from "../src/node/hearing/udp-source.ts";
+import { useUpDescriptors } from "./support/limits.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";
 import { readerOf, type SourceReader } from "./support/source-reader.ts";
 
@@ -144,4 +145,15 @@ test("openUdpSource() follows addresses that come and go", (t) => {
     await source.close();`;
   const { stdout, stderr } = spawnSync("unshare", ["--net", process.execPath, "--import", "tsx", "--input-type=module", "-e", script], { encoding: "utf8", timeout: 20_000 });
   assert.deepEqual([stdout, stderr], ["false\nfollowed\n", ""]);
+});
+
+test("openUdpSource() hears on when the system cannot tell new addresses for want of descriptors", async (t) => {
+  if (!requirePeers(t, "prlimit")) return;
+  const { source, next } = await open({ destination: "exact", rescanMs: 5 });
+  const giveBack = useUpDescriptors();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  giveBack();
+  const port = Number(source.bound.find((bound) => bound.startsWith("127.0.0.1:"))!.split(":")[1]);
+  await send(port, "127.0.0.1", "packet");
+  assert.equal(String((await next()).payload), "packet");
 });

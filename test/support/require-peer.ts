@@ -41,6 +41,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "perl Crypt::Rijndael": "libcrypt-rijndael-perl",
   "perl FKO": "libfko-perl",
   "perl Math::Int128": "libmath-int128-perl",
+  prlimit: "util-linux",
   ps: "procps",
   python3: "python3",
   script: "bsdutils",

@@ -70,12 +70,7 @@ class LoggerProcess {
     const child = spawn(program, args, { detached: true, stdio: ["pipe", "ignore", "pipe"], env: childEnvironment() });
     this.#child = child;
     child.unref();
-    child.stdin.on("error", () => {}); // EPIPE when it leaves; "close" follows
-    (child.stdin as Socket).unref();
-    (child.stderr as Socket).unref();
     let misused = false;
-    child.stderr.on("data", (chunk: Uint8Array) => (misused ||= MISUSE.test(String(chunk))));
-    this.#writer.attach(child.stdin);
     let over = false;
     const leave = (): void => {
       if (over) return;
@@ -92,13 +87,19 @@ class LoggerProcess {
     };
     child.on("error", leave);
     child.on("close", leave);
+    if (child.pid === undefined) return; // "error" follows; there are no streams when no descriptor was left for them
+    child.stdin.on("error", () => {}); // EPIPE when it leaves; "close" follows
+    (child.stdin as Socket).unref();
+    (child.stderr as Socket).unref();
+    child.stderr.on("data", (chunk: Uint8Array) => (misused ||= MISUSE.test(String(chunk))));
+    this.#writer.attach(child.stdin);
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     // It reads what is there and leaves by itself.
-    this.#child?.stdin.end();
+    if (this.#child?.pid !== undefined) this.#child.stdin.end();
   }
 }
 

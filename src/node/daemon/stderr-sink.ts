@@ -9,7 +9,7 @@ import { Socket } from "node:net";
 import { Writable } from "node:stream";
 import { SEVERITY, type LogLevel } from "../../server/log-record.ts";
 import { BoundedWriter } from "./bounded-writer.ts";
-import { type LogSink, type LossLine, plainLossLine } from "./log-sink.ts";
+import { type LogSink, type LossLine, MIN_PAUSE_MS, plainLossLine } from "./log-sink.ts";
 
 /**
  * Tells whether a descriptor is connected to the journal, as systemd says it (systemd.exec(5)).
@@ -39,14 +39,25 @@ export interface StderrOptions {
  */
 export function openStderr({ prefixed = isJournalStream(process.env["JOURNAL_STREAM"], 2), descriptor = 2, lossLine = plainLossLine }: StderrOptions = {}): LogSink {
   const format = (level: LogLevel, line: string): string => (prefixed ? `<${SEVERITY[level]}>${line}\n` : `${line}\n`);
-  const stream = descriptorStream(descriptor);
-  stream.on("error", () => {}); // whoever read it has left; what is lost is counted
   const writer = new BoundedWriter((count) => format("warning", lossLine(count)));
-  writer.attach(stream);
+  let timer: NodeJS.Timeout | undefined;
+  const open = (): void => {
+    const stream = descriptorStream(descriptor);
+    stream.on("error", () => {
+      if (stream instanceof Socket) return; // whoever read it has left
+      writer.detach();
+      timer = setTimeout(open, MIN_PAUSE_MS).unref(); // a disk that is full may have room again
+    });
+    writer.attach(stream);
+  };
+  open();
   return {
     write: (level, line) => writer.write(level, format(level, line)),
     flush: (timeoutMs) => writer.flush(timeoutMs),
-    close: () => writer.close(),
+    close: () => {
+      clearTimeout(timer);
+      writer.close();
+    },
   };
 }
 
@@ -60,7 +71,7 @@ function descriptorStream(descriptor: number): Writable {
   return new Writable({
     write(chunk: Uint8Array, _encoding, done): void {
       try {
-        writeSync(descriptor, chunk);
+        for (let at = 0; at < chunk.length;) at += writeSync(descriptor, chunk, at);
         done();
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));

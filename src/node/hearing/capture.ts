@@ -7,7 +7,7 @@
 
 import { Pause } from "../pause.ts";
 import { Channel } from "./channel.ts";
-import { compareInterface, readInterface, type InterfaceState } from "./interface-state.ts";
+import { compareInterface, hasInterface, readInterface, type InterfaceState } from "./interface-state.ts";
 import { launchers, Tcpdump, type CaptureCounters, type CaptureEnd, type Launcher, type TcpdumpOptions } from "./tcpdump.ts";
 
 /** What happens on a captured interface. */
@@ -175,6 +175,7 @@ export class Capture implements AsyncIterable<CaptureEvent> {
     const { interfaceName, checkExists, checkRunning, checkBytes } = this.#options;
     const before = this.#state;
     const now = readInterface(interfaceName);
+    if (now === undefined && hasInterface(interfaceName)) return; // all descriptors are in use: it is there, and looked at next time
     this.#state = now;
     for (const { kind, text } of compareInterface(interfaceName, before, now, { exists: checkExists, running: checkRunning, bytes: checkBytes })) {
       switch (kind) {

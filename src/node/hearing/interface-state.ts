@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** An interface at one moment. */
@@ -66,6 +66,16 @@ export function readInterface(name: string, folder: string = SYSFS): InterfaceSt
     // ENOENT, or ENODEV when it is deleted between two of these reads.
     return undefined;
   }
+}
+
+/**
+ * Tells whether there is an interface, also when no descriptor is left to read its state by.
+ *
+ * @param name the interface
+ * @param folder where the kernel shows its interfaces
+ */
+export function hasInterface(name: string, folder: string = SYSFS): boolean {
+  return existsSync(join(folder, name));
 }
 
 /** How well an interface can be heard on. */

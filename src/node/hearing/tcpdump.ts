@@ -4,8 +4,8 @@
  * @module
  */
 
-import { spawn, type ChildProcessByStdio } from "node:child_process";
-import type { Readable } from "node:stream";
+import { spawn, type ChildProcess } from "node:child_process";
+import { Readable } from "node:stream";
 import { printableText } from "../../foreign-text.ts";
 import { childEnvironment } from "../child-env.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
@@ -193,7 +193,8 @@ export class Tcpdump {
   readonly opened: Promise<CaptureOpened | undefined>;
   /** Settles when it is gone and its output was read to the end. */
   readonly ended: Promise<CaptureEnd>;
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  /** Without streams when no descriptor was left for them. */
+  readonly #child: ChildProcess;
   #talk = "";
   #listening = false;
   #stopping = false;
@@ -211,12 +212,12 @@ export class Tcpdump {
     const [program, ...args] = this.argv;
     // A session of its own: Ctrl-C in the foreground is ours to answer, not tcpdump's.
     this.#child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env: childEnvironment() });
-    this.bytes = readableSource(this.#child.stdout);
+    this.bytes = readableSource(this.#child.stdout ?? Readable.from([]));
 
     let open: (opened: CaptureOpened | undefined) => void;
     this.opened = new Promise((resolve) => (open = resolve));
-    this.#child.stderr.on("error", () => {});
-    this.#child.stderr.on("data", (chunk: Uint8Array) => {
+    this.#child.stderr?.on("error", () => {});
+    this.#child.stderr?.on("data", (chunk: Uint8Array) => {
       this.#talk = (this.#talk + String(chunk)).slice(-MAX_TALK);
       const linkType = this.#listening ? undefined : LISTENING.exec(this.#talk)?.[1];
       if (linkType !== undefined) {

@@ -88,7 +88,8 @@ class UdpSource implements DatagramSource {
       await this.#bindEverywhere();
     } else {
       await this.#bindNewAddresses(true);
-      this.#rescan = setInterval(() => void this.#bindNewAddresses(false), rescanMs);
+      // Where all descriptors are in use, the system does not tell our addresses: at the next look.
+      this.#rescan = setInterval(() => this.#bindNewAddresses(false).catch(() => {}), rescanMs);
     }
   }
 
