@@ -27,6 +27,7 @@ import { FACILITIES, type LogSink, type LossLine } from "./log-sink.ts";
 import { adoptPidFile, lockPidFile, type PidFileLock } from "./pid-file.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { isControlCommand, runControlCommand, runEarlyCommand } from "./server-commands.ts";
+import { handleSignals } from "./signals.ts";
 import { openStderr } from "./stderr-sink.ts";
 import { hasSyslog, openSyslog } from "./syslog.ts";
 
@@ -56,7 +57,7 @@ const EXPECTED_ERRORS = [ServerError, FileError, FirewallError, AppendError, Std
 /** Runs the program on this process. */
 export function startServer(): void {
   void runServer(process.argv.slice(2)).then((status) => {
-    process.exitCode = status;
+    process.exit(status); // neither for a log that nobody reads nor for a name server that is silent anything waits any more
   });
 }
 
@@ -172,6 +173,7 @@ async function runDaemonProgram(
     writeText(2, text);
     return exitStatus;
   }
+  handleSignals({}); // for good: whoever finds our pid may send a HUP, also when there is nothing left to reload
   lock.write(process.pid);
 
   const log = openLog(config, options, isForeground ?? false);

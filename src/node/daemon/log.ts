@@ -101,10 +101,4 @@ export class Log {
   async flush(timeoutMs: number): Promise<void> {
     await Promise.all(this.#options.sinks.map((sink) => sink.flush(timeoutMs)));
   }
-
-  /** Flushes for a moment, then lets go of every sink. */
-  async close(): Promise<void> {
-    await this.flush(1000);
-    for (const sink of this.#options.sinks) sink.close();
-  }
 }

@@ -155,7 +155,7 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join("\n"
 /** Runs the program on this process. */
 export function startTool(): void {
   void runTool(process.argv.slice(2)).then((status) => {
-    process.exitCode = status;
+    process.exit(status); // all was written; see startServer()
   });
 }
 
