@@ -167,10 +167,14 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     const lab = await openLab(t, DAEMON_PEERS.ours);
     if (lab === undefined) return;
     const patient = await startDaemon(lab, "ours", { stanzas: [STANZA], config: { EXIT_AT_INTF_DOWN: "N" } });
+    await lab.client.run(["ip", "link", "set", "eth0", "down"]);
+    await patient.waitFor("The interface eth0 lost its carrier");
+    await lab.client.run(["ip", "link", "set", "eth0", "up"]);
+    await patient.waitFor("The interface eth0 is up");
     await lab.server.run(["ip", "link", "set", "eth0", "down"]);
     await patient.waitFor("Error from pcap_dispatch");
     await lab.server.run(["ip", "link", "set", "eth0", "up"]);
-    await patient.waitFor(/eth0 is up/);
+    await patient.waitFor("The interface eth0 is up", 2);
     for (let turn = 0; !patient.log.includes("Granted"); turn++) {
       assert(turn < 20, patient.log);
       await sendPayloads(lab, [asking(22)]).catch(() => {}); // ARP may take its time

@@ -20,7 +20,7 @@ export type CaptureEvent =
   | { readonly kind: "end"; readonly reason: CaptureEnd; readonly restartInMs: number | undefined }
   /** The interface was set down or is gone (EXIT_AT_INTF_DOWN is the caller's to obey). */
   | { readonly kind: "down"; readonly cause: "gone" | "down"; readonly text: string }
-  /** A cable was pulled: nothing to be done but to say so. */
+  /** A cable was pulled: the capture goes on, and hears nothing until it is back. */
   | { readonly kind: "no-carrier"; readonly text: string }
   /** It can be heard on again. */
   | { readonly kind: "up"; readonly text: string }

@@ -146,6 +146,7 @@ export function listenToInterface(capture: CaptureOptions, exitWhenDown: boolean
             }
             log({ level: "error", message: `Error from pcap_dispatch: ${event.text}` });
             break;
+          case "no-carrier":
           case "up":
           case "replaced":
             log({ level: "warning", message: event.text });
