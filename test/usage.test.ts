@@ -37,7 +37,10 @@ describe("texts made from the option tables", () => {
         for (const row of rows) assert.equal(new RegExp(`${shell === "fish" ? "-l " : "--"}${row.long}(?![\\w-])`).test(script), !row.minor, row.long);
         // Other shells are not everywhere: without one its script is only read by us.
         if (findProgram(shell) === undefined) return t.diagnostic(`no ${shell} here to parse it`);
-        const parsed = spawnSync(shell, ["-n"], { input: script, encoding: "utf8" });
+        const folder = mkdtempSync(join(tmpdir(), "fko-completion-"));
+        t.after(() => rmSync(folder, { recursive: true }));
+        writeFileSync(join(folder, "script"), script);
+        const parsed = spawnSync(shell, ["-n", join(folder, "script")], { encoding: "utf8" });
         assert.equal(parsed.status, 0, parsed.stderr);
       });
     }
