@@ -102,6 +102,8 @@ export interface Message {
   /** Seconds, types 3, 4 and 6 only. */
   readonly clientTimeout?: number;
   readonly digestType: DigestType;
+  /** It was no packet, but port knocking, which tells no time; a shared sequence tells no user either. */
+  readonly knocks?: "shared" | "encrypted";
 }
 
 /** The layer that refused a packet. */

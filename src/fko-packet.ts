@@ -227,17 +227,31 @@ export function openBody(body: Uint8Array, keys: Keys): Opened | Refusal {
   const blob = decodeBase64(concatBytes(utf8Bytes(SALTED_PREFIX), body));
   if (blob === undefined) return refuse("decryption", 52);
   if (blob.length % BLOCK_LENGTH !== 0 || blob.length < 2 * BLOCK_LENGTH) return refuse("decryption", 53);
-  if (!startsWithText(blob, SALTED_MAGIC)) return refuse("decryption", 107);
-  const passphrase = row.fitKey(keys.key);
+  const plaintext = decryptSalted(blob, keys);
+  const opened = plaintext !== undefined && looksDecrypted(plaintext) ? openPlaintext(plaintext, keys.hmac !== undefined) : refuse("decryption", 107);
+  if (plaintext !== undefined) wipe(plaintext);
+  return opened;
+}
+
+/**
+ * Undoes {@link encryptSalted}.
+ *
+ * @param blob `Salted__`, the salt, whole blocks of ciphertext; read only
+ * @param keys mode and key, of a length that the mode takes
+ * @returns the plaintext, which the caller wipes; undefined when it cannot be one
+ */
+export function decryptSalted(blob: Uint8Array, keys: Pick<Keys, "mode" | "key">): Uint8Array | undefined {
+  const { cipher, fitKey } = ENCRYPTION_MODES[keys.mode];
+  if (cipher === undefined || !startsWithText(blob, SALTED_MAGIC)) return undefined;
+  const passphrase = fitKey(keys.key);
   const { key, iv } = deriveKeyAndIv(passphrase, blob.subarray(SALTED_MAGIC.length, BLOCK_LENGTH));
-  const padded = decryptRijndael(blob.subarray(BLOCK_LENGTH), { mode: row.cipher, key, iv });
+  const padded = decryptRijndael(blob.subarray(BLOCK_LENGTH), { mode: cipher, key, iv });
   wipe(passphrase, key, iv);
   const plaintext = unpadPkcs7(padded);
   // Every sender pads. A text without padding lost a block on its way, or is no plaintext.
-  const isPadded = plaintext.length < padded.length;
-  const opened = isPadded && looksDecrypted(plaintext) ? openPlaintext(plaintext, keys.hmac !== undefined) : refuse("decryption", 107);
+  if (plaintext.length < padded.length) return plaintext;
   wipe(padded);
-  return opened;
+  return undefined;
 }
 
 /** A right key gives 16 digits and a colon; a wrong one does so once in 10^25 packets: (256/10)^16 · 256. */

@@ -19,11 +19,13 @@ const GROUPS: Readonly<Record<string, number>> = { nogroup: 65533, staff: 50 };
 
 /** A host whose files are texts; folders are the paths that end with a slash. */
 function hostOf(files: Readonly<Record<string, string | Uint8Array>>): AccessHost {
+  const read: AccessHost["read"] = (path) => {
+    const content = files[path];
+    return content === undefined ? { error: `Could not open access file: ${path}: No such file or directory` } : { bytes: typeof content === "string" ? utf8Bytes(content) : content };
+  };
   return {
-    read(path) {
-      const content = files[path];
-      return content === undefined ? { error: `Could not open access file: ${path}: No such file or directory` } : { bytes: typeof content === "string" ? utf8Bytes(content) : content };
-    },
+    read,
+    readPublic: read,
     list(folder) {
       const prefix = folder.endsWith("/") ? folder : `${folder}/`;
       const names = Object.keys(files).filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
@@ -96,6 +98,13 @@ const BAD: Readonly<Partial<Record<keyof AccessVariables, readonly (readonly [te
   ],
   FORCE_SNAT: [["1.2.3", /invalid FORCE_SNAT IP '1\.2\.3'/]],
   INTERNAL_NET_ACCESS: [["lan", /Fatal invalid INTERNAL_NET_ACCESS/]],
+  SHARED_SEQUENCE: [["tcp/22,,udp/1", /SHARED_SEQUENCE item '' is none of tcp\/PORT, udp\/PORT, icmp/], ["tcp/0", /item 'tcp\/0'/], ["22", /item '22'/]],
+  PORT_OFFSET: [["0", /var PORT_OFFSET value '0' not in the range 1-65280/], ["65281", /not in the range/]],
+  KNOCK_INTERVAL: [["0", /var KNOCK_INTERVAL value '0' not in the range 1-86400/], ["86401", /not in the range/]],
+  MIN_TIME_DIFF: [["-1", /var MIN_TIME_DIFF value '-1' not in the range 0-86400/], ["86401", /not in the range/]],
+  MAX_TIME_DIFF: [["0", /var MAX_TIME_DIFF value '0' not in the range 1-86400/], ["x", /whole number/]],
+  KNOCK_LIMIT: [["1000001", /not in the range 0-1000000/], ["x", /whole number/]],
+  REQUIRE_OS_REGEX: [["a(", /REQUIRE_OS_REGEX value 'a\(' is not a regular expression/]],
   GPG_DECRYPT_PW: [["__CHANGEME__", /GPG_DECRYPT_PW value is not properly set/]],
   GPG_REMOTE_ID: [["A", /not a key id/], ["alice@example.org", /not a key id/], ["ABCD123", /not a key id/]],
   GPG_FINGERPRINT_ID: [["ABCD1234", /is not a fingerprint of 40 or 64/]],
@@ -108,10 +117,11 @@ const GOOD: Readonly<Partial<Record<keyof AccessVariables, readonly [string, str
   CMD_REGEX: ["^a", "b$"], CMD_EXEC_USER: ["nobody", "rooty"], CMD_EXEC_GROUP: ["nogroup", "staff"], CMD_SUDO_EXEC_USER: ["nobody", "rooty"],
   CMD_SUDO_EXEC_GROUP: ["nogroup", "staff"], FORCE_NAT: ["10.0.0.1 22", "10.0.0.1 23"], FORCE_SNAT: ["10.0.0.1", "10.0.0.2"],
   INTERNAL_NET_ACCESS: ["10.0.0.0/8", "ANY"], GPG_REMOTE_ID: ["0123456789abcdef", "FEDCBA9876543210"], GPG_FINGERPRINT_ID: ["0123456789".repeat(4), "9876543210".repeat(4)],
+  SHARED_SEQUENCE: ["tcp/1, udp/2", "icmp"], REQUIRE_OS: ["Linux", "windows"],
   GPG_HOME_DIR: ["/home1", "/home2"], GRANT_PREFIX_V4: ["/24", "16"], GRANT_PREFIX_V6: ["/64", "56"], GRANT_USES: ["1", "any"],
 };
 
-const HOMES = { "/home1/pubring": "", "/home2/pubring": "" };
+const HOMES = { "/home1/pubring": "", "/home2/pubring": "", "/etc/fwknop/pf.os": "S4:64:1:60:M*,S,T,N,W7:Linux:2.6:8:Linux 2.6.8\n*:128:1:48:M*,N,N,S:Windows:XP::Windows one two three four\n" };
 
 const ROWS = Object.entries(accessVariables(hostOf({}))) as readonly (readonly [keyof AccessVariables, Variable<unknown>])[];
 const NAMES = ROWS.flatMap(([name, { synonyms }]) => [name, ...Object.keys(synonyms ?? {})]);
@@ -124,6 +134,8 @@ function goodValues(name: keyof AccessVariables, { kind }: Variable<unknown>): r
 /** A stanza in which any other variable may stand. */
 const around = (lines: string): string =>
   `SOURCE ANY\nKEY thekey\nGPG_ALLOW_NO_PW Y\nGPG_FINGERPRINT_ID ${"AB".repeat(20)}\nFORWARD_ALL Y\nCMD_EXEC_USER nobody\nCMD_CYCLE_OPEN /a\nCMD_CYCLE_CLOSE /b\nCMD_CYCLE_TIMER 9\nEXTERNAL_CMD_OPEN /a\nEXTERNAL_CMD_CLOSE /b\n${lines}\n`;
+/** Hears both: no stanza is left out for what it is for. */
+const KNOCK = "AUTH_MODE KNOCK;\nENABLE_UDP_SERVER Y;\n";
 
 describe("parseAccessConfig(), variables", () => {
   it("gives every default to the least stanza", () => {
@@ -133,7 +145,7 @@ describe("parseAccessConfig(), variables", () => {
     assert.deepEqual(stanza, {
       number: 1, file: "a", line: 1, HMAC_DIGEST_TYPE: "sha256", ENCRYPTION_MODE: "cbc", FW_ACCESS_TIMEOUT: 30, MAX_FW_TIMEOUT: 300, PERMIT_CLIENT_PORTS: false,
       PERMIT_CLIENT_TIMEOUT: true, REQUIRE_SOURCE_ADDRESS: false, SHADOW_FILE: "/etc/shadow", DISABLE_FW_ACCESS: false, ENABLE_CMD_EXEC: false, ENABLE_CMD_SUDO_EXEC: false,
-      EXTERNAL_CMD_ALARM: 30, FORCE_MASQUERADE: false, FORWARD_ALL: false, DISABLE_DNAT: false, ENABLE_GPG: false, GPG_HOME_DIR: "/root/.gnupg",
+      EXTERNAL_CMD_ALARM: 30, FORCE_MASQUERADE: false, FORWARD_ALL: false, DISABLE_DNAT: false, ENCRYPT_SEQUENCE: false, PORT_OFFSET: 61000, KNOCK_INTERVAL: 60, ENABLE_GPG: false, GPG_HOME_DIR: "/root/.gnupg",
       GPG_EXE: "/usr/bin/gpg", GPG_ALLOW_NO_PW: false, GPG_REQUIRE_SIG: true, GPG_DISABLE_SIG: false, GPG_IGNORE_SIG_VERIFY_ERROR: false,
     });
   });
@@ -160,12 +172,14 @@ describe("parseAccessConfig(), variables", () => {
     if (name !== "SOURCE") {
       it(`takes the later of two values of ${name} and says so`, () => {
         const [first, second] = goodValues(name, variable);
-        const config = name.startsWith("FORCE_") ? NAT : name === "GRANT_USES" ? "FIREWALL_TYPE nftables;\n" : "";
-        const value = (lines: string) => only(around(lines), { config, files: HOMES })[name];
+        const config = name.startsWith("FORCE_") ? NAT : name === "GRANT_USES" ? "FIREWALL_TYPE nftables;\n" : KNOCK;
+        // The other ones need a sequence.
+        const surrounding = (lines: string): string => around(name === "SHARED_SEQUENCE" ? `OPEN_PORTS tcp/22\n${lines}` : name.startsWith("REQUIRE_OS") ? `ENCRYPT_SEQUENCE Y\n${lines}` : lines);
+        const value = (lines: string) => only(surrounding(lines), { config, files: HOMES })[name];
         // The one says what another one makes of it, the other has one value only.
         if (name !== "GPG_REQUIRE_SIG" && name !== "REQUIRE_AUTH_METHOD") assert.notDeepEqual(value(`${name} ${first}`), value(`${name} ${second}`));
         assert.deepEqual(value(`${name} ${first}\n${name} ${second}`), value(`${name} ${second}`));
-        const text = around(`${name} ${first}\n${name} ${second}`);
+        const text = surrounding(`${name} ${first}\n${name} ${second}`);
         const line = text.split("\n").length - 1;
         assert(parse(text, { config, files: HOMES }).problems.some((problem) => problem.severity === "info" && formatProblem(problem) === `a:${line}:1: ${name} replaces what line ${line - 1} sets`));
       });
@@ -566,7 +580,7 @@ describe("parseAccessConfig(), files of fwknop 1.x", () => {
     assert.deepEqual(told(perl("EXTERNAL_CMD_OPEN: /a;\nEXTERNAL_CMD_CLOSE: /b;\n")), []);
   });
 
-  it("leaves stanzas for port knocking out, and wants another", () => {
+  it("leaves stanzas for port knocking out unless AUTH_MODE is KNOCK, and wants another", () => {
     for (const line of ["ENCRYPT_SEQUENCE;", "SHARED_SEQUENCE: tcp/1, tcp/2;", "DATA_COLLECT_MODE: ENCRYPT_SEQUENCE;"]) {
       const parsed = perl(`OPEN_PORTS: tcp/22;\n${line}\n`);
       assert.deepEqual(parsed.stanzas, []);
@@ -574,6 +588,59 @@ describe("parseAccessConfig(), files of fwknop 1.x", () => {
       assert.equal(parse(`SOURCE: 1.1.1.1;\nKEY: b;\nOPEN_PORTS: tcp/1;\nSOURCE: ANY;\nKEY: a;\nOPEN_PORTS: tcp/22;\n${line}\n`).stanzas.length, 1);
     }
     assert.equal(perl("OPEN_PORTS: tcp/22;\nENCRYPT_SEQUENCE: N;\n").stanzas.length, 1);
+  });
+
+  /** A stanza with AUTH_MODE KNOCK. */
+  const knocking = (lines: string, files: Readonly<Record<string, string>> = {}): ParsedAccessConfig =>
+    parse(`SOURCE: ANY;\nOPEN_PORTS: tcp/22;\n${lines}\n`, { dialect: "perl", config: "AUTH_MODE KNOCK;\n", files });
+
+  it("takes both kinds of port knocking with AUTH_MODE KNOCK, and leaves out what is for packets", () => {
+    const shared = knocking("SHARED_SEQUENCE: tcp/5501, UDP/1001, icmp;");
+    assert.deepEqual(shared.stanzas[0]?.SHARED_SEQUENCE, [{ protocol: "tcp", port: 5501 }, { protocol: "udp", port: 1001 }, { protocol: "icmp" }]);
+    assert.deepEqual(told(shared), ["warning a:1:1: Whoever sees the knocks of a SHARED_SEQUENCE can repeat them: ENCRYPT_SEQUENCE is better, single packets (AUTH_MODE PCAP) are much better"]);
+    for (const line of ["ENCRYPT_SEQUENCE;", "DATA_COLLECT_MODE: ENCRYPT_SEQUENCE;", "ENCRYPT_SEQUENCE: Y;\nPERMIT_CLIENT_PORTS;"]) {
+      const parsed = knocking(`KEY: a;\n${line}`);
+      assert.deepEqual([parsed.stanzas[0]?.ENCRYPT_SEQUENCE, told(parsed)], [true, []], line);
+    }
+    const packets = knocking("KEY: a;\nDATA_COLLECT_MODE: PCAP;");
+    assert.match(told(packets).join("\n"), /^warning a:1:1: This stanza is for packets, which AUTH_MODE KNOCK hears only on the sockets .*\nerror a: Could not find valid SOURCE/);
+    assert.equal(parse("SOURCE: ANY;\nOPEN_PORTS: tcp/22;\nKEY: a;\n", { config: KNOCK, dialect: "perl" }).stanzas.length, 1);
+    assert.equal(knocking("KEY: a;\nENCRYPT_SEQUENCE;\nKNOCK_LIMIT: 0;").stanzas[0]!.KNOCK_LIMIT, undefined);
+    assert.equal(knocking("PERMIT_CLIENT_PORTS;\nSHARED_SEQUENCE: tcp/9, tcp/1;").stanzas[0]!.OPEN_PORTS!.text, "tcp/22");
+  });
+
+  it("refuses what port knocking cannot tell, and warns of what it can never grant", () => {
+    const rows: readonly (readonly [lines: string, problem: RegExp])[] = [
+      ["SHARED_SEQUENCE: tcp/9, tcp/1;\nREQUIRE_USERNAME: alice;", /^error a:4:19: REQUIRE_USERNAME: a shared sequence bears no user name$/m],
+      ["SHARED_SEQUENCE: tcp/9, tcp/1;\nKEY: a;\nENCRYPT_SEQUENCE;", /^error a:3:18: SHARED_SEQUENCE and ENCRYPT_SEQUENCE do not go together/m],
+      ["SHARED_SEQUENCE: tcp/9, tcp/1;\nOPEN_PORTS: tcp/1-9;", /^error a:4:13: SHARED_SEQUENCE opens all of OPEN_PORTS, which must name single ports/m],
+      ["SHARED_SEQUENCE: tcp/9, tcp/1;\nOPEN_PORTS: icmp;", /^error a:4:13: SHARED_SEQUENCE opens all of OPEN_PORTS/m],
+      ["SHARED_SEQUENCE: tcp/9, tcp/1;\nREQUIRE_AUTH_METHOD: crypt;", /^error a:4:22: REQUIRE_AUTH_METHOD: knocks bear no password$/m],
+      ["ENCRYPT_SEQUENCE;", /^error a:1:1: No keys found/m],
+      ["ENCRYPT_SEQUENCE;\nGPG_DECRYPT_PW: x;\nGPG_REMOTE_ID: ANY;", /^error a:1:1: ENCRYPT_SEQUENCE needs KEY/m],
+      ["ENCRYPT_SEQUENCE;\nKEY: a;\nREQUIRE_USERNAME: bob, alicecooper;", /^warning a:5:19: Knocks bear 7 bytes of a user name: none is 'alicecooper'$/m],
+      ["ENCRYPT_SEQUENCE;\nKEY: a;\nMIN_TIME_DIFF: 2;", /^warning a:5:16: MIN_TIME_DIFF 2 is too long for 32 knocks within KNOCK_INTERVAL 60/m],
+      ["SHARED_SEQUENCE: tcp/9, tcp/1;\nMIN_TIME_DIFF: 3;\nMAX_TIME_DIFF: 2;", /^warning a:4:16: MIN_TIME_DIFF 3 is too long/m],
+      ["SHARED_SEQUENCE: tcp/1000, tcp/1001, tcp/1007;", /^warning a:3:18: A scan of all ports in their order knocks this sequence/m],
+      ["SHARED_SEQUENCE: udp/7;", /^warning a:3:18: A scan/m],
+    ];
+    for (const [lines, problem] of rows) assert.match(told(knocking(lines)).join("\n"), problem, lines);
+    for (const sequence of ["tcp/1000, tcp/1001, tcp/1008", "tcp/1000, udp/1001, tcp/1002", "tcp/1, tcp/3, tcp/2"]) assert.equal(told(knocking(`SHARED_SEQUENCE: ${sequence};`)).length, 1, sequence);
+    assert.match(told(parse("SOURCE: ANY;\nKEY: a;\nOPEN_PORTS: tcp/1;\nKNOCK_LIMIT: 3;\n")).join(), /^warning a:4:14: KNOCK_LIMIT has no effect without SHARED_SEQUENCE or ENCRYPT_SEQUENCE$/);
+  });
+
+  it("finds the fingerprints of the systems that are required, and lets nobody in without them", () => {
+    const lines = "KEY: a;\nENCRYPT_SEQUENCE;\n";
+    const named = (line: string, files: Readonly<Record<string, string>> = HOMES): string =>
+      knocking(`${lines}${line}`, files).stanzas[0]?.OS_FINGERPRINTS?.map(({ name }) => name).join() ?? told(knocking(`${lines}${line}`, files)).join("\n");
+    assert.equal(named("REQUIRE_OS: linux;"), "Linux:2.6:8:Linux 2.6.8");
+    assert.equal(named("REQUIRE_OS: Linux 2.6.8;"), "Linux:2.6:8:Linux 2.6.8");
+    assert.equal(named("REQUIRE_OS_REGEX: ^win.*XP;"), "Windows:XP::Windows one two three four");
+    assert.match(named("REQUIRE_OS: BeOS;"), /^error a:5:13: REQUIRE_OS allows none of the 2 fingerprints in \/etc\/fwknop\/pf\.os\nerror a: Could not|^error a:5:13: REQUIRE_OS allows none of the 2 fingerprints in \/etc\/fwknop\/pf\.os$/);
+    assert.match(named("REQUIRE_OS: Linux;\nREQUIRE_OS_REGEX: XP;"), /allows none of the 2/);
+    assert.match(named("REQUIRE_OS: Linux;", {}), /^error a:5:13: REQUIRE_OS needs the file of fingerprints \(P0F_FILE\): Could not open .*pf\.os/);
+    assert.match(told(knocking(`${lines}REQUIRE_OS: Linux;`, { "/etc/fwknop/pf.os": "# no\nS4:64:1:60:M*:Linux:2::x\nS4:64\n" })).join(), /^warning a:5:13: \/etc\/fwknop\/pf\.os has 1 lines that are no fingerprints, the first is line 3$/);
+    assert.match(told(parse("SOURCE: ANY;\nKEY: a;\nOPEN_PORTS: tcp/1;\nREQUIRE_OS: Linux;\n")).join(), /^error a:4:13: REQUIRE_OS is possible with SHARED_SEQUENCE and ENCRYPT_SEQUENCE only/);
   });
 
   it("reads which password a packet must bear, and takes no other demand for this one", () => {
@@ -653,7 +720,7 @@ describe("parseAccessConfig(), whole files", () => {
   it("reads the file of 1.9", () => {
     const parsed = load("perl", ["fwknop.conf"]);
     assert.equal(hasErrors(parsed.problems), false, told(parsed).join("\n"));
-    assert.deepEqual(told(parsed).map((line) => /^warning access\.conf:\d+:\d+: (\w+)/.exec(line)?.[1]), ["OPEN_PORTS", "GPG_REMOTE_ID", "Without", "Without", "Without", "ENABLE_OUTPUT_ACCESS", "FW_ACCESS_TIMEOUT", "This"]);
+    assert.deepEqual(told(parsed).map((line) => /^warning access\.conf:\d+:\d+: (\w+)/.exec(line)?.[1]), ["OPEN_PORTS", "GPG_REMOTE_ID", "Without", "Without", "ENABLE_OUTPUT_ACCESS", "FW_ACCESS_TIMEOUT", "This"]);
     assert.deepEqual(parsed.stanzas.map(({ KEY, GPG_DECRYPT_PW }) => textOf(KEY ?? GPG_DECRYPT_PW)), [
       "semi;colons; and blanks ", "short", "commands and nothing else", "inside and outside", "external commands", "words; of the server",
     ]);

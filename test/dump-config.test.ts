@@ -9,6 +9,7 @@ function dump(daemonText: string, accessText: string): string {
   const { config, texts, dialect } = parseDaemonConfig([{ path: "f", bytes: utf8Bytes(daemonText) }]);
   const host = {
     read: () => ({ bytes: utf8Bytes(accessText) }),
+    readPublic: () => ({ bytes: utf8Bytes(accessText) }),
     list: () => ({ names: [] }),
     findUser: (name: string) => ({ name, uid: 1, gid: 1, home: "/" }),
     findGroup: (name: string) => ({ name, gid: 1 }),

@@ -107,7 +107,7 @@ function serverManual(): Manual {
   return {
     description: [
       "Reads network traffic for encrypted packets of fwknop(8). One that the right key made, that is new, and that asks for no more than access.conf allows opens ports of the firewall for one address and a short time.",
-      "Packets come from tcpdump, which the daemon starts itself, or from a pipe, a capture file or a UDP socket. It runs in the background unless -f is given.",
+      "Packets come from tcpdump, which the daemon starts itself, or from a pipe, a capture file or a UDP socket; knocks from the firewall's log. It runs in the background unless -f is given.",
     ],
     sections: [
       {
@@ -131,6 +131,16 @@ function serverManual(): Manual {
           { term: "%include_folder FOLDER", text: "Those of each *.conf file in it." },
           { term: "%include_keys FILE", text: "Inside a stanza: its keys and what concerns GnuPG, from a file of their own." },
           ...variableList(accessVariables(noHost)),
+        ],
+      },
+      {
+        heading: "PORT KNOCKING",
+        body: [
+          "With AUTH_MODE KNOCK the daemon hears the port knocking of fwknop 1.9, in the lines that the firewall writes about packets which it drops:",
+          "$ iptables -A INPUT -j LOG --log-prefix 'DROP ' --log-tcp-options\n$ printf 'AUTH_MODE KNOCK;\\nIPT_SYSLOG_FILE /var/log/kern.log;\\n' > /etc/fwknop/fwknopd.conf",
+          "Only the first packets of TCP connections, UDP packets and echo requests are knocks. Where the journal has the only log, the daemon takes it from a pipe:",
+          "$ journalctl -kfn0 | fwknopd --stdin",
+          "A shared sequence (SHARED_SEQUENCE) can be repeated by whoever sees it. An encrypted one (ENCRYPT_SEQUENCE) is good for once, but has neither a time nor an HMAC: who keeps it from arriving can send it later. Prefer packets wherever the client can send them. Up to 5 other packets may come in the midst of a sequence; a connection's first packet counts once, however often it is sent.",
         ],
       },
       {

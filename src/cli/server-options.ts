@@ -114,7 +114,6 @@ function obsolete<T>(long: string, value: ValueType<T>, now: string, short?: str
 const NO_HELPERS = "The daemon does itself what knoptm and fwknop_serv did; there are no helpers to configure";
 const BUILT_IN = "Everything is built in";
 const GPG_ITSELF = "GnuPG finds its agent and the options of its home itself, and is run only for stanzas that have GPG_DECRYPT_PW or GPG_ALLOW_NO_PW";
-const NO_KNOCKING = "Port knocking is not heard any more";
 
 /** The table. Order within a group is the order in usage. */
 export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
@@ -209,8 +208,8 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   gpgAgentInfo: /* @__PURE__ */ obsolete("gpg-agent-info", /* @__PURE__ */ text("TEXT"), GPG_ITSELF),
   gpgUseOptions: /* @__PURE__ */ obsolete("gpg-use-options", flag, GPG_ITSELF),
   gpgNoOptions: /* @__PURE__ */ obsolete("gpg-no-options", flag, GPG_ITSELF),
-  fwLog: /* @__PURE__ */ obsolete("fw-log", /* @__PURE__ */ text("FILE"), NO_KNOCKING),
-  os: /* @__PURE__ */ obsolete("os", flag, NO_KNOCKING, "o"),
+  fwLog: { long: "fw-log", added: true, value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "The firewall's log, for AUTH_MODE KNOCK (IPT_SYSLOG_FILE)." },
+  os: /* @__PURE__ */ obsolete("os", flag, "The sender's operating system is looked at where access.conf has REQUIRE_OS", "o"),
   includeAllConfig: /* @__PURE__ */ obsolete("Include-all-config", flag, "--dump-config prints every setting but secrets", "I"),
 
   dumpServErrCodes: { long: "dump-serv-err-codes", value: flag, group: "other", doc: "Print the numbers of errors and their meanings, and exit." },

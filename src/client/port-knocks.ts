@@ -5,18 +5,13 @@
  * @module
  */
 
-import { parsePortSpec } from "../access-message.ts";
 import { concatBytes, utf8Bytes, utf8OrLatin1Text, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
 import type { RcLine } from "../config/fwknoprc.ts";
-import type { PortSpec } from "../firewall/grant.ts";
-import { PROTOCOL_NUMBERS } from "../firewall/protocols.ts";
 import { encryptSalted } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
 import { equalIp, type IpAddress, parseIp } from "../ip.ts";
-
-/** One knock; ICMP knows no ports. */
-export type PortKnock = PortSpec | { readonly protocol: "icmp" };
+import { KNOCK_NUMBERS, MAX_USERNAME_BYTES, parseKnock, type PortKnock } from "../port-knock.ts";
 
 /** What the encrypted ports say. */
 export interface EncryptedKnocks {
@@ -33,10 +28,6 @@ export interface EncryptedKnocks {
   /** Whether every second knock is UDP. */
   readonly isRotated: boolean;
 }
-
-const KNOCK_NUMBERS: Readonly<Record<PortKnock["protocol"], number>> = { ...PROTOCOL_NUMBERS, icmp: 1 };
-/** With a longer name there would be a second block, and servers hear 32 knocks only. */
-const MAX_USERNAME_BYTES = 7;
 
 /**
  * Spells a request in ports.
@@ -80,20 +71,4 @@ export function sharedKnocks(lines: readonly RcLine[], server: string, address?:
       : { ok: false, message: `--Server-mode shared: expected tcp/PORT, udp/PORT or icmp in line ${number} of the rc file, got '${printableText(words[wrong]!)}'` };
   }
   return { ok: false, message: `--Server-mode shared: expected a line '${printableText(server) || "SERVER"}: tcp/5501, udp/1001, icmp' in front of the rc file's stanzas` };
-}
-
-/**
- * Reads `tcp/22`, `udp/53`, `icmp` and `icmp/0`, in any case.
- *
- * @param text the whole text
- * @returns the knock, or undefined when it is not of that form
- */
-export function parseKnock(text: string): PortKnock | undefined {
-  const lower = text.toLowerCase();
-  return /^icmp(?:\/0)?$/.test(lower) ? { protocol: "icmp" } : parsePortSpec(lower);
-}
-
-/** @returns a knock as it is shown: `tcp/61083`, `icmp` */
-export function formatKnock(knock: PortKnock): string {
-  return knock.protocol === "icmp" ? knock.protocol : `${knock.protocol}/${knock.port}`;
 }

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { constantTimeEqual } from "../bytes.ts";
+import { constantTimeEqual, utf8Bytes, utf8OrLatin1Text } from "../bytes.ts";
 import { ENCRYPTION_MODES } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
+import { type OsFingerprint, parseFingerprints } from "../os-fingerprint.ts";
+import { ENCRYPTED_LENGTH, MAX_STRANGERS, MAX_USERNAME_BYTES, type PortKnock } from "../port-knock.ts";
 import type { AccessConfigContext, AccessHost, AccessStanza } from "./access-config.ts";
 import { type AccessVariables, MAX_TIMEOUT } from "./access-variables.ts";
 import type { Dialect, Entry } from "./entries.ts";
@@ -27,8 +29,6 @@ export interface Draft {
   readonly lines: Map<string, Place>;
   /** An error was told already. */
   broken: boolean;
-  /** It is for port knocking. */
-  knocking: boolean;
   /** What %include_keys names, and whether something is wrong with it. */
   keysFile: { readonly path: string; readonly isBad: boolean } | undefined;
 }
@@ -42,7 +42,7 @@ export interface Draft {
  * @returns a draft in which nothing is set
  */
 export function newDraft({ file, line }: Entry, dialect: Dialect, source: string): Draft {
-  return { file, line, dialect, source, values: {}, given: new Set(), texts: {}, lines: new Map(), broken: false, knocking: false, keysFile: undefined };
+  return { file, line, dialect, source, values: {}, given: new Set(), texts: {}, lines: new Map(), broken: false, keysFile: undefined };
 }
 
 /** The stanza with its defaults; what has none may be missing. */
@@ -63,23 +63,23 @@ export function checkStanza(
 ): { readonly stanza: AccessStanza | undefined; readonly problems: readonly ConfigProblem[] } {
   const { file, line, given, texts, source } = draft;
   const here: Place = { file, line, column: 1 };
-  if (draft.knocking) {
-    const message = `This stanza is for port knocking, which is not heard any more; it is left out. Source: '${source}'`;
-    return { stanza: undefined, problems: [{ severity: "warning", ...here, message }] };
-  }
   const filled = fillIn(draft, table, context);
+  const unheard = unheardBy(filled, context.config);
+  if (unheard !== undefined) return { stanza: undefined, problems: [{ severity: "warning", ...here, message: `This stanza is for ${unheard}; it is left out. Source: '${source}'` }] };
   if (draft.keysFile !== undefined && (draft.keysFile.isBad || lacksKeys(filled))) {
     const why = lacksKeys(filled) ? `No keys found for access stanza source: '${source}'. ` : "";
     const message = `${why}Data error in included keyfile: '${printableText(draft.keysFile.path, 300)}', skipping stanza.`;
     return { stanza: undefined, problems: [{ severity: "warning", ...here, message }] };
   }
-  const problems = Array.from(findings(draft, filled, host, context), ([severity, member, message]): ConfigProblem => (
+  const required = requiredFingerprints(filled, host, context.config);
+  const problems = Array.from([...findings(draft, filled, host, context), ...required.findings], ([severity, member, message]): ConfigProblem => (
     { severity, ...((member && draft.lines.get(member)) ?? here), message }));
-  const stanza: AccessStanza = { number, file, line, given, texts, ...filled, ENABLE_GPG: enablesGpg(filled) };
+  const stanza: AccessStanza = { number, file, line, given, texts, ...filled, ENABLE_GPG: enablesGpg(filled), ...(required.fingerprints && { OS_FINGERPRINTS: required.fingerprints }) };
   return { stanza: draft.broken || hasErrors(problems) ? undefined : stanza, problems };
 }
 
-const lacksKeys = ({ KEY, GPG_DECRYPT_PW, GPG_ALLOW_NO_PW }: Filled): boolean => KEY === undefined && GPG_DECRYPT_PW === undefined && !GPG_ALLOW_NO_PW;
+const lacksKeys = ({ KEY, GPG_DECRYPT_PW, GPG_ALLOW_NO_PW, SHARED_SEQUENCE }: Filled): boolean =>
+  SHARED_SEQUENCE === undefined && KEY === undefined && GPG_DECRYPT_PW === undefined && !GPG_ALLOW_NO_PW;
 
 const enablesGpg = (values: Draft["values"]): boolean => values.GPG_DECRYPT_PW !== undefined || values.GPG_ALLOW_NO_PW === true;
 
@@ -90,8 +90,9 @@ function fillIn({ dialect, values: given, lines }: Draft, table: VariableTable<A
   if (values.FW_ACCESS_TIMEOUT === 0) values.FW_ACCESS_TIMEOUT = isPerl ? MAX_TIMEOUT : 30;
   if (values.MAX_FW_TIMEOUT === 0) values.MAX_FW_TIMEOUT = 300;
   if (values.CMD_CYCLE_CLOSE?.startsWith("NONE")) delete values.CMD_CYCLE_CLOSE;
+  if (values.KNOCK_LIMIT === 0) delete values.KNOCK_LIMIT;
   if (values.ACCESS_EXPIRE === Number.POSITIVE_INFINITY) delete values.ACCESS_EXPIRE;
-  if (isPerl && values.PERMIT_CLIENT_PORTS) delete values.OPEN_PORTS;
+  if (isPerl && values.PERMIT_CLIENT_PORTS && values.SHARED_SEQUENCE === undefined) delete values.OPEN_PORTS;
   if (isPerl && values.GPG_REMOTE_ID?.includes("ANY")) delete values.GPG_REMOTE_ID;
   // Both set: signatures are verified all the same, of any key.
   if (lines.has("GPG_REQUIRE_SIG") && given.GPG_REQUIRE_SIG && given.GPG_DISABLE_SIG) values.GPG_DISABLE_SIG = false;
@@ -140,10 +141,74 @@ function* findings(draft: Draft, stanza: Filled, host: AccessHost, context: Acce
   if (dialect === "c" && values.PERMIT_CLIENT_PORTS) {
     yield ["warning", "PERMIT_CLIENT_PORTS", "PERMIT_CLIENT_PORTS has a meaning only in a file of fwknop 1.x; here OPEN_PORTS decides"];
   }
+  yield* knockFindings(draft, stanza);
   const needsPorts = dialect === "perl" && !stanza.DISABLE_FW_ACCESS && stanza.EXTERNAL_CMD_OPEN === undefined;
   if (needsPorts && stanza.OPEN_PORTS === undefined && !stanza.PERMIT_CLIENT_PORTS && !draft.given.has("OPEN_PORTS")) {
     yield ["error", undefined, `OPEN_PORTS or PERMIT_CLIENT_PORTS is missing in stanza source: '${source}'`];
   }
+}
+
+/** What the daemon does not listen for, of what a stanza is for. */
+function unheardBy({ SHARED_SEQUENCE, ENCRYPT_SEQUENCE }: Filled, config: AccessConfigContext["config"]): string | undefined {
+  const isForKnocks = SHARED_SEQUENCE !== undefined || ENCRYPT_SEQUENCE;
+  const hearsKnocks = config.AUTH_MODE === "KNOCK";
+  const hearsPackets = !hearsKnocks || config.ENABLE_UDP_SERVER || config.ENABLE_TCP_SERVER || config.ENABLE_HTTP_SERVER;
+  if (isForKnocks) return hearsKnocks ? undefined : "port knocking, which is heard with AUTH_MODE KNOCK only";
+  return hearsPackets ? undefined : "packets, which AUTH_MODE KNOCK hears only on the sockets of ENABLE_UDP_SERVER, ENABLE_TCP_SERVER or ENABLE_HTTP_SERVER";
+}
+
+/** The fingerprints of the systems that REQUIRE_OS and REQUIRE_OS_REGEX allow. */
+function requiredFingerprints(
+  { REQUIRE_OS: system, REQUIRE_OS_REGEX: pattern, SHARED_SEQUENCE, ENCRYPT_SEQUENCE }: Filled, host: AccessHost, { P0F_FILE: path }: AccessConfigContext["config"],
+): { readonly fingerprints?: readonly OsFingerprint[]; readonly findings: readonly Finding[] } {
+  const member = system === undefined ? "REQUIRE_OS_REGEX" : "REQUIRE_OS";
+  const finding = (severity: ConfigProblem["severity"], message: string) => ({ findings: [[severity, member, message] as const] });
+  if (system === undefined && pattern === undefined) return { findings: [] };
+  if (SHARED_SEQUENCE === undefined && !ENCRYPT_SEQUENCE) return finding("error", `${member} is possible with SHARED_SEQUENCE and ENCRYPT_SEQUENCE only: a packet tells no operating system`);
+  const read = host.readPublic(path);
+  if ("error" in read) return finding("error", `${member} needs the file of fingerprints (P0F_FILE): ${printableText(read.error, 300)}`);
+  const { fingerprints: known, bad } = parseFingerprints(utf8OrLatin1Text(read.bytes));
+  const isNamed = (word: string): boolean => word.toLowerCase() === system?.toLowerCase();
+  const fingerprints = known.filter(({ name, words }) => (system === undefined || isNamed(name) || words.some(isNamed)) && (pattern?.test(name) ?? true));
+  const shownPath = printableText(path, 300);
+  if (fingerprints.length === 0) return finding("error", `${member} allows none of the ${known.length} fingerprints in ${shownPath}`);
+  return { fingerprints, ...(bad.length > 0 ? finding("warning", `${shownPath} has ${bad.length} lines that are no fingerprints, the first is line ${bad[0]}`) : { findings: [] }) };
+}
+
+/** Without either sequence these do nothing. */
+const KNOCK_VARIABLES = ["PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF"] as const;
+
+function* knockFindings({ source, lines }: Draft, stanza: Filled): Generator<Finding> {
+  const { SHARED_SEQUENCE: shared, ENCRYPT_SEQUENCE: isEncrypted, OPEN_PORTS: open, KNOCK_INTERVAL, MIN_TIME_DIFF = 0, MAX_TIME_DIFF = KNOCK_INTERVAL } = stanza;
+  if (shared === undefined && !isEncrypted) {
+    for (const member of KNOCK_VARIABLES) if (lines.has(member)) yield ["warning", member, `${member} has no effect without SHARED_SEQUENCE or ENCRYPT_SEQUENCE`];
+    return;
+  }
+  const length = shared?.length ?? ENCRYPTED_LENGTH;
+  if (MIN_TIME_DIFF > MAX_TIME_DIFF || MIN_TIME_DIFF * (length - 1) > KNOCK_INTERVAL) {
+    yield ["warning", "MIN_TIME_DIFF", `MIN_TIME_DIFF ${MIN_TIME_DIFF} is too long for ${length} knocks within KNOCK_INTERVAL ${KNOCK_INTERVAL} and MAX_TIME_DIFF: nothing is granted`];
+  }
+  if (stanza.REQUIRE_AUTH_METHOD !== undefined) yield ["error", "REQUIRE_AUTH_METHOD", "REQUIRE_AUTH_METHOD: knocks bear no password"];
+  if (shared === undefined) {
+    if (stanza.KEY === undefined) yield ["error", undefined, `ENCRYPT_SEQUENCE needs KEY in stanza source: '${source}'`];
+    const long = stanza.REQUIRE_USERNAME?.find((name) => utf8Bytes(name).length > MAX_USERNAME_BYTES);
+    if (long !== undefined) yield ["warning", "REQUIRE_USERNAME", `Knocks bear ${MAX_USERNAME_BYTES} bytes of a user name: none is '${printableText(long)}'`];
+    return;
+  }
+  if (isEncrypted) yield ["error", "SHARED_SEQUENCE", `SHARED_SEQUENCE and ENCRYPT_SEQUENCE do not go together in stanza source: '${source}'`];
+  if (open === undefined || open.ranges.length === 0 || open.ranges.some(({ first, last }) => first !== last)) {
+    yield ["error", open && "OPEN_PORTS", `SHARED_SEQUENCE opens all of OPEN_PORTS, which must name single ports, in stanza source: '${source}'`];
+  }
+  if (stanza.REQUIRE_USERNAME !== undefined) yield ["error", "REQUIRE_USERNAME", "REQUIRE_USERNAME: a shared sequence bears no user name"];
+  if (isOpenToScans(shared)) yield ["warning", "SHARED_SEQUENCE", "A scan of all ports in their order knocks this sequence: take more ports, not in ascending or descending order"];
+}
+
+/** Whether so few ports lie between the knocks that a scan, up or down, is taken for them. */
+function isOpenToScans(knocks: readonly PortKnock[]): boolean {
+  const [first, ...others] = knocks.map((knock) => (knock.protocol === "icmp" ? 0 : knock.port));
+  const isOneProtocol = knocks.every(({ protocol }) => protocol === knocks[0]!.protocol);
+  const isMonotonous = [1, -1].some((way) => others.every((port, at) => way * (port - (at === 0 ? first! : others[at - 1]!)) > 0));
+  return isOneProtocol && isMonotonous && Math.abs((others.at(-1) ?? first!) - first!) <= others.length + MAX_STRANGERS;
 }
 
 function* grantFindings({ source }: Draft, stanza: Filled, { config }: AccessConfigContext): Generator<Finding> {

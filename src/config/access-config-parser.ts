@@ -9,7 +9,7 @@ import { checkStanza, type Draft, newDraft } from "./_access-stanza.ts";
 import { refuse, shown } from "./_kinds.ts";
 import { ObsoleteNames } from "./_obsolete-names.ts";
 import type { AccessConfigContext, AccessHost, AccessRoot, AccessStanza, ParsedAccessConfig } from "./access-config.ts";
-import { accessVariables, type AccessVariables, KNOCKING_VARIABLES, OBSOLETE_ACCESS_VARIABLES } from "./access-variables.ts";
+import { accessVariables, type AccessVariables, OBSOLETE_ACCESS_VARIABLES } from "./access-variables.ts";
 import { cutValue, type Dialect, type Entry, lengthWarning, type RawValue, readEntries, valueText } from "./entries.ts";
 import { type ConfigProblem, hasErrors, indexVariables, type NamedVariable, nearestName, type Place, type VariableTable, withSuggestion } from "./variable.ts";
 
@@ -123,6 +123,8 @@ class Reader {
       if (stanza === undefined) wipeStanzas([draft.values]);
       else stanzas.push(stanza);
     }
+    const shared = stanzas.find(({ SHARED_SEQUENCE }) => SHARED_SEQUENCE !== undefined);
+    if (shared !== undefined) this.#tell("warning", { ...shared, column: 1 }, "Whoever sees the knocks of a SHARED_SEQUENCE can repeat them: ENCRYPT_SEQUENCE is better, single packets (AUTH_MODE PCAP) are much better");
     if (stanzas.length === 0 && !hasErrors(this.#problems)) {
       this.#tell("error", asAWhole(path), isFolder ? "Fatal, could not find any valid access.conf stanzas" : `Could not find valid SOURCE stanza in access file: ${shownPath(path)}`);
     }
@@ -148,7 +150,6 @@ class Reader {
       this.#obey(name, entry, file, say);
     } else if (obsolete !== undefined) {
       file.obsolete.add(name, obsolete.now, { file: entry.file, line: entry.line, column: entry.nameColumn });
-      if (file.stanza !== undefined && isKnocking(name, entry)) file.stanza.knocking = true;
     } else {
       const named = this.#index.get(name);
       if (named === undefined) this.#passOver(name, entry, say);
@@ -314,14 +315,6 @@ class Reader {
     const obsolete = OBSOLETE_ACCESS_VARIABLES.find(({ names }) => names.includes(name));
     return variable?.synonyms?.[name]?.origin ?? variable?.origin ?? obsolete?.origin;
   }
-}
-
-/** Whether a line makes its stanza one for port knocking. */
-function isKnocking(name: string, entry: Entry): boolean {
-  const value = cutValue(entry);
-  const text = (value && valueText(value.bytes))?.toUpperCase();
-  if (name === "DATA_COLLECT_MODE") return text === "ENCRYPT_SEQUENCE";
-  return KNOCKING_VARIABLES.includes(name) && !(text?.startsWith("N") && name === "ENCRYPT_SEQUENCE");
 }
 
 /** The place of a problem that a file has as a whole. */

@@ -7,6 +7,8 @@
 import type { Bytes } from "../bytes.ts";
 import type { DigestType, EncryptionMode } from "../fko.ts";
 import type { IpAddress } from "../ip.ts";
+import type { OsFingerprint } from "../os-fingerprint.ts";
+import type { PortKnock } from "../port-knock.ts";
 import { type AddressList, matchesAddressList } from "./address-list.ts";
 import type { DaemonConfig } from "./daemon-config.ts";
 import type { Dialect } from "./entries.ts";
@@ -111,6 +113,24 @@ export interface AccessStanza {
   /** Connections that a grant is good for; absent: any number. */
   readonly GRANT_USES?: 1 | "any";
 
+  /** What has to be knocked at; each of OPEN_PORTS is opened then. This or ENCRYPT_SEQUENCE: the stanza is for port knocking alone. */
+  readonly SHARED_SEQUENCE?: readonly PortKnock[];
+  /** Knocks spell a request that KEY encrypts. */
+  readonly ENCRYPT_SEQUENCE: boolean;
+  /** Port of the byte 0 in such a sequence. */
+  readonly PORT_OFFSET: number;
+  /** Seconds from the first knock to the last. */
+  readonly KNOCK_INTERVAL: number;
+  /** Seconds between two knocks. */
+  readonly MIN_TIME_DIFF?: number;
+  readonly MAX_TIME_DIFF?: number;
+  /** Grants to one address. */
+  readonly KNOCK_LIMIT?: number;
+  readonly REQUIRE_OS?: string;
+  readonly REQUIRE_OS_REGEX?: RegExp;
+  /** Those of P0F_FILE that these two allow; absent when neither is set. */
+  readonly OS_FINGERPRINTS?: readonly OsFingerprint[];
+
   /** Whether OpenPGP packets are tried: GPG_DECRYPT_PW or GPG_ALLOW_NO_PW is set. */
   readonly ENABLE_GPG: boolean;
   readonly GPG_HOME_DIR: string;
@@ -131,6 +151,8 @@ export interface AccessStanza {
 export interface AccessHost {
   /** Reads a file; relative paths mean the folder of the start. An error names the file. */
   read(path: string): { readonly bytes: Uint8Array } | { readonly error: string };
+  /** The same for a file that everybody may read. */
+  readPublic(path: string): { readonly bytes: Uint8Array } | { readonly error: string };
   /** Lists a folder, names only. */
   list(folder: string): { readonly names: readonly string[] } | { readonly error: string };
   findUser(name: string): UserAccount | undefined;

@@ -9,6 +9,7 @@ import type { Bytes } from "../bytes.ts";
 import { DIGESTS, type DigestType, type EncryptionMode } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
+import { DEFAULT_OFFSET, parseKnock, type PortKnock } from "../port-knock.ts";
 import { accept, addresses, choice, command, integer, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
 import type { AccessHost, AccessStanza, GroupAccount, UserAccount } from "./access-config.ts";
 import type { AddressList } from "./address-list.ts";
@@ -16,7 +17,7 @@ import { parsePortList, type PortList } from "./port-list.ts";
 import type { ObsoleteVariables, ParsedValue, SecretKind, TextKind, VariableTable } from "./variable.ts";
 
 /** The members of a stanza that are variables. */
-export type AccessVariables = Omit<AccessStanza, "number" | "file" | "line" | "given" | "texts" | "ENABLE_GPG">;
+export type AccessVariables = Omit<AccessStanza, "number" | "file" | "line" | "given" | "texts" | "ENABLE_GPG" | "OS_FINGERPRINTS">;
 
 /** Longest time that a stanza may set, seconds: 97 days. */
 export const MAX_TIMEOUT = 8388608;
@@ -101,16 +102,36 @@ const sourceRequirement: TextKind<boolean | AddressList> = {
   parse: (text, name) => (/^[a-z]+$/i.test(text) ? yesNo : list).parse(text, name),
 };
 
-const regex: TextKind<RegExp> = {
+const expression = (flags: string): TextKind<RegExp> => ({
   describe: "regular expression",
   parse(text, name) {
     try {
-      return accept(new RegExp(text));
+      return accept(new RegExp(text, flags));
     } catch (error) {
       return refuse(`${name} value ${shown(text)} is not a regular expression: ${printableText(String((error as Error).message), 120)}`);
     }
   },
+});
+const regex = /* @__PURE__ */ expression("");
+
+const knocks: TextKind<readonly PortKnock[]> = {
+  describe: "tcp/PORT, udp/PORT, icmp between commas",
+  parse(text, name) {
+    const words = text.split(",").map((word) => word.trim());
+    const sequence = words.map(parseKnock);
+    const wrong = sequence.indexOf(undefined);
+    return wrong < 0 ? accept(sequence as readonly PortKnock[]) : refuse(`${name} item ${shown(words[wrong]!)} is none of tcp/PORT, udp/PORT, icmp`);
+  },
 };
+
+const collectMode = /* @__PURE__ */ choice(
+  { PCAP: false, FILE_PCAP: false, ULOG_PCAP: false, ENCRYPT_SEQUENCE: true },
+  (name, value) => `${name} value ${value} is none of PCAP, FILE_PCAP, ULOG_PCAP, ENCRYPT_SEQUENCE`,
+);
+
+/** Longest that knocks may be apart, seconds. */
+const MAX_KNOCK_SECONDS = 86400;
+const knockSeconds = /* @__PURE__ */ integer(1, MAX_KNOCK_SECONDS);
 
 const MAX_CYCLE_COMMAND = 255;
 
@@ -276,6 +297,18 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
     GRANT_PREFIX_V4: { kind: prefix(8, 31), origin: "own", doc: "Open for the whole network of so many bits around an IPv4 address, for clients behind carriers' NAT: /24. Everybody in it gets in." },
     GRANT_PREFIX_V6: { kind: prefix(32, 127), origin: "own", doc: "The same around an IPv6 address: /64." },
     GRANT_USES: { kind: uses, origin: "own", doc: "1: a grant ends with the first connection that it lets in; any: it does not. 1 needs FIREWALL_TYPE nftables." },
+    SHARED_SEQUENCE: { kind: knocks, origin: "Perl", toLastSemicolon: true, doc: "With AUTH_MODE KNOCK: whoever knocks there in this order gets all of OPEN_PORTS. Whoever sees it can do so too." },
+    ENCRYPT_SEQUENCE: {
+      kind: yesNo, origin: "Perl", default: "N", standsAlone: true, synonyms: { DATA_COLLECT_MODE: { origin: "Perl", kind: collectMode } },
+      doc: "With AUTH_MODE KNOCK: 32 knocks spell a request that KEY encrypts; they are good for once. DATA_COLLECT_MODE ENCRYPT_SEQUENCE is the same.",
+    },
+    PORT_OFFSET: { kind: integer(1, 65280), origin: "Perl", default: String(DEFAULT_OFFSET), doc: "The first of the 256 ports of such knocks." },
+    KNOCK_INTERVAL: { kind: knockSeconds, origin: "Perl", default: "60", doc: "Seconds from the first knock to the last, at most." },
+    MIN_TIME_DIFF: { kind: integer(0, MAX_KNOCK_SECONDS), origin: "Perl", doc: "Seconds between two knocks, at least." },
+    MAX_TIME_DIFF: { kind: knockSeconds, origin: "Perl", doc: "Seconds between two knocks, at most." },
+    KNOCK_LIMIT: { kind: integer(0, 1_000_000), origin: "Perl", doc: "How often one address gets in by knocking, until the files are read again; 0 for any number." },
+    REQUIRE_OS: { kind: text, origin: "Perl", doc: "The operating system that knocks must come from, as P0F_FILE names it: its class (Linux) or description. Anybody can imitate it." },
+    REQUIRE_OS_REGEX: { kind: expression("i"), origin: "Perl", toLastSemicolon: true, doc: "The same: what CLASS:VERSION:SUBTYPE:DESCRIPTION must match, in any case." },
     GPG_HOME_DIR: { kind: path, origin: both, doc: "GnuPG's home; fwknopd.conf's when it is not set." },
     GPG_EXE: { kind: path, origin: "C", synonyms: { GPG_PATH: { origin: "Perl" } }, doc: "GnuPG; fwknopd.conf's when it is not set." },
     GPG_DECRYPT_ID: { kind: text, origin: both, doc: "The key that packets are encrypted for. GnuPG finds it out itself." },
@@ -289,22 +322,12 @@ export function accessVariables(host: AccessLookups): VariableTable<AccessVariab
   };
 }
 
-/** What makes a stanza one for port knocking. */
-export const KNOCKING_VARIABLES: readonly string[] = ["SHARED_SEQUENCE", "ENCRYPT_SEQUENCE"];
-
 /** Names that are known but have no row. */
 export const OBSOLETE_ACCESS_VARIABLES: readonly ObsoleteVariables[] = [
   {
-    now: "Port knocking is not heard any more",
-    origin: "Perl",
-    names: [
-      ...KNOCKING_VARIABLES, "PORT_OFFSET", "KNOCK_INTERVAL", "KNOCK_LIMIT", "MIN_TIME_DIFF", "MAX_TIME_DIFF", "REQUIRE_OS", "REQUIRE_OS_REGEX",
-    ],
-  },
-  {
     now: "Where packets are heard is said in fwknopd.conf",
     origin: "Perl",
-    names: ["DATA_COLLECT_MODE", "PCAP", "FILE_PCAP", "ULOG_PCAP", "RESTRICT_INTF"],
+    names: ["PCAP", "FILE_PCAP", "ULOG_PCAP", "RESTRICT_INTF"],
   },
   {
     now: "GnuPG is asked directly, and finds out itself what a packet is",

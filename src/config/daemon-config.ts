@@ -28,7 +28,7 @@ export interface AlertingMethods {
 }
 
 /** Where packets come from (AUTH_MODE); the two pcap file modes are one. */
-export type AuthMode = "PCAP" | "FILE_PCAP" | "SOCKET";
+export type AuthMode = "PCAP" | "FILE_PCAP" | "SOCKET" | "KNOCK";
 
 /** Syslog facilities that the daemon may use. */
 export type SyslogFacility =
@@ -148,6 +148,16 @@ export interface DaemonConfig {
   readonly AUTH_MODE: AuthMode;
   /** Followed as it grows, from its present end (FILE_PCAP). */
   readonly PCAP_PKT_FILE: string;
+  /** What the firewall's lines have in their prefix (KNOCK). */
+  readonly FW_MSG_SEARCH: string;
+  readonly ENABLE_SYSLOG_FILE: boolean;
+  readonly IPT_SYSLOG_FILE: string;
+  /** With ENABLE_SYSLOG_FILE N, in this order the first that is there. */
+  readonly KNOPMD_FIFO: string;
+  readonly FW_DATA_FILE: string;
+  /** Fingerprints of operating systems. */
+  readonly P0F_FILE: string;
+  readonly MAX_HOPS: number;
   readonly FIREWALL_TYPE: "iptables" | "nftables" | "ipfw" | "pf" | "firewalld" | "external_cmd" | "print" | "auto";
   readonly ipfwCmd: string;
   /** This and the next two: any of them makes the layout that of 1.x. */

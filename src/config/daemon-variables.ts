@@ -75,7 +75,7 @@ const anchor = /* @__PURE__ */ named("name of an anchor", /^[\w.][\w./-]{0,62}$/
 const pfTable = /* @__PURE__ */ named("name of a table", /^[\w.][\w.-]{0,30}$/);
 const zone = /* @__PURE__ */ named("name of a zone", /^\w[\w-]{0,31}$/);
 
-const AUTH_MODES: Readonly<Record<string, AuthMode>> = { PCAP: "PCAP", FILE_PCAP: "FILE_PCAP", ULOG_PCAP: "FILE_PCAP", SOCKET: "SOCKET" };
+const AUTH_MODES: Readonly<Record<string, AuthMode>> = { PCAP: "PCAP", FILE_PCAP: "FILE_PCAP", ULOG_PCAP: "FILE_PCAP", SOCKET: "SOCKET", KNOCK: "KNOCK" };
 
 const networks: TextKind<readonly IpNetwork[]> = {
   describe: "address list, or NONE",
@@ -278,10 +278,18 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     FIREWD_DIRECT: { kind: yesNo, origin: "own", default: "N", doc: "With FIREWALL_TYPE firewalld: direct rules as by fwknop 2.x, which open nothing unless firewalld itself drives iptables." },
 
     AUTH_MODE: {
-      kind: choice(AUTH_MODES, (name, value) => `${name} value ${value} is none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET (port knocking is not heard any more)`),
-      origin: "Perl", default: "PCAP", doc: "Hear packets on interfaces, in PCAP_PKT_FILE as it grows, or on the sockets of the TCP and UDP server.",
+      kind: choice(AUTH_MODES, (name, value) => `${name} value ${value} is none of PCAP, FILE_PCAP, ULOG_PCAP, SOCKET, KNOCK`),
+      origin: "Perl", default: "PCAP",
+      doc: "Hear packets on interfaces, in PCAP_PKT_FILE as it grows, or on the sockets of the TCP and UDP server. KNOCK: hear port knocking in the firewall's log, and packets on these sockets only.",
     },
     PCAP_PKT_FILE: { kind: path, origin: "Perl", default: "/var/log/sniff.pcap", doc: "Capture file that another program writes, for AUTH_MODE FILE_PCAP." },
+    FW_MSG_SEARCH: { kind: text, origin: "Perl", default: "DROP", doc: "What the prefix of the firewall's lines has in it (iptables -j LOG --log-prefix), for AUTH_MODE KNOCK. In lines that are not marked as the kernel's the prefix must begin with it." },
+    ENABLE_SYSLOG_FILE: { kind: yesNo, origin: "Perl", default: "Y", doc: "Read these lines in IPT_SYSLOG_FILE; with N, from the pipe KNOPMD_FIFO, or in FW_DATA_FILE where there is no such pipe." },
+    IPT_SYSLOG_FILE: { kind: path, origin: "Perl", default: "/var/log/messages", doc: "The log, a file or a pipe." },
+    KNOPMD_FIFO: { kind: path, origin: "Perl", default: "/var/lib/fwknop/fwknopfifo", doc: "A pipe that the syslog daemon writes to." },
+    FW_DATA_FILE: { kind: path, origin: "Perl", default: "/var/log/fwknop/fwdata", doc: "A file that holds the firewall's lines alone." },
+    P0F_FILE: { kind: path, origin: "Perl", default: "/etc/fwknop/pf.os", doc: "Fingerprints of operating systems (pf.os(5)), for REQUIRE_OS." },
+    MAX_HOPS: { kind: integer(0, 255), origin: "Perl", default: "20", doc: "Hops that a fingerprint may have come." },
     FIREWALL_TYPE: {
       kind: choice(
         { iptables: "iptables", nftables: "nftables", ipfw: "ipfw", pf: "pf", firewalld: "firewalld", command: "external_cmd", external_cmd: "external_cmd", print: "print", auto: "auto" } as const,
@@ -339,15 +347,15 @@ export const OBSOLETE_DAEMON_VARIABLES: readonly ObsoleteVariables[] = [
     origin: "Perl",
     names: [
       "ENABLE_VOLUNTARY_EXITS", "EXIT_INTERVAL", "KNOPWATCHD_CHECK_INTERVAL", "KNOPWATCHD_MAX_RETRIES", "FWKNOP_CMDLINE_FILE", "TCPSERV_PID_FILE",
-      "KNOPWATCHD_PID_FILE", "KNOPMD_PID_FILE", "KNOPTM_PID_FILE", "KNOPTM_IP_TIMEOUT_SOCK", "FWKNOP_SERV_SOCK", "KNOPMD_FIFO",
+      "KNOPWATCHD_PID_FILE", "KNOPMD_PID_FILE", "KNOPTM_PID_FILE", "KNOPTM_IP_TIMEOUT_SOCK", "FWKNOP_SERV_SOCK",
       "KNOPTM_SYSLOG_IDENTITY", "KNOPTM_SYSLOG_FACILITY", "KNOPTM_SYSLOG_PRIORITY", "FWSERV_SYSLOG_IDENTITY", "FWSERV_SYSLOG_FACILITY",
       "FWSERV_SYSLOG_PRIORITY", "fwknopdCmd", "fwknop_servCmd", "knopmdCmd", "knoptmCmd", "knopwatchdCmd", "mknodCmd", "ifconfigCmd",
     ],
   },
   {
-    now: "Port knocking is not heard any more",
+    now: "The log is looked at five times a second, whoever writes it",
     origin: "Perl",
-    names: ["SLEEP_INTERVAL", "MAX_HOPS", "FW_MSG_SEARCH", "ENABLE_SYSLOG_FILE", "IPT_SYSLOG_FILE", "FW_DATA_FILE", "P0F_FILE", "SYSLOG_DAEMON"],
+    names: ["SLEEP_INTERVAL", "SYSLOG_DAEMON"],
   },
   {
     now: "Firewall commands are run in one way, without a shell, and their output goes to the log",

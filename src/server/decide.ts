@@ -171,7 +171,14 @@ function digestsOf({ digests, signatures }: Extract<Attempt, { kind: "opened" }>
   return isTextEnough ? digests.slice(0, 1) : digests;
 }
 
-function replayEntry(sum: string, datagram: Datagram, now: number): ReplayEntry {
+/**
+ * Makes what is remembered.
+ *
+ * @param sum a digest that it is known by
+ * @param datagram how it came
+ * @param now Unix time, seconds
+ */
+export function replayEntry(sum: string, datagram: Datagram, now: number): ReplayEntry {
   const { protocol, source, sourcePort, destination, destinationPort } = datagram;
   return { digest: sum, protocol, source, sourcePort, destination, destinationPort, createdAt: Math.floor(now) };
 }
@@ -196,7 +203,7 @@ function isHeardTwice(datagram: Datagram, original: ReplayEntry, now: number, is
 }
 
 /** C's sentence, with both the repetition and the original. */
-function replayText(datagram: Datagram, original: ReplayEntry): string {
+export function replayText(datagram: Datagram, original: ReplayEntry): string {
   const two = (number: number) => String(number).padStart(2, "0");
   const at = new Date(original.createdAt * 1000);
   const date = `${two(at.getUTCMonth() + 1)}/${two(at.getUTCDate())}/${two(at.getUTCFullYear() % 100)}`;

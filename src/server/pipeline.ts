@@ -10,13 +10,17 @@
 
 import { wipe } from "../bytes.ts";
 import type { AccessStanza } from "../config/access-config.ts";
+import { matchesAddressList } from "../config/address-list.ts";
 import type { DaemonConfig } from "../config/daemon-config.ts";
+import type { LoggedPacket } from "../firewall-log.ts";
 import type { Grant } from "../firewall/grant.ts";
 import { type IpAddress, networkStart, parseIp } from "../ip.ts";
 import type { Datagram } from "../packet.ts";
 import { decide } from "./decide.ts";
+import { decideKnocks } from "./decide-knocks.ts";
 import type { Deciding, DecisionAnswer, DecisionRequest } from "./decision-request.ts";
 import { type GrantOutcome, tellGrant } from "./grant-record.ts";
+import { KnockSequences } from "./knock-sequences.ts";
 import { LogLimit } from "./log-limit.ts";
 import type { LogFunction, LogRecord } from "./log-record.ts";
 import { type ReadyStanza, readyStanza } from "./open-packet.ts";
@@ -57,6 +61,9 @@ export interface PipelineCounts {
   readonly refused: Partial<Record<RefusalReason, number>>;
 }
 
+const isForKnocks = ({ SHARED_SEQUENCE, ENCRYPT_SEQUENCE }: AccessStanza): boolean => SHARED_SEQUENCE !== undefined || ENCRYPT_SEQUENCE;
+const packetStanzas = ({ stanzas }: PipelineSettings): readonly ReadyStanza[] => stanzas.filter((stanza) => !isForKnocks(stanza)).map(readyStanza);
+const knockStanzas = ({ stanzas }: PipelineSettings): readonly KnockSequences[] => stanzas.filter(isForKnocks).map((stanza) => new KnockSequences(stanza));
 const NO_KEY = /* @__PURE__ */ new Uint8Array(0);
 /** Acts that may be under way before the source has to wait. */
 const MAX_UNDER_WAY = 1000;
@@ -78,21 +85,26 @@ export class Pipeline {
   /** Numbers of the stanzas whose expiry was told; once is enough. */
   readonly #toldExpired: Set<number> = new Set();
   #settings: PipelineSettings;
+  /** Those for packets. */
   #stanzas: readonly ReadyStanza[];
+  /** Those for port knocking. */
+  #sequences: readonly KnockSequences[];
 
   constructor(settings: PipelineSettings, replay: ReplayMemory, effects: PipelineEffects) {
     this.#effects = effects;
     this.#replay = replay;
     this.#settings = settings;
-    this.#stanzas = settings.stanzas.map(readyStanza);
+    this.#stanzas = packetStanzas(settings);
+    this.#sequences = knockStanzas(settings);
   }
 
   /** Decides by another configuration from the next packet on; grants and replay memory stay, the keys of before are wiped. */
   reconfigure(settings: PipelineSettings): void {
-    this.#retired.push(...this.#stanzas);
+    this.#retired.push(...this.#stanzas, ...this.#sequences.map(({ stanza }) => stanza));
     this.#wipeRetired();
     this.#settings = settings;
-    this.#stanzas = settings.stanzas.map(readyStanza);
+    this.#stanzas = packetStanzas(settings);
+    this.#sequences = knockStanzas(settings);
     this.#toldExpired.clear();
   }
 
@@ -108,6 +120,30 @@ export class Pipeline {
     const step = this.#decide(datagram, stanzas).next();
     if (step.done !== true) return this.#decideAside(datagram, stanzas);
     this.#conclude(step.value, stanzas);
+    return this.#underWay.size < MAX_UNDER_WAY ? undefined : Promise.race(this.#underWay);
+  }
+
+  /**
+   * Takes a packet that the firewall tells of, as a knock.
+   *
+   * @param packet must not change afterwards
+   * @returns nothing when the next one may come at once
+   */
+  handleKnock(packet: LoggedPacket): Promise<void> | undefined {
+    const { config, testMode } = this.#settings;
+    if (config.BLACKLIST !== undefined && matchesAddressList(config.BLACKLIST, packet.source)) return undefined;
+    const at = this.#effects.monotonicMs() / 1000;
+    const ended = this.#sequences.flatMap((sequences) => {
+      const end = sequences.concerns(packet) ? sequences.hear(packet, at) : undefined;
+      return end === undefined ? [] : [{ sequences, end }];
+    });
+    if (ended.length === 0) return undefined;
+    this.counts.packets++;
+    const step = decideKnocks(ended, packet, { config, testMode, replay: this.#replay, now: this.#effects.now() }).next();
+    if (step.done !== true) return undefined; // never: knocks ask for nothing
+    const { verdict } = step.value;
+    if (verdict.kind !== "refused") ended.find(({ sequences }) => sequences.stanza.number === verdict.stanza)!.sequences.countGrant(packet.source);
+    this.#conclude(step.value, this.#sequences.map(({ stanza }) => stanza));
     return this.#underWay.size < MAX_UNDER_WAY ? undefined : Promise.race(this.#underWay);
   }
 
@@ -159,7 +195,7 @@ export class Pipeline {
     for (const { kind, count } of kept) this.#effects.log({ level: "warning", message: `${count} more packets were refused (${kind ?? "various reasons"})`, fields: { reason: kind ?? "various", count } });
   }
 
-  #conclude(decision: Decision, stanzas: readonly ReadyStanza[]): void {
+  #conclude(decision: Decision, stanzas: readonly AccessStanza[]): void {
     const { verdict, notes, remember } = decision;
     for (const entry of remember) this.#replay.add(entry);
     if (verdict.kind === "refused") {

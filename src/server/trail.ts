@@ -31,8 +31,13 @@ export function packetFields(datagram: Pick<Datagram, "source">, now: number, { 
   return {
     source: formatIp(datagram.source),
     ...(stanza !== undefined && { stanza }),
-    ...(message !== undefined && { user: message.username, skew: message.timestamp - Math.floor(now) }),
+    ...(message !== undefined && saidOf(message, now)),
   };
+}
+
+function saidOf({ username: user, timestamp, knocks }: Message, now: number): Readonly<Record<string, LogValue>> {
+  if (knocks === undefined) return { user, skew: timestamp - Math.floor(now) };
+  return { knocks, ...(knocks === "encrypted" && { user }) };
 }
 
 /**
@@ -52,7 +57,8 @@ export function skewText(skew: number): string {
  * @param now Unix time, seconds
  * @returns a few words
  */
-export function senderText({ username, timestamp }: Message, now: number): string {
+export function senderText({ username, timestamp, knocks }: Message, now: number): string {
+  if (knocks !== undefined) return knocks === "shared" ? "by a shared sequence of knocks" : `user ${username}, by encrypted knocks`;
   return `user ${username}, ${skewText(timestamp - Math.floor(now))}`;
 }
 

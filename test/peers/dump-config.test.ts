@@ -49,6 +49,7 @@ function ourDump(folder: string, overrides: readonly string[]): string {
   const daemon = parseDaemonConfig(files, { commandLine });
   const host: AccessHost = {
     read: (path) => ({ bytes: readFileSync(there(path)) }),
+    readPublic: (path) => ({ bytes: readFileSync(there(path)) }),
     list: (path) => ({ names: readdirSync(there(path)) }),
     findUser,
     findGroup,

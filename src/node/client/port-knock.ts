@@ -5,11 +5,12 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { wipe } from "../../bytes.ts";
-import { encryptedKnocks, formatKnock, parseKnock, type PortKnock, sharedKnocks } from "../../client/port-knocks.ts";
+import { encryptedKnocks, sharedKnocks } from "../../client/port-knocks.ts";
 import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import { formatIp, parseIp } from "../../ip.ts";
+import { DEFAULT_OFFSET, formatKnock, parseKnock, type PortKnock } from "../../port-knock.ts";
 import type { RcFile } from "./rc-file.ts";
 import type { ClientHost } from "./host.ts";
 import { obtainKeys } from "./keys.ts";
@@ -20,7 +21,6 @@ import { resolveHost } from "../resolve-host.ts";
 import { sendPacket } from "./send.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 
-const DEFAULT_OFFSET = 61000;
 const DEFAULT_DELAY_SECONDS = 1;
 /** The SYN is out by then. Given up long before the system says it again, which would be one knock too many; and servers allow a minute for all 32. */
 const CONNECT_TIMEOUT_MS = 100;

@@ -14,7 +14,7 @@ import { printableText } from "../../foreign-text.ts";
 import { findProgram } from "../find-program.ts";
 import { splitProgram } from "../firewall/firewall-choice.ts";
 import { readInterface } from "../hearing/interface-state.ts";
-import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
+import { firewallLogOf, waysOfHearing } from "../hearing/ways-of-hearing.ts";
 import { needsFirewall } from "./firewall-options.ts";
 
 /**
@@ -40,8 +40,10 @@ export function checkHost(config: DaemonConfig, stanzas: readonly AccessStanza[]
     const folder = dirname(config[name]);
     return folder !== config.FWKNOP_RUN_DIR && !existsSync(folder);
   });
+  const log = config.AUTH_MODE === "KNOCK" && !options.stdin ? firewallLogOf(config) : undefined;
   const messages = [
     ...missing,
+    ...(log !== undefined && !existsSync(log) ? [`There is no log ${printableText(log, 200)} to hear knocks in (IPT_SYSLOG_FILE; with ENABLE_SYSLOG_FILE N KNOPMD_FIFO, FW_DATA_FILE)`] : []),
     ...absent.map((name) => `There is no interface ${printableText(name)} (PCAP_INTF)`),
     ...homeless.map((name) => `There is no folder ${printableText(dirname(config[name]), 200)}, which ${name} is in`),
   ];

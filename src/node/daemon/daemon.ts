@@ -240,6 +240,7 @@ class Daemon {
         if (this.#log.verbosity >= PAYLOAD_DETAIL) this.#tellPayload(datagram.payload);
         return pipeline.handle(datagram);
       },
+      handleKnock: (packet) => pipeline.handleKnock(packet),
       counts: this.#counts,
       packetLimit: this.#options.packetLimit ?? 0,
       log: this.#log.write,

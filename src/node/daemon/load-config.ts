@@ -52,10 +52,11 @@ const OPTION_VARIABLES: readonly (readonly [keyof ServerOptions, keyof DaemonCon
   ["fwType", "FIREWALL_TYPE"],
   ["accessFile", "ACCESS_FILE"],
   ["accessFolder", "ACCESS_FOLDER"],
+  ["fwLog", "IPT_SYSLOG_FILE"],
 ];
 
 /** Variables whose files are opened again later, when the daemon works in another folder. */
-const FILE_VARIABLES = ["PCAP_FILE", "PCAP_PKT_FILE", "FWKNOP_PID_FILE", "DIGEST_FILE", "GPG_HOME_DIR"] as const satisfies readonly (keyof DaemonConfig)[];
+const FILE_VARIABLES = ["PCAP_FILE", "PCAP_PKT_FILE", "FWKNOP_PID_FILE", "DIGEST_FILE", "GPG_HOME_DIR", "IPT_SYSLOG_FILE", "KNOPMD_FIFO", "FW_DATA_FILE"] as const satisfies readonly (keyof DaemonConfig)[];
 
 function textsOf(options: ServerOptions): DaemonTexts {
   const texts = OPTION_VARIABLES.flatMap(([option, variable]) => (options[option] === undefined ? [] : [[variable, String(options[option])]]));
@@ -63,6 +64,7 @@ function textsOf(options: ServerOptions): DaemonTexts {
     ...Object.fromEntries(texts),
     ...(options.udpServer && { ENABLE_UDP_SERVER: "Y" }),
     ...(options.pcapAnyDirection && { ENABLE_PCAP_ANY_DIRECTION: "Y" }),
+    ...(options.fwLog !== undefined && { ENABLE_SYSLOG_FILE: "Y" }),
     ...(options.linuxCookedIntf && { ENABLE_COOKED_INTF: "Y" }),
     ...(options.overrideConfig && { OVERRIDE_CONFIG: options.overrideConfig.join(",") }),
   };
@@ -85,9 +87,11 @@ class Reader {
     this.#insecure = insecure;
   }
 
-  read(path: string, kind: string): Uint8Array {
+  /** @param isPublic everybody may read it */
+  read(path: string, kind: string, isPublic = false): Uint8Array {
     const { bytes, problems } = readOwnFile(resolve(this.#folder, path), { maxBytes: MAX_CONFIG_BYTES, kind, name: path });
     for (const { kind: what, message } of problems) {
+      if (isPublic && what !== "writable") continue;
       const isFatal = what === "writable" && !this.#insecure;
       const hint = isFatal ? "; others can write to it, so it is not used (--insecure-permissions overrides)" : "";
       this.problems.push({ severity: isFatal ? "error" : "warning", file: path, line: 0, column: 0, message: `${message}${hint}` });
@@ -153,17 +157,19 @@ function wholePaths(config: DaemonConfig, folder: string): Partial<DaemonConfig>
 export function loadAccess(options: ServerOptions, { config, dialect }: LoadedConfig, folder: string, now: number): LoadedAccess {
   const reader = new Reader(folder, options.insecurePermissions ?? false);
   const read: Uint8Array[] = [];
+  const tryToRead = (path: string, kind: string, isPublic: boolean): ReturnType<AccessHost["read"]> => {
+    try {
+      const bytes = reader.read(path, kind, isPublic);
+      read.push(bytes);
+      return { bytes };
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      return { error: error.message };
+    }
+  };
   const host: AccessHost = {
-    read(path) {
-      try {
-        const bytes = reader.read(path, "access");
-        read.push(bytes);
-        return { bytes };
-      } catch (error) {
-        if (!(error instanceof FileError)) throw error;
-        return { error: error.message };
-      }
-    },
+    read: (path) => tryToRead(path, "access", false),
+    readPublic: (path) => tryToRead(path, "fingerprint", true),
     list(path) {
       try {
         return { names: readdirSync(resolve(folder, path)).sort() };

@@ -38,7 +38,7 @@ export interface CaptureFeedOptions {
 }
 
 /** Tells whether the frames have come that the limit allows (`-C`). */
-export function isLimitReached({ counts, packetLimit }: CaptureFeedOptions): boolean {
+export function isLimitReached({ counts, packetLimit }: Pick<CaptureFeedOptions, "counts" | "packetLimit">): boolean {
   return packetLimit > 0 && counts.frames >= packetLimit;
 }
 

@@ -10,8 +10,9 @@ import { messageOf, reasonOf } from "../system-error.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
 import { CaptureFeed, type CaptureFeedOptions, isLimitReached } from "./capture-feed.ts";
 import type { DatagramSource } from "./datagram-source.ts";
+import { FileChunks } from "./file-chunks.ts";
 import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
-import { PcapFileSource } from "./pcap-file-source.ts";
+import { LogFeed, type LogFeedOptions } from "./log-feed.ts";
 import { openStdin } from "./stdin-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
 import { openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
@@ -33,7 +34,7 @@ export interface Listener {
 }
 
 /** What every listener is given. */
-export type ListenerOptions = CaptureFeedOptions;
+export interface ListenerOptions extends CaptureFeedOptions, LogFeedOptions {}
 
 const DONE: ListenerEnd = { kind: "done" };
 
@@ -80,7 +81,7 @@ export function listenToStdin(options: ListenerOptions): Listener {
  * @throws {FileError} when it cannot be read
  */
 export function listenToFile(path: string, follow: boolean, options: ListenerOptions): Listener {
-  const source = new PcapFileSource(path, { follow });
+  const source = new FileChunks(path, { follow });
   return {
     async run(onReady) {
       options.log({ level: "info", message: `Reading pcap file: ${path}` });
@@ -101,6 +102,38 @@ export function listenToFile(path: string, follow: boolean, options: ListenerOpt
         return { kind: "failed", text: `Cannot read ${path}: ${messageOf(error)}` };
       }
       return endOfStream(feed, path);
+    },
+    close: () => source.close(),
+  };
+}
+
+/**
+ * Hears knocks in a log of the firewall, from its present end on.
+ *
+ * @param path a file that grows, or a pipe; undefined for standard input
+ * @param search what the firewall's prefix has in it (FW_MSG_SEARCH)
+ * @param options handler, counts, limit, log
+ * @throws {FileError | StdinError} when it cannot be read
+ */
+export function listenToLog(path: string | undefined, search: string, options: ListenerOptions): Listener {
+  const source = path === undefined ? openStdin() : new FileChunks(path, { follow: true, isLog: true });
+  const name = path ?? "standard input";
+  return {
+    async run(onReady) {
+      options.log({ level: "info", message: `Reading the firewall's log: ${name}` });
+      const feed = new LogFeed(search, options);
+      onReady();
+      try {
+        for await (const event of source) {
+          if (event instanceof Uint8Array) await feed.feed(event);
+          else if (event.kind === "start") feed.begin();
+          else if (event.kind === "chunk") await feed.feed(event.bytes);
+          if (feed.isFull) break;
+        }
+      } catch (error) {
+        return { kind: "failed", text: `Cannot read ${name}: ${messageOf(error)}` };
+      }
+      return DONE;
     },
     close: () => source.close(),
   };

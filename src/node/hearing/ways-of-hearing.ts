@@ -4,12 +4,12 @@
  * @module
  */
 
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import type { ServerOptions } from "../../cli/server-options.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import type { CaptureOptions } from "./capture.ts";
-import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToStdin, listenToTcp, listenToUdp, type ListenerOptions } from "./listener.ts";
+import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToLog, listenToStdin, listenToTcp, listenToUdp, type ListenerOptions } from "./listener.ts";
 import type { WayOfHearing } from "./listening.ts";
 
 /**
@@ -21,12 +21,14 @@ import type { WayOfHearing } from "./listening.ts";
  * @returns at least one
  */
 export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sockets: readonly ActivatedSocket[]): readonly WayOfHearing[] {
-  if (options.stdin) return [{ key: "stdin", open: listenToStdin }];
+  const hearsKnocks = config.AUTH_MODE === "KNOCK";
+  if (options.stdin) return [hearsKnocks ? logWay(config, undefined) : { key: "stdin", open: listenToStdin }];
   const { PCAP_FILE: file, PCAP_PKT_FILE: growing } = config;
   if (file !== undefined) return [{ key: `file ${file}`, open: (listener) => listenToFile(file, false, listener) }];
   if (config.AUTH_MODE === "FILE_PCAP") return [{ key: `growing file ${growing}`, open: (listener) => listenToFile(growing, true, listener) }];
-  if (sockets.length > 0) return sockets.map((socket) => activatedWay(socket, config.MAX_SNIFF_BYTES));
-  const servers = serverWays(config);
+  const servers = sockets.length > 0 ? sockets.map((socket) => activatedWay(socket, config.MAX_SNIFF_BYTES)) : serverWays(config);
+  if (hearsKnocks) return [logWay(config, firewallLogOf(config)), ...servers];
+  if (sockets.length > 0) return servers;
   const replaceCapture = config.ENABLE_UDP_SERVER || config.AUTH_MODE === "SOCKET";
   return replaceCapture ? servers : [...config.PCAP_INTF.map((name) => captureWay(config, name)), ...servers];
 }
@@ -34,6 +36,21 @@ export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sock
 /** A way whose settings are all that it depends on. */
 function wayBy<Settings>(kind: string, settings: Settings, open: (settings: Settings, listener: ListenerOptions) => Listener, more: Pick<WayOfHearing, "holds" | "captures">): WayOfHearing {
   return { key: `${kind} ${JSON.stringify(settings)}`, open: (listener) => open(settings, listener), ...more };
+}
+
+/**
+ * Finds the log in which knocks are heard (AUTH_MODE KNOCK).
+ *
+ * @param config fwknopd.conf
+ * @returns its path
+ */
+export function firewallLogOf({ ENABLE_SYSLOG_FILE, IPT_SYSLOG_FILE, KNOPMD_FIFO, FW_DATA_FILE }: DaemonConfig): string {
+  if (ENABLE_SYSLOG_FILE) return IPT_SYSLOG_FILE;
+  return existsSync(KNOPMD_FIFO) ? KNOPMD_FIFO : FW_DATA_FILE;
+}
+
+function logWay({ FW_MSG_SEARCH: search }: DaemonConfig, path: string | undefined): WayOfHearing {
+  return wayBy("log", { path, search }, (given, listener) => listenToLog(given.path, given.search, listener), {});
 }
 
 function captureWay(config: DaemonConfig, interfaceName: string): WayOfHearing {

@@ -1,5 +1,5 @@
 /**
- * A capture file as a stream of chunks: read to its end, or followed while it grows (ulogd).
+ * A file as a stream of chunks: read to its end, or followed while it grows, as ulogd and syslog let it.
  *
  * @module
  */
@@ -10,18 +10,20 @@ import { FileError, notRegular } from "../files.ts";
 import { Pause } from "../pause.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 
-/** What happens in a capture file. A `start` means that a new file header follows. */
-export type PcapFileEvent =
+/** What happens in a file. A `start` means that another file begins. */
+export type FileEvent =
   | { readonly kind: "start" }
   /** A view that is overwritten by the next event. */
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
   /** Everything that is there was read; with `follow` more may come. */
   | { readonly kind: "end" };
 
-/** How a capture file is read. */
-export interface PcapFileOptions {
+/** How a file is read. */
+export interface FileChunksOptions {
   /** Go on at the end: wait for more, reopen when the file shrinks or is replaced. */
   readonly follow?: boolean;
+  /** It is a log: what it holds at first is passed over, and it may be a pipe. */
+  readonly isLog?: boolean;
   /** How often a quiet file is looked at, milliseconds. */
   readonly pollMs?: number;
 }
@@ -29,34 +31,39 @@ export interface PcapFileOptions {
 const CHUNK_BYTES = 262_144;
 const POLL_MS = 200;
 
-/** Reads a capture file. */
-export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
+/** Reads a file. */
+export class FileChunks implements AsyncIterable<FileEvent> {
   readonly #path: string;
   readonly #follow: boolean;
+  readonly #isLog: boolean;
   readonly #pollMs: number;
   readonly #buffer: Uint8Array = new Uint8Array(CHUNK_BYTES);
   #descriptor: number;
+  /** Where reading begins. */
+  readonly #start: number;
   #closed = false;
   readonly #pause = new Pause();
 
   /**
-   * @param path a regular file
+   * @param path a regular file, or the pipe that a log may be
    * @param options whether to go on at its end
    * @throws {FileError} when it is absent, unreadable or no regular file
    */
-  constructor(path: string, options: PcapFileOptions = {}) {
+  constructor(path: string, options: FileChunksOptions = {}) {
     this.#path = path;
     this.#follow = options.follow ?? false;
+    this.#isLog = options.isLog ?? false;
     this.#pollMs = options.pollMs ?? POLL_MS;
-    this.#descriptor = openRegular(path);
+    this.#descriptor = openFile(path, this.#isLog);
+    this.#start = this.#isLog ? fstatSync(this.#descriptor).size : 0;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<PcapFileEvent> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<FileEvent> {
     try {
       yield { kind: "start" };
-      let position = 0;
+      let position = this.#start;
       while (!this.#closed) {
-        const { bytesRead } = await promisify(read)(this.#descriptor, this.#buffer, 0, this.#buffer.length, position);
+        const bytesRead = await this.#read(position);
         position += bytesRead;
         if (bytesRead > 0) {
           yield { kind: "chunk", bytes: this.#buffer.subarray(0, bytesRead) };
@@ -81,14 +88,25 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
     this.#pause.cut();
   }
 
+  async #read(position: number): Promise<number> {
+    const isPipe = fstatSync(this.#descriptor).isFIFO();
+    try {
+      return (await promisify(read)(this.#descriptor, this.#buffer, 0, this.#buffer.length, isPipe ? null : position)).bytesRead;
+    } catch (error) {
+      if (isPipe && codeOf(error) === "EAGAIN") return 0; // its writer has nothing to say
+      throw error;
+    }
+  }
+
   /** Waits until there is something to read: behind `position`, or in a file that is new or was emptied. */
   async #change(position: number): Promise<"grown" | "anew" | "closed"> {
     while (!this.#closed) {
-      const size = fstatSync(this.#descriptor).size;
-      if (size > position) return "grown";
-      if (size < position) return "anew";
+      const stats = fstatSync(this.#descriptor);
+      if (!stats.isFIFO() && stats.size > position) return "grown";
+      if (!stats.isFIFO() && stats.size < position) return "anew";
       if (this.#reopen()) return "anew";
       await this.#pause.wait(this.#pollMs);
+      if (stats.isFIFO()) return "grown"; // perhaps: a pipe does not tell
     }
     return "closed";
   }
@@ -105,7 +123,7 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
     if (named === undefined || (named.ino === ours.ino && named.dev === ours.dev)) return false;
     let fresh: number;
     try {
-      fresh = openRegular(this.#path);
+      fresh = openFile(this.#path, this.#isLog);
     } catch {
       return false; // not readable yet, or gone again
     }
@@ -115,14 +133,15 @@ export class PcapFileSource implements AsyncIterable<PcapFileEvent> {
   }
 }
 
-function openRegular(path: string): number {
+function openFile(path: string, isLog: boolean): number {
   let descriptor: number;
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    throw new FileError(`Could not open pcap file: ${path}: ${reasonOf(cause)}`, codeOf(cause) ?? "FAILED", path, cause);
+    throw new FileError(`Could not open ${isLog ? "log" : "pcap"} file: ${path}: ${reasonOf(cause)}`, codeOf(cause) ?? "FAILED", path, cause);
   }
-  if (fstatSync(descriptor).isFile()) return descriptor;
+  const stats = fstatSync(descriptor);
+  if (stats.isFile() || (isLog && stats.isFIFO())) return descriptor;
   closeSync(descriptor);
   throw notRegular(path);
 }
