@@ -132,8 +132,8 @@ const CONTRADICTIONS: readonly Contradiction[] = [
   })),
   {
     severity: "error", name: "AUTH_MODE",
-    isTrue: (c) => c.AUTH_MODE === "SOCKET" && !c.ENABLE_UDP_SERVER && !c.ENABLE_TCP_SERVER && !c.ENABLE_HTTP_SERVER,
-    message: "AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, ENABLE_TCP_SERVER or ENABLE_HTTP_SERVER",
+    isTrue: (c) => c.AUTH_MODE === "SOCKET" && !c.ENABLE_UDP_SERVER && !c.ENABLE_TCP_SERVER && !c.ENABLE_HTTP_SERVER && c.FWKNOP_SERV_SOCK === undefined,
+    message: "AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, ENABLE_TCP_SERVER, ENABLE_HTTP_SERVER or FWKNOP_SERV_SOCK",
   },
   {
     severity: "error", name: "IPFW_EXPIRE_SET_NUM", isTrue: (c) => c.IPFW_ACTIVE_SET_NUM === c.IPFW_EXPIRE_SET_NUM,

@@ -148,6 +148,8 @@ export interface DaemonConfig {
   readonly AUTH_MODE: AuthMode;
   /** Followed as it grows, from its present end (FILE_PCAP). */
   readonly PCAP_PKT_FILE: string;
+  /** A Unix socket to listen at (SOCKET). */
+  readonly FWKNOP_SERV_SOCK?: string;
   /** What the firewall's lines have in their prefix (KNOCK). */
   readonly FW_MSG_SEARCH: string;
   readonly ENABLE_SYSLOG_FILE: boolean;

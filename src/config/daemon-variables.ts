@@ -283,6 +283,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
       doc: "Hear packets on interfaces, in PCAP_PKT_FILE as it grows, or on the sockets of the TCP and UDP server. KNOCK: hear port knocking in the firewall's log, and packets on these sockets only.",
     },
     PCAP_PKT_FILE: { kind: path, origin: "Perl", default: "/var/log/sniff.pcap", doc: "Capture file that another program writes, for AUTH_MODE FILE_PCAP." },
+    FWKNOP_SERV_SOCK: { kind: path, origin: "Perl", unset: ["NONE"], doc: "With AUTH_MODE SOCKET: a Unix socket to which other programs of our user relay packets, in lines ADDRESS:PROTOCOL:PACKET, the protocol 6 or 17." },
     FW_MSG_SEARCH: { kind: text, origin: "Perl", default: "DROP", doc: "What the prefix of the firewall's lines has in it (iptables -j LOG --log-prefix), for AUTH_MODE KNOCK. In lines that are not marked as the kernel's the prefix must begin with it." },
     ENABLE_SYSLOG_FILE: { kind: yesNo, origin: "Perl", default: "Y", doc: "Read these lines in IPT_SYSLOG_FILE; with N, from the pipe KNOPMD_FIFO, or in FW_DATA_FILE where there is no such pipe." },
     IPT_SYSLOG_FILE: { kind: path, origin: "Perl", default: "/var/log/messages", doc: "The log, a file or a pipe." },
@@ -347,7 +348,7 @@ export const OBSOLETE_DAEMON_VARIABLES: readonly ObsoleteVariables[] = [
     origin: "Perl",
     names: [
       "ENABLE_VOLUNTARY_EXITS", "EXIT_INTERVAL", "KNOPWATCHD_CHECK_INTERVAL", "KNOPWATCHD_MAX_RETRIES", "FWKNOP_CMDLINE_FILE", "TCPSERV_PID_FILE",
-      "KNOPWATCHD_PID_FILE", "KNOPMD_PID_FILE", "KNOPTM_PID_FILE", "KNOPTM_IP_TIMEOUT_SOCK", "FWKNOP_SERV_SOCK",
+      "KNOPWATCHD_PID_FILE", "KNOPMD_PID_FILE", "KNOPTM_PID_FILE", "KNOPTM_IP_TIMEOUT_SOCK",
       "KNOPTM_SYSLOG_IDENTITY", "KNOPTM_SYSLOG_FACILITY", "KNOPTM_SYSLOG_PRIORITY", "FWSERV_SYSLOG_IDENTITY", "FWSERV_SYSLOG_FACILITY",
       "FWSERV_SYSLOG_PRIORITY", "fwknopdCmd", "fwknop_servCmd", "knopmdCmd", "knoptmCmd", "knopwatchdCmd", "mknodCmd", "ifconfigCmd",
     ],

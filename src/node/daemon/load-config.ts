@@ -56,7 +56,7 @@ const OPTION_VARIABLES: readonly (readonly [keyof ServerOptions, keyof DaemonCon
 ];
 
 /** Variables whose files are opened again later, when the daemon works in another folder. */
-const FILE_VARIABLES = ["PCAP_FILE", "PCAP_PKT_FILE", "FWKNOP_PID_FILE", "DIGEST_FILE", "GPG_HOME_DIR", "IPT_SYSLOG_FILE", "KNOPMD_FIFO", "FW_DATA_FILE"] as const satisfies readonly (keyof DaemonConfig)[];
+const FILE_VARIABLES = ["PCAP_FILE", "PCAP_PKT_FILE", "FWKNOP_PID_FILE", "DIGEST_FILE", "GPG_HOME_DIR", "IPT_SYSLOG_FILE", "KNOPMD_FIFO", "FW_DATA_FILE", "FWKNOP_SERV_SOCK"] as const satisfies readonly (keyof DaemonConfig)[];
 
 function textsOf(options: ServerOptions): DaemonTexts {
   const texts = OPTION_VARIABLES.flatMap(([option, variable]) => (options[option] === undefined ? [] : [[variable, String(options[option])]]));

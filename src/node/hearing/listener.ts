@@ -5,17 +5,21 @@
  */
 
 import { commandText, startText } from "../../command-text.ts";
+import { type LoggedPacket, parseLogLine } from "../../firewall-log.ts";
 import { formatIp } from "../../ip.ts";
+import { parseRelayedPacket } from "../../relayed-packet.ts";
 import { messageOf, reasonOf } from "../system-error.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
 import { CaptureFeed, type CaptureFeedOptions, isLimitReached } from "./capture-feed.ts";
 import type { DatagramSource } from "./datagram-source.ts";
 import { FileChunks } from "./file-chunks.ts";
 import { type HttpSourceOptions, openHttpSource } from "./http-source.ts";
-import { LogFeed, type LogFeedOptions } from "./log-feed.ts";
+import { LineFeed } from "./line-feed.ts";
 import { openStdin } from "./stdin-source.ts";
 import { openTcpSource, type TcpSourceOptions } from "./tcp-source.ts";
 import { openUdpSource, type UdpSourceOptions } from "./udp-source.ts";
+import { openDatagramRelay, openUnixServer, type UnixSource } from "./unix-sources.ts";
 
 /** How listening ended. `failed` makes the daemon's exit status 1. */
 export type ListenerEnd = { readonly kind: "done" } | { readonly kind: "failed"; readonly text: string };
@@ -34,7 +38,10 @@ export interface Listener {
 }
 
 /** What every listener is given. */
-export interface ListenerOptions extends CaptureFeedOptions, LogFeedOptions {}
+export interface ListenerOptions extends CaptureFeedOptions {
+  /** Is given each packet of the firewall's log that begins a conversation; a promise asks for a pause until it resolves. */
+  readonly handleKnock: (packet: LoggedPacket) => Promise<void> | undefined;
+}
 
 const DONE: ListenerEnd = { kind: "done" };
 
@@ -121,14 +128,20 @@ export function listenToLog(path: string | undefined, search: string, options: L
   return {
     async run(onReady) {
       options.log({ level: "info", message: `Reading the firewall's log: ${name}` });
-      const feed = new LogFeed(search, options);
+      const isFull = (): boolean => isLimitReached(options);
+      const feed = new LineFeed((line) => {
+        const packet = parseLogLine(line, search, Date.now() / 1000);
+        if (packet === undefined) return undefined;
+        options.counts.frames++;
+        return options.handleKnock(packet);
+      }, isFull);
       onReady();
       try {
         for await (const event of source) {
           if (event instanceof Uint8Array) await feed.feed(event);
           else if (event.kind === "start") feed.begin();
           else if (event.kind === "chunk") await feed.feed(event.bytes);
-          if (feed.isFull) break;
+          if (isFull()) break;
         }
       } catch (error) {
         return { kind: "failed", text: `Cannot read ${name}: ${messageOf(error)}` };
@@ -264,4 +277,55 @@ export function listenToTcp(tcp: TcpSourceOptions, options: ListenerOptions): Li
  */
 export function listenToHttp(http: HttpSourceOptions, options: ListenerOptions): Listener {
   return listenToSocket("http", http.port, () => openHttpSource(http), options);
+}
+
+/** A Unix socket: a path to listen at, or one of the service manager's. */
+export type UnixPlace = { readonly path: string } | { readonly descriptor: number; readonly isDatagram: boolean };
+
+/**
+ * Hears what another program relays to a Unix socket, in lines that name the sender, as fwknop_serv of 1.9 wrote them.
+ *
+ * @param place the socket
+ * @param options handler, counts, limit, log
+ */
+export function listenToUnix(place: UnixPlace, options: ListenerOptions): Listener {
+  const { log, counts, handle } = options;
+  const name = "path" in place ? place.path : `descriptor ${place.descriptor}`;
+  let source: UnixSource | undefined;
+  let finish: () => void = () => {};
+  const hear = async (stream: ByteSource): Promise<void> => {
+    const isFull = (): boolean => isLimitReached(options);
+    const feed = new LineFeed((line) => {
+      const datagram = parseRelayedPacket(line, Date.now() / 1000);
+      log({ level: "debug", message: datagram === undefined ? `A message to ${name} does not say whom it is from` : `A message to ${name} from: ${formatIp(datagram.source)}` });
+      if (datagram === undefined) return undefined;
+      counts.frames++;
+      return handle(datagram);
+    }, isFull);
+    try {
+      for await (const chunk of stream) await feed.feed(chunk);
+    } catch { /* the other side is gone */ }
+    if (isFull()) finish();
+  };
+  return {
+    async run(onReady) {
+      const ended = new Promise<void>((resolve) => (finish = resolve));
+      try {
+        source = "isDatagram" in place && place.isDatagram
+          ? openDatagramRelay(place.descriptor, hear, (why) => log({ level: "error", message: `Cannot read on from ${name}: ${why}; it is started again` }))
+          : await openUnixServer(place, hear);
+      } catch (error) {
+        return { kind: "failed", text: `Cannot listen at ${name}: ${messageOf(error)}` };
+      }
+      log({ level: "info", message: `Listening at ${name} for lines ADDRESS:PROTOCOL:PACKET.` });
+      onReady();
+      await ended;
+      source.close();
+      return DONE;
+    },
+    close() {
+      source?.close();
+      finish();
+    },
+  };
 }

@@ -9,7 +9,7 @@ import type { ServerOptions } from "../../cli/server-options.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import type { CaptureOptions } from "./capture.ts";
-import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToLog, listenToStdin, listenToTcp, listenToUdp, type ListenerOptions } from "./listener.ts";
+import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToLog, listenToStdin, listenToTcp, listenToUdp, listenToUnix, type ListenerOptions } from "./listener.ts";
 import type { WayOfHearing } from "./listening.ts";
 
 /**
@@ -80,6 +80,8 @@ function serverWays(config: DaemonConfig): readonly WayOfHearing[] {
     const settings = { port: HTTP_SERVER_PORT, status, trustedProxies, ...(address !== undefined && { address }) };
     ways.push(wayBy("http", settings, (given, listener) => listenToHttp({ ...given, log: listener.log }, listener), { holds: `tcp ${HTTP_SERVER_PORT}` }));
   }
+  const { FWKNOP_SERV_SOCK: path } = config;
+  if (config.AUTH_MODE === "SOCKET" && path !== undefined) ways.push(wayBy("unix", { path }, listenToUnix, { holds: `unix ${path}` }));
   return ways;
 }
 
@@ -88,8 +90,13 @@ function serverWays(config: DaemonConfig): readonly WayOfHearing[] {
 /** The kernel's lists of sockets (proc(5)), in which the tenth column is the inode and the second the local address and port. */
 const SOCKET_LISTS = { udp: ["/proc/net/udp", "/proc/net/udp6"], tcp: ["/proc/net/tcp", "/proc/net/tcp6"] } as const;
 
+/** The same of Unix sockets: the seventh column is the inode, and the fifth the type. */
+const UNIX_SOCKETS = "/proc/net/unix";
+/** SOCK_STREAM and SOCK_DGRAM. */
+const UNIX_TYPES: ReadonlyMap<string, "unix-stream" | "unix-datagram"> = /* @__PURE__ */ new Map([["0001", "unix-stream"], ["0002", "unix-datagram"]]);
+
 /** What kind of socket a descriptor is, and its port. */
-function identifySocket(descriptor: number): { readonly kind: "udp" | "tcp"; readonly port: number } | undefined {
+function identifySocket(descriptor: number): { readonly kind: "udp" | "tcp" | "unix-stream" | "unix-datagram"; readonly port: number } | undefined {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
     for (const kind of ["udp", "tcp"] as const) {
@@ -98,6 +105,9 @@ function identifySocket(descriptor: number): { readonly kind: "udp" | "tcp"; rea
         if (row !== undefined) return { kind, port: Number.parseInt(row[1]!.split(":")[1]!, 16) };
       }
     }
+    const row = readList(UNIX_SOCKETS).map((line) => line.trim().split(/\s+/)).find((columns) => columns[6] === inode);
+    const kind = UNIX_TYPES.get(row?.[4] ?? "");
+    if (kind !== undefined) return { kind, port: 0 };
   } catch { /* no such descriptor, or no /proc */ }
   return undefined;
 }
@@ -115,8 +125,9 @@ function activatedWay({ descriptor, name }: ActivatedSocket, maxPayload: number)
     key: `descriptor ${descriptor}`,
     open(listener) {
       const socket = identifySocket(descriptor);
-      if (socket === undefined) throw new TypeError(`Descriptor ${descriptor} (${name || "without a name"}) of the service manager is neither a UDP nor a TCP socket`);
+      if (socket === undefined) throw new TypeError(`Descriptor ${descriptor} (${name || "without a name"}) of the service manager is neither a UDP nor a TCP nor a Unix socket`);
       const { kind, port } = socket;
+      if (kind === "unix-stream" || kind === "unix-datagram") return listenToUnix({ descriptor, isDatagram: kind === "unix-datagram" }, listener);
       return kind === "udp" ? listenToUdp({ port, descriptor, maxPayload, destination: "any" }, listener) : listenToTcp({ port, descriptor, maxPayload }, listener);
     },
   };
