@@ -132,7 +132,7 @@ describe("parseDaemonConfig()", () => {
     assert.equal(config.DIGEST_FILE, "/run/fwknop/digest.cache");
     assert.deepEqual(config.PCAP_INTF, ["eth0"]);
     assert.deepEqual(config.IPT_INPUT_ACCESS, { target: "ACCEPT", table: "filter", from: "INPUT", position: 1, chain: "FWKNOP_INPUT" });
-    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "NFT_GUARD_PORTS", "NFT_SET", "PF_TABLE", "FIREWD_ZONE", "IPFW_RULE_NUM", "IPFW_SET_NUM", "IPFW_DYNAMIC_INTERVAL", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
+    const optional = ["PCAP_FILE", "LOCALE", "SNAT_TRANSLATE_IP", "ACCESS_FOLDER", "FAULT_INJECTION_TAG", "HTTP_SERVER_ADDRESS", "NFT_GUARD_PORTS", "NFT_SET", "PF_TABLE", "FIREWD_ZONE", "FWKNOP_SERV_SOCK", "IPFW_RULE_NUM", "IPFW_SET_NUM", "IPFW_DYNAMIC_INTERVAL", "BLACKLIST", "EXTERNAL_CMD_OPEN", "EXTERNAL_CMD_CLOSE", "HOSTNAME"];
     assert.deepEqual(ROWS.map(([name]) => name).filter((name) => config[name] === undefined), optional);
     assert.equal(texts.VERBOSE, undefined);
   });
@@ -251,6 +251,7 @@ describe("parseDaemonConfig()", () => {
   it("wants a socket to hear on with AUTH_MODE SOCKET", () => {
     assert.match(told(parse("AUTH_MODE SOCKET;")).join(), /^error f:1:11: AUTH_MODE SOCKET hears nothing without ENABLE_UDP_SERVER, /);
     for (const kind of ["UDP", "TCP", "HTTP"]) assert.deepEqual(told(parse(`AUTH_MODE SOCKET;\nENABLE_${kind}_SERVER Y;`)), []);
+    assert.deepEqual(told(parse("AUTH_MODE SOCKET;\nFWKNOP_SERV_SOCK /run/fwknop/serv.sock;")), []);
   });
 
   it("wants both external commands or none", () => {

@@ -73,7 +73,7 @@ test("fwknopd takes the options of 1.9 that mean nothing any more, and says once
   assert.equal(status, 0);
   assert.deepEqual(stderr.trim().split("\n").map((line) => /^command line: Without effect: (.*?)\. [A-Z-].{10,}$/.exec(line)?.[1] ?? line), [
     "--knoptmCmd, --fwknop_servCmd, --knoptm-debug-file, --knoptm-debug-pidname, --fwkserv-debug-file, --fwkserv-debug-pidname",
-    "--no-FKO-module, --Lib-dir", "--no-gpg, --gpg-agent-info, --gpg-use-options, --gpg-no-options", "--fw-log, --os", "--Include-all-config", "Configs parsed, exiting.",
+    "--no-FKO-module, --Lib-dir", "--no-gpg, --gpg-agent-info, --gpg-use-options, --gpg-no-options", "--os", "--Include-all-config", "Configs parsed, exiting.",
   ]);
   assert.match(run("--no-locale", "-D").stdout, /LOCALE +=  '<not set>'/);
   assert.deepEqual(run("--test-FKO-exists"), { status: 0, stdout: "[+] FKO messages are understood without a module\n", stderr: "" });
