@@ -15,6 +15,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   chromedriver: "chromium-driver",
   chromium: "chromium",
   conntrack: "conntrack",
+  dmesg: "util-linux",
   "dbus-daemon": "dbus-daemon",
   expect: "expect",
   "firewall-cmd": "firewalld",
