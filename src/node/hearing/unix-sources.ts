@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type ListenOptions } from "node:net";
+import { Readable } from "node:stream";
 import { childEnvironment } from "../child-env.ts";
 import { findProgram } from "../find-program.ts";
 import { Pause } from "../pause.ts";
@@ -80,7 +81,7 @@ export function openDatagramRelay(descriptor: number, hear: (lines: ByteSource) 
     while (!isClosed) {
       const started = (child = spawn(program, args, { stdio: [descriptor, "pipe", "ignore"], cwd: "/", env: childEnvironment() }));
       const ended = new Promise<string>((resolve) => started.on("error", ({ message }) => resolve(message)).on("close", (status, signal) => resolve(`status ${status ?? signal}`)));
-      await hear(readableSource(started.stdout!));
+      await hear(readableSource(started.stdout ?? Readable.from([]))); // there is none when all descriptors are in use
       const why = await ended;
       if (isClosed) return;
       onEnd(`${program} ended (${why})`);
