@@ -151,7 +151,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
 
   foreground: { long: "foreground", short: "f", synonyms: ["debug"], value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
   test: { long: "test", short: "t", value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
-  verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; may be given several times." },
+  verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; twice: each command that is run, too; three times: what packets carry." },
   syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
   logFormat: {
     long: "log-format", added: true, value: /* @__PURE__ */ choice("FORMAT", ["text", "json"]), group: "running",
