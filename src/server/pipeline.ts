@@ -192,7 +192,7 @@ export class Pipeline {
   /** Tells how many refusals were kept out of the log; to be called now and then, and at the end. */
   tellSuppressed(atEnd = false): void {
     const kept = atEnd ? this.#limit.flush() : this.#limit.collect(this.#effects.monotonicMs());
-    for (const { kind, count } of kept) this.#effects.log({ level: "warning", message: `${count} more packets were refused (${kind ?? "various reasons"})`, fields: { reason: kind ?? "various", count } });
+    for (const { kind, count } of kept) this.#effects.log({ level: "warning", message: `${count} more ${count === 1 ? "packet was" : "packets were"} refused (${kind ?? "various reasons"})`, fields: { reason: kind ?? "various", count } });
   }
 
   #conclude(decision: Decision, stanzas: readonly AccessStanza[]): void {

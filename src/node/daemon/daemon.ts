@@ -268,7 +268,7 @@ class Daemon {
     this.#pipeline?.tellSuppressed(true);
     const refused = Object.entries(this.#counts.refused).filter(([, count]) => count > 0);
     const unread = refused.map(([reason, count]) => `${count} ${reason}`).join(", ");
-    this.#log.debug(`${this.#counts.frames} frames were captured${unread === "" ? "" : `; not read as packets: ${unread}`}`);
+    this.#log.debug(`${this.#counts.frames} ${this.#counts.frames === 1 ? "frame was" : "frames were"} captured${unread === "" ? "" : `; not read as packets: ${unread}`}`);
     if (end.kind === "failed" && this.#isReady) this.#log.error(end.text);
     this.#log.info("Gracefully leaving the fwknopd event loop.");
     if (isFull) this.#log.info(`Packet count limit (${limit}) reached. Exiting...`);
