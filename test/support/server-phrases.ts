@@ -109,6 +109,7 @@ export const PHRASE_ROWS: readonly PhraseRow[] = [
   // Commands
   { says: [/Configs parsed/], never: [/skipping stanza/, /Could not find valid SOURCE stanza/, /was not found/], status: 0 },
   { says: [/to\screate/, /Run directory: \S+ does not exist\. Attempting to create it\./, /Successfully created Run directory: /, /Using Digest Cache: .* \(entry count = 0\)/, /Digest cache parsed/], config: { FWKNOP_RUN_DIR: "HERE/run" }, args: ["--exit-parse-digest-cache"], status: 0 },
+  { says: [/Unable to create Run directory: \/proc\/nosuch\/run/], config: { FWKNOP_RUN_DIR: "/proc/nosuch/run" }, args: ["--exit-parse-digest-cache"] },
   { says: [/NOT a directory/], config: { FWKNOP_RUN_DIR: "HERE/access.conf" }, args: ["--exit-parse-digest-cache"] },
   { says: [/Invalid access\.conf file path '\/nonexistent'/], args: ["-a", "/nonexistent"] },
   { says: [/mutually exclusive/], args: ["-K", "-S"] },
