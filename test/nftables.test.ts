@@ -193,6 +193,41 @@ test("An idle firewall with live grants starts no program; one beside many costs
   await firewall.stop();
 });
 
+test("A guard that somebody took away is put back within the time between two searches, or when a grant ends; another mode looks for nothing", async () => {
+  const { fake, clock, said, make } = setUp({ mode: "guard", guarded: [{ protocol: "tcp", first: 22, last: 22 }] });
+  const firewall = make({ sweepSeconds: 300 });
+  await firewall.start();
+  const guard = fake.rules("inet fwknop", "fwknop_guard");
+  assert.ok(guard?.some((rule) => rule.includes("drop")));
+  const passes = async (seconds: number): Promise<void> => {
+    clock.advance(seconds);
+    await firewall.list("ours");
+    await firewall.list("ours");
+  };
+  fake.type("delete table inet fwknop");
+  await passes(299);
+  assert.equal(fake.rules("inet fwknop", "fwknop_guard"), undefined);
+  await passes(1);
+  assert.deepEqual(fake.rules("inet fwknop", "fwknop_guard"), guard);
+  assert.ok(said.includes("warning: Somebody else removed sets of ours: made again, with 0 grants whose time is not over"), said.join("\n"));
+
+  assert.ok((await firewall.open(grant({ expiresAt: clock.wallSeconds + 1000 }))).ok);
+  await passes(0);
+  fake.type("delete table inet fwknop");
+  const before = fake.calls.length;
+  await passes(999);
+  assert.deepEqual(fake.calls.slice(before).filter(({ argv }) => argv.includes("-t") || argv.includes("-f")), [], "while a grant is live");
+  await passes(1);
+  assert.deepEqual(fake.rules("inet fwknop", "fwknop_guard"), guard);
+  await firewall.stop();
+
+  const other = setUp();
+  const unguarded = other.make({ sweepSeconds: 300 });
+  await unguarded.start();
+  assert.equal(other.clock.nextAlarmMs, undefined);
+  await unguarded.stop();
+});
+
 test("createPrint() prints what nft would be told, from the start to the end", async () => {
   const printed: string[] = [];
   const backend = createPrint(createNftables(nftSettings(undefined), () => NOW), (text) => printed.push(text));

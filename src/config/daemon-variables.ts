@@ -179,7 +179,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     ENABLE_SPA_PACKET_AGING: { kind: yesNo, origin: "C, Perl", default: "Y", doc: "Refuse packets whose time stamp is too far from this host's clock." },
     MAX_SPA_PACKET_AGE: { kind: integer(1, 100000), origin: "C, Perl", default: "120", doc: "Seconds that a packet may be old, or ahead." },
     ENABLE_DIGEST_PERSISTENCE: { kind: yesNo, origin: "C, Perl", default: "Y", doc: "Remember accepted packets in DIGEST_FILE, so that none is accepted twice even after a restart." },
-    RULES_CHECK_THRESHOLD: { kind: integer(0, 131071), origin: "C", default: "20", doc: "How often the firewall is searched for rules of others with a time mark, which are removed at their time: when a grant ends; with the first that begins 15 seconds times this number after the last search; and, while none is open, every so often. 0 for never." },
+    RULES_CHECK_THRESHOLD: { kind: integer(0, 131071), origin: "C", default: "20", doc: "How often the firewall is searched for rules of others with a time mark, which are removed at their time: when a grant ends; with the first that begins 15 seconds times this number after the last search; and, while none is open, every so often. NFT_MODE guard looks as often whether the guard is there. 0 for never." },
     CMD_EXEC_TIMEOUT: {
       kind: integer(1, 86400), origin: "C", absent: 60, doc: "Seconds after which a command is ended that a packet asked for; 60 when it is not set.",
       synonyms: { PCAP_CMD_TIMEOUT: { origin: "Perl" } },

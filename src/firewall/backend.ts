@@ -166,6 +166,14 @@ export interface FirewallBackend {
   /** Whatever a search could find ends by itself, so there is no need of one. */
   readonly needsNoSearch?: true;
 
+  /**
+   * For firewalls whose ground shuts what would be open without it: makes again what somebody took away of it. Done
+   * whenever rules would be searched for.
+   *
+   * @param keep all rules that should be there
+   */
+  keepShut?(keep: Iterable<Rule>): Plan<void>;
+
   /** For firewalls that get slower by each rule: what to tell an administrator, once, when there are more than so many. */
   readonly crowd?: { readonly rules: number; readonly advice: string };
 

@@ -57,6 +57,7 @@ class Nftables implements FirewallBackend {
   readonly newestFirst = false;
   readonly needsNoSearch = true;
   readonly lines = RULE_LINES;
+  readonly keepShut?: (keep: Iterable<Rule>) => Plan<void>;
   readonly #settings: NftablesSettings;
   readonly #now: () => number;
   readonly #layout: Ground;
@@ -70,6 +71,7 @@ class Nftables implements FirewallBackend {
     this.#now = now;
     this.#layout = layOut(settings);
     this.#slots = new Map(this.#layout.slots.map((slot) => [slot.name, slot]));
+    if (settings.mode === "guard") this.keepShut = this.#keepGuard;
     this.ground = JSON.stringify([this.name, settings.program, this.#layout.chains, this.#layout.slots.map(({ declaration }) => declaration)]);
   }
 
@@ -96,6 +98,10 @@ class Nftables implements FirewallBackend {
     if (succeeded(run)) return { repaired: false };
     if (!isAbsence(run)) throw nftFailure(run);
     return yield* this.#repair(change, run);
+  }
+
+  *#keepGuard(keep: Iterable<Rule>): Plan<void> {
+    if (!(yield* this.#isIntact())) yield* this.#repair({ add: [], remove: [], keep }, undefined);
   }
 
   *find(families: Iterable<Family>): Plan<readonly Rule[]> {

@@ -58,7 +58,7 @@ export async function firewallOptions(config: DaemonConfig, stanzas: readonly Ac
     tries: config.IPT_EXEC_TRIES,
     pauseSeconds: config.IPT_EXEC_SLEEP,
     timeoutSeconds: config.IPT_CMD_ALARM,
-    sweepSeconds: backend.needsNoSearch ? 0 : sweepSeconds(config.RULES_CHECK_THRESHOLD),
+    sweepSeconds: sweepSeconds(config.RULES_CHECK_THRESHOLD),
     ...(config.CONNTRACK_ON_EXPIRE === "kill" && { afterClosing: (closed) => forgetConnections(closed, splitProgram(config.CONNTRACK_EXE)) }),
     ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, config.CONNTRACK_ESTAB_PORTS, log) }),
   };

@@ -427,15 +427,19 @@ export class Firewall {
   }
 
   get #searchIntervalMs(): number {
-    const { sweepSeconds = 0 } = this.#options;
-    return sweepSeconds === 0 ? Infinity : 1000 * sweepSeconds;
+    const { sweepSeconds = 0, backend } = this.#options;
+    const isUseless = backend.needsNoSearch === true && backend.keepShut === undefined;
+    return sweepSeconds === 0 || isUseless ? Infinity : 1000 * sweepSeconds;
   }
 
   /** Reads the chains: rules of others with a time mark are closed when they are due, too; what nobody was granted, at once. */
   async #searchRules(): Promise<void> {
     this.#search.begin(this.#clock.read().monotonicMs);
+    const { backend } = this.#options;
     try {
-      const found = await this.#perform(this.#options.backend.find(this.#ledger.families));
+      if (backend.keepShut !== undefined) await this.#perform(backend.keepShut(this.#ledger.items.values()));
+      if (backend.needsNoSearch) return;
+      const found = await this.#perform(backend.find(this.#ledger.families));
       const left = this.#search.end(found).filter(({ key }) => !this.#ledger.items.has(key));
       this.#adopt(found);
       if (left.length > 0) this.#options.log.warning(`${left.length} rules of grants that had failed were there all the same; they are removed`);
