@@ -73,6 +73,23 @@ export function readTable(text: string, table?: NftTable): ListedTable | undefin
   return { sets, chains };
 }
 
+/**
+ * Reads the kernel's number of a table, which no other table of this kernel has had.
+ *
+ * @param text JSON
+ * @param table which one
+ * @returns undefined when it is not listed
+ */
+export function readTableHandle(text: string, { family, name }: NftTable): number | undefined {
+  const listing = parseJson(text);
+  const objects: readonly unknown[] = isObject(listing) && Array.isArray(listing["nftables"]) ? (listing["nftables"] as readonly unknown[]) : [];
+  for (const object of objects) {
+    const table = isObject(object) ? object["table"] : undefined;
+    if (isObject(table) && table["family"] === family && table["name"] === name) return Number(table["handle"]);
+  }
+  return undefined;
+}
+
 function readSet(set: Readonly<Record<string, unknown>>): ListedSet {
   const elements = Array.isArray(set["elem"]) ? (set["elem"] as readonly unknown[]) : [];
   return {

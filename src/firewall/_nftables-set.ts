@@ -6,7 +6,7 @@
  */
 
 import { formatIp, type IpAddress } from "../ip.ts";
-import { readTable } from "./_nftables-listing.ts";
+import { readTable, readTableHandle } from "./_nftables-listing.ts";
 import { elementOf, placeOf } from "./_nftables-rules.ts";
 import { checkName, type NftTable, tableText } from "./_nftables-settings.ts";
 import { additionLines, ANSWERS, isAbsence, needLines, nftFailure, performLines, removalLines, repairLines } from "./_nftables-transaction.ts";
@@ -34,6 +34,9 @@ interface KnownSet {
   readonly name: string;
   readonly family: Family;
 }
+
+/** The table is looked at when something is opened, but not more often than this, seconds. */
+const CHECK_INTERVAL = 1;
 
 /** Sets must be keyed by what a grant is for, or elements would open more. */
 const KEY_TYPES: readonly (readonly [Family, string])[] = [
@@ -68,6 +71,9 @@ class NftSet implements FirewallBackend {
   readonly #now: () => number;
   /** Known when the sets have been looked at. */
   #sets: readonly KnownSet[] = [];
+  /** The kernel's number of their table: one that was made anew has another one, and sets that are empty. */
+  #tableHandle: number | undefined;
+  #checkedAt = -Infinity;
 
   constructor(settings: NftSetSettings, now: () => number) {
     this.#settings = settings;
@@ -88,6 +94,7 @@ class NftSet implements FirewallBackend {
   }
 
   *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
+    yield* this.#isSameTable();
     const found = yield* this.#look();
     if (!fresh) return found;
     yield* this.#need(removalLines(found), "delete_elements");
@@ -95,13 +102,20 @@ class NftSet implements FirewallBackend {
   }
 
   *change(change: Change): Plan<Changed> {
-    const { add, remove, keep } = change;
+    const { add, remove } = change;
+    const isDue = add.length > 0 && this.#now() - this.#checkedAt >= CHECK_INTERVAL;
+    if (isDue && !(yield* this.#isSameTable())) return yield* this.#giveBack(change);
     const run = yield* this.#perform([...removalLines(remove), ...additionLines(add, this.#now())], add.length > 0 ? "add_elements" : "delete_elements");
     if (succeeded(run)) return { repaired: false };
     if (!isAbsence(run)) throw nftFailure(run);
-    // Their set may have been made anew, and is empty then.
+    return yield* this.#giveBack(change);
+  }
+
+  /** Their sets were made anew, and are empty: does what was to be done, and enters again what has not ended. */
+  *#giveBack(change: Change): Plan<Changed> {
+    yield* this.#isSameTable();
     const there = new Set((yield* this.#look()).map(({ key }) => key));
-    const back = [...keep].filter(({ key }) => !there.has(key));
+    const back = [...change.keep].filter(({ key }) => !there.has(key));
     yield* this.#need(repairLines(change, back, there, this.#now()), "add_elements");
     yield note("warning", `Somebody else removed elements of ours: ${back.length} grants whose time is not over were given back`);
     return { repaired: true };
@@ -135,6 +149,19 @@ class NftSet implements FirewallBackend {
       else stderr += complaintOf(run);
     }
     return { stdout, stderr };
+  }
+
+  /** Whether the table is the one that it was. Of all listings only those of whole rule sets leave elements in the kernel. */
+  *#isSameTable(): Plan<boolean> {
+    const { table: { family, name }, program } = this.#settings;
+    const run = yield* ask({
+      kind: "command", argv: [...program, "-j", "-t", "list", "ruleset", family], purpose: "check_table", answers: ANSWERS, assumedOutput: "",
+    });
+    const handle = readTableHandle(run.result.stdout, { family, name });
+    const isSame = handle === this.#tableHandle;
+    this.#tableHandle = handle;
+    this.#checkedAt = this.#now();
+    return isSame;
   }
 
   /**

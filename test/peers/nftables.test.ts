@@ -284,7 +284,12 @@ test("NFT_SET: only elements of ours are added and taken away, in sets whose typ
   const nat = await firewall.open({ source: ip("10.1.1.1"), ports: tcp(22), expiresAt: NOW + 30, nat: { kind: "local", address: ip("127.0.0.1"), port: 80, rewriteDestination: true, wholeHost: false } });
   assert.match(nat.ok ? "" : nat.reason, /^NFT_SET only opens ports of this host/);
   await loadRules(lab.server, sets);
-  assert.ok((await firewall.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: NOW + 40 })).ok, "their sets made anew");
+  clock.advance(5);
+  const other = await firewall.open({ source: ip("2001:db8::7"), ports: tcp(22), expiresAt: NOW + 30 });
+  assert.deepEqual([other.ok, await lab.probe(22), await lab.probe(22, SERVER.v6)], [true, "open", "open"], "their sets made anew");
+  assert.match((await lab.server.run(["nft", "list", "set", "inet", "own", "six"])).stdout, /fd77::2 \. tcp \. 22 timeout 25s expires 2\ds/);
+  await loadRules(lab.server, sets);
+  assert.ok((await firewall.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: NOW + 40 })).ok, "and at once again, for one who knocks anew");
   assert.equal(await lab.probe(22), "open");
   await firewall.stop();
   assert.equal(await ruleset(lab.server), before);
