@@ -79,7 +79,7 @@ async function openFirewall(engine: Engine, log: FirewallLog = silent): Promise<
   const backend = engine.backend(host);
   if (engine === NFTABLES) await host.run(["nft", "-f", "-"], { input: RULES });
   const firewall = new Firewall({
-    backend, log, clearAtStart: true, clearAtStop: true, sweepSeconds: backend.needsNoSearch ? 0 : 300,
+    backend, log, clearAtStart: true, clearAtStop: true, sweepSeconds: 300,
     run: (argv, options) => {
       started++;
       return run(argv, options);

@@ -437,7 +437,7 @@ export class Firewall {
     this.#search.begin(this.#clock.read().monotonicMs);
     const { backend } = this.#options;
     try {
-      if (backend.keepShut !== undefined) await this.#perform(backend.keepShut(this.#ledger.items.values()));
+      if (backend.keepShut !== undefined) await this.#perform(backend.keepShut(this.#rulesToKeep([])));
       if (backend.needsNoSearch) return;
       const found = await this.#perform(backend.find(this.#ledger.families));
       const left = this.#search.end(found).filter(({ key }) => !this.#ledger.items.has(key));
@@ -505,11 +505,8 @@ export class Firewall {
   /** Changes rules of one family. Returns the failure, which is an answer here. */
   async #change(add: readonly Rule[], remove: readonly Rule[]): Promise<FirewallError | Changed> {
     if (add.length === 0 && remove.length === 0) return { repaired: false };
-    const gone = new Set(remove.map((rule) => rule.key));
-    const nowSeconds = this.#clock.read().wallMs / 1000;
-    const keep = where({ [Symbol.iterator]: () => this.#ledger.items.values() }, (rule) => !gone.has(rule.key) && rule.expiresAt > nowSeconds);
     try {
-      return await this.#perform(this.#options.backend.change({ add, remove, keep }));
+      return await this.#perform(this.#options.backend.change({ add, remove, keep: this.#rulesToKeep(remove) }));
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
       if (!this.#options.backend.endsByItself) {
@@ -518,6 +515,13 @@ export class Firewall {
       }
       return error;
     }
+  }
+
+  /** All rules whose time is not over, but those that are to be removed. */
+  #rulesToKeep(remove: readonly Rule[]): Iterable<Rule> {
+    const gone = new Set(remove.map((rule) => rule.key));
+    const nowSeconds = this.#clock.read().wallMs / 1000;
+    return where({ [Symbol.iterator]: () => this.#ledger.items.values() }, (rule) => !gone.has(rule.key) && rule.expiresAt > nowSeconds);
   }
 
   #numbers(rules: readonly Rule[]): ReadonlyMap<Rule, number> {
