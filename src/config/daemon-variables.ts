@@ -262,7 +262,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
       kind: choice({ keep: "keep", kill: "kill" } as const, (name, value) => `${name} value ${value} is none of keep, kill`),
       origin: "own", default: "keep", doc: "What becomes of a grant's connections when it ends: keep leaves them, kill makes the kernel forget them.",
     },
-    CONNTRACK_EXE: { kind: command, origin: "own", default: "/usr/sbin/conntrack", doc: "The program that does it." },
+    CONNTRACK_EXE: { kind: command, origin: "own", default: "/usr/sbin/conntrack", doc: "The program that does it, and tells ENABLE_CONNTRACK_PERSIST which connections are established." },
 
     // Of the other builds of fwknop 2.x, and beside them.
     IPFW_START_RULE_NUM: { kind: integer(1, 65534), origin: "other C", default: "10000", doc: "First number of our rules in ipfw." },

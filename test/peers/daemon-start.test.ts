@@ -244,10 +244,10 @@ describe("commands that are done and over", { concurrency: 2 }, () => {
     assert.match(read.stderr, /invalid digest file entry in .*digest\.cache at line 2[\s\S]*Digest cache parsed, exiting\./);
     assert(!(await chains(lab)));
 
-    const unfit = { config: { FIREWALL_EXE: "/nonexistent/iptables -w", PCAP_INTF: "eth0, nowhere0", DIGEST_FILE: "/nonexistent/log/digest.cache", SUDO_EXE: "/nonexistent/sudo" }, stanzas: [{ ...PLAIN_STANZA, ENABLE_CMD_EXEC: "Y", ENABLE_CMD_SUDO_EXEC: "Y" }] };
+    const unfit = { config: { FIREWALL_EXE: "/nonexistent/iptables -w", CONNTRACK_ON_EXPIRE: "kill", CONNTRACK_EXE: "/nonexistent/conntrack", PCAP_INTF: "eth0, nowhere0", DIGEST_FILE: "/nonexistent/log/digest.cache", SUDO_EXE: "/nonexistent/sudo" }, stanzas: [{ ...PLAIN_STANZA, ENABLE_CMD_EXEC: "Y", ENABLE_CMD_SUDO_EXEC: "Y" }] };
     const host = await fwknopd(lab, [...backgroundFiles(lab, unfit), "--check"]);
     assert.deepEqual([host.status, host.stdout], [0, "No errors; stanzas: 1\n"], "files may be checked on another host");
-    assert.match(host.stderr, /fwknopd\.conf: There is no program \/nonexistent\/iptables, which FIREWALL_EXE names\n.*fwknopd\.conf: There is no interface nowhere0 \(PCAP_INTF\)\n.*fwknopd\.conf: There is no folder \/nonexistent\/log, which DIGEST_FILE is in\n/);
+    assert.match(host.stderr, /fwknopd\.conf: There is no program \/nonexistent\/iptables, which FIREWALL_EXE names\n.*There is no program \/nonexistent\/conntrack, which CONNTRACK_EXE names\n.*fwknopd\.conf: There is no interface nowhere0 \(PCAP_INTF\)\n.*fwknopd\.conf: There is no folder \/nonexistent\/log, which DIGEST_FILE is in\n/);
     assert.match(host.stderr, /access\.conf:1:1: \(stanza #1\) sudo is missing: there is no program \/nonexistent\/sudo/);
     assert.doesNotMatch(host.stderr, /eth0/);
 

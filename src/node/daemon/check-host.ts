@@ -53,9 +53,13 @@ export function checkHost(config: DaemonConfig, stanzas: readonly AccessStanza[]
 }
 
 /** Each with the words that name its setting. Those of other systems than Linux are found out at the start. */
-function firewallPrograms({ FIREWALL_TYPE, FIREWALL_EXE, NFT_EXE, IPT_USE_IPSET, IPSET_EXE }: DaemonConfig): readonly (readonly [program: string, what: string])[] {
-  const named = (variable: string, text: string) => [splitProgram(text)[0], `which ${variable} names`] as const;
-  if (FIREWALL_TYPE === "nftables") return [named("NFT_EXE", NFT_EXE)];
-  if (FIREWALL_TYPE !== "iptables") return [];
-  return [named("FIREWALL_EXE", FIREWALL_EXE), ...(IPT_USE_IPSET ? [named("IPSET_EXE", IPSET_EXE)] : [])];
+function firewallPrograms(config: DaemonConfig): readonly (readonly [program: string, what: string])[] {
+  const isIptables = config.FIREWALL_TYPE === "iptables";
+  const used = {
+    FIREWALL_EXE: isIptables,
+    IPSET_EXE: isIptables && config.IPT_USE_IPSET,
+    NFT_EXE: config.FIREWALL_TYPE === "nftables",
+    CONNTRACK_EXE: config.CONNTRACK_ON_EXPIRE === "kill" || config.ENABLE_CONNTRACK_PERSIST,
+  };
+  return (Object.keys(used) as (keyof typeof used)[]).filter((name) => used[name]).map((name) => [splitProgram(config[name])[0], `which ${name} names`]);
 }

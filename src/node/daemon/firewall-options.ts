@@ -60,7 +60,7 @@ export async function firewallOptions(config: DaemonConfig, stanzas: readonly Ac
     timeoutSeconds: config.IPT_CMD_ALARM,
     sweepSeconds: sweepSeconds(config.RULES_CHECK_THRESHOLD),
     ...(config.CONNTRACK_ON_EXPIRE === "kill" && { afterClosing: (closed) => forgetConnections(closed, splitProgram(config.CONNTRACK_EXE)) }),
-    ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, config.CONNTRACK_ESTAB_PORTS, log) }),
+    ...(config.ENABLE_CONNTRACK_PERSIST && { findInUse: (due) => findRulesInUse(due, splitProgram(config.CONNTRACK_EXE), config.CONNTRACK_ESTAB_PORTS, log) }),
   };
 }
 
