@@ -84,8 +84,19 @@ test("openTcpSource() makes nothing of a connection without a byte", async () =>
   assert.equal(Buffer.from((await next()).payload).toString(), "after");
 });
 
-test("openTcpSource() closes at the door what is beyond its connections", async () => {
-  const { source, port, next } = await open({ maxConnections: 2, deadlineMs: 60_000 });
+test("openTcpSource() cuts the oldest of too many connections, not the newest, and takes what it had sent", async () => {
+  const { source, port, next } = await open({ maxConnections: 20, maxPerSource: 1000, deadlineMs: 60_000 });
+  const first = await join(port);
+  first.write("of the oldest");
+  for (let at = 0; at < 200; at++) await join(port);
+  (await join(port)).end("a knock among thousands");
+  assert.equal(Buffer.from((await next()).payload).toString(), "of the oldest");
+  assert.equal(Buffer.from((await next()).payload).toString(), "a knock among thousands");
+  assert(source.drops.overflowed >= 180, String(source.drops.overflowed));
+});
+
+test("openTcpSource() takes a bounded number of connections from one address", async () => {
+  const { source, port, next } = await open({ maxPerSource: 2, deadlineMs: 60_000 });
   const [first] = [await join(port), await join(port)];
   const third = await join(port);
   third.resume();

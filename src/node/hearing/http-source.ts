@@ -8,17 +8,17 @@
  */
 
 import { unwrapSpaRequest } from "../../http-request.ts";
-import { containsIp, formatIp, type IpAddress, type IpNetwork, ipKey } from "../../ip.ts";
+import { containsIp, formatIp, type IpAddress, type IpNetwork } from "../../ip.ts";
 import { findClient, parseProxyHeader } from "../../proxied-source.ts";
 import { MIN_PAYLOAD } from "../../server/decide.ts";
 import { LogLimit } from "../../server/log-limit.ts";
 import type { LogFunction } from "../../server/log-record.ts";
-import { appendUpTo, ConnectionSource } from "./connection-source.ts";
+import { appendUpTo, ConnectionSource, type DoorLimits } from "./connection-source.ts";
 import type { DatagramSource } from "./datagram-source.ts";
 import type { TcpConnection } from "./tcp-listener.ts";
 
 /** Where to listen and whom to believe. */
-export interface HttpSourceOptions {
+export interface HttpSourceOptions extends DoorLimits {
   /** HTTP_SERVER_PORT. */
   readonly port: number;
   /** HTTP_SERVER_ADDRESS; undefined for every address of both families. */
@@ -30,10 +30,6 @@ export interface HttpSourceOptions {
   readonly log: LogFunction;
   /** From accept to answer, milliseconds: absolute, so that no drip of bytes prolongs it. */
   readonly deadlineMs?: number;
-  /** Connections at once; for one more the oldest is cut. */
-  readonly maxConnections?: number;
-  /** Of them, from one address or one IPv6 /64. Trusted proxies are not counted. */
-  readonly maxPerSource?: number;
 }
 
 /** The answers that can be given. */
@@ -43,9 +39,6 @@ const HTTP_REASONS = { 200: "OK", 204: "No Content", 403: "Forbidden", 404: "Not
 export type HttpStatus = keyof typeof HTTP_REASONS;
 
 const DEADLINE_MS = 5000;
-/** Far below the usual limit of 1024 descriptors, which firewall commands and files need as well. */
-const MAX_CONNECTIONS = 256;
-const MAX_PER_SOURCE = 32;
 /** Bytes of a head with all that browsers and proxies add; a packet has 1500 at most. */
 const MAX_HEAD = 8192;
 /** A connection is read on after the answer: closing with unread bytes would reset it, and browsers then send again. */
@@ -81,17 +74,17 @@ export async function openHttpSource(options: HttpSourceOptions): Promise<Datagr
 class HttpSource extends ConnectionSource {
   readonly #options: HttpSourceOptions;
   readonly #answer: string;
-  /** How many connections each has. */
-  readonly #perSource = new Map<string, number>();
   readonly #limit: LogLimit = new LogLimit();
 
   constructor(options: HttpSourceOptions) {
-    super();
+    super(options);
     this.#options = options;
     this.#answer = httpAnswer(options.status);
   }
 
-  readonly #isTrusted = (ip: IpAddress): boolean => this.#options.trustedProxies.some((network) => containsIp(network, ip));
+  protected override isTrusted(ip: IpAddress): boolean {
+    return this.#options.trustedProxies.some((network) => containsIp(network, ip));
+  }
 
   /** Strangers can bring a proxy to say odd things, but not to fill the log. */
   #warn(message: string): void {
@@ -99,35 +92,8 @@ class HttpSource extends ConnectionSource {
     if (this.#limit.admit("proxy", performance.now())) this.#options.log({ level: "warning", message });
   }
 
-  /** Keeps the door passable for one knock among thousands of connections that only want to stand in it. */
-  protected override accept(connection: TcpConnection): void {
-    const { socket, source: peer } = connection;
-    const key = ipKey(peer).slice(0, 8); // an IPv4 address, or an IPv6 /64
-    const count = this.#perSource.get(key) ?? 0;
-    if (count >= (this.#options.maxPerSource ?? MAX_PER_SOURCE) && !this.#isTrusted(peer)) {
-      this.drops.overflowed++;
-      socket.destroy();
-      return;
-    }
-    if (this.connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS)) {
-      this.drops.overflowed++;
-      const [oldest] = this.connections;
-      this.connections.delete(oldest!);
-      oldest!.destroy();
-    }
-    this.connections.add(socket);
-    this.#perSource.set(key, count + 1);
-    socket.once("close", () => {
-      this.connections.delete(socket);
-      const left = this.#perSource.get(key)! - 1;
-      if (left > 0) this.#perSource.set(key, left);
-      else this.#perSource.delete(key);
-    });
-    this.#serve(connection);
-  }
-
-  #serve({ socket, source: peer, ...ends }: TcpConnection): void {
-    const mayProxy = this.#isTrusted(peer);
+  protected override serve({ socket, source: peer, ...ends }: TcpConnection): void {
+    const mayProxy = this.isTrusted(peer);
     let head = new Uint8Array(0);
     let over = false;
     const finish = (): void => {
@@ -165,7 +131,7 @@ class HttpSource extends ConnectionSource {
   #take(head: Uint8Array, { source, ...ends }: Omit<TcpConnection, "socket">): void {
     const request = unwrapSpaRequest(head);
     if (request?.ok !== true || request.packet.length < MIN_PAYLOAD) return; // what scanners ask for
-    const client = findClient(source, request, this.#isTrusted);
+    const client = findClient(source, request, (ip) => this.isTrusted(ip));
     if (client.ok) this.pass({ payload: request.packet, source: client.source, ...ends, isFromHttp: true });
     else this.#warn(`Request from the trusted proxy ${formatIp(source)} is not taken: ${client.reason}`);
   }

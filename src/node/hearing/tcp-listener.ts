@@ -30,7 +30,7 @@ export interface TcpConnection {
 /** What a listener tells. */
 export interface TcpListenerEvents {
   readonly onConnection: (connection: TcpConnection) => void;
-  /** A connection could not be taken: too many of them, or no descriptor was left. */
+  /** A connection could not be taken: no descriptor was left. */
   readonly onOverflow: () => void;
 }
 
@@ -39,16 +39,11 @@ export class TcpListener {
   readonly #server: Server;
   readonly #events: TcpListenerEvents;
 
-  /**
-   * @param events what is told
-   * @param maxConnections at once; more are closed at the door. Undefined for as many as come
-   */
-  constructor(events: TcpListenerEvents, maxConnections?: number) {
+  /** @param events what is told */
+  constructor(events: TcpListenerEvents) {
     this.#events = events;
     // Half-open: a client that has shut its side has said all, and may still wait for an answer.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-    if (maxConnections !== undefined) this.#server.maxConnections = maxConnections;
-    this.#server.on("drop", events.onOverflow);
   }
 
   /** Where it listens, as `address:port`; empty for a socket without either. */

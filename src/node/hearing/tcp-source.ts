@@ -4,23 +4,19 @@
  * @module
  */
 
-import { appendUpTo, ConnectionSource } from "./connection-source.ts";
+import { appendUpTo, ConnectionSource, type DoorLimits } from "./connection-source.ts";
 import type { DatagramSource } from "./datagram-source.ts";
 import type { TcpConnection, TcpEndpoint } from "./tcp-listener.ts";
 
 /** Where to listen and how patient to be. */
-export interface TcpSourceOptions extends TcpEndpoint {
+export interface TcpSourceOptions extends TcpEndpoint, DoorLimits {
   /** Longest payload that is read, bytes; a longer one is counted and dropped. */
   readonly maxPayload: number;
   /** From accept to close, milliseconds: absolute, so that no drip of bytes prolongs it. */
   readonly deadlineMs?: number;
-  /** Connections at once; more are closed at the door. */
-  readonly maxConnections?: number;
 }
 
 const DEADLINE_MS = 5000;
-/** Far below the usual limit of 1024 descriptors, which firewall commands and files need as well. */
-const MAX_CONNECTIONS = 256;
 /** An HTTP request has ended there although its client keeps the connection open for the answer. */
 const HTTP_END = Uint8Array.of(13, 10, 13, 10);
 
@@ -41,12 +37,11 @@ class TcpSource extends ConnectionSource {
   readonly #options: TcpSourceOptions;
 
   constructor(options: TcpSourceOptions) {
-    super(options.maxConnections ?? MAX_CONNECTIONS);
+    super(options);
     this.#options = options;
   }
 
-  protected override accept({ socket, ...ends }: TcpConnection): void {
-    this.connections.add(socket);
+  protected override serve({ socket, ...ends }: TcpConnection): void {
     const { maxPayload } = this.#options;
     let received = new Uint8Array(0);
     let over = false;
@@ -54,7 +49,6 @@ class TcpSource extends ConnectionSource {
       if (over) return;
       over = true;
       clearTimeout(deadline);
-      this.connections.delete(socket);
       // Read on and then close: a reset would tell a scanner that something was left unread.
       socket.end();
       socket.resume();
