@@ -63,6 +63,11 @@ test("FileChunks begins anew when the file was replaced, and when it shrank", as
   assert.equal(seen, "[old[new file[tiny");
 });
 
+test("FileChunks begins anew when the file was emptied and has outgrown its former length since", async () => {
+  const path = fresh("old");
+  assert.equal(await follow(path, () => writeFileSync(path, "written anew"), () => appendFileSync(path, "!")), "[old[written anew!");
+});
+
 test("FileChunks reads what is left of a file that was moved before it goes to the next", async () => {
   const path = fresh("old");
   const seen = await follow(path, () => {

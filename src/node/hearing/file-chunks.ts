@@ -4,8 +4,9 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, read, statSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, read, readSync, statSync, type Stats } from "node:fs";
 import { promisify } from "node:util";
+import { concatBytes } from "../../bytes.ts";
 import { FileError, notRegular } from "../files.ts";
 import { Pause } from "../pause.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
@@ -30,6 +31,8 @@ export interface FileChunksOptions {
 
 const CHUNK_BYTES = 262_144;
 const POLL_MS = 200;
+/** How much of its beginning tells whether a file is still the one that was read: a header and the time of a packet at least. */
+const HEAD_BYTES = 512;
 
 /** Reads a file. */
 export class FileChunks implements AsyncIterable<FileEvent> {
@@ -41,6 +44,8 @@ export class FileChunks implements AsyncIterable<FileEvent> {
   #descriptor: number;
   /** Where reading begins. */
   readonly #start: number;
+  /** The first bytes of the file, as far as reading has come. */
+  #head: Uint8Array;
   #closed = false;
   readonly #pause = new Pause();
 
@@ -56,6 +61,8 @@ export class FileChunks implements AsyncIterable<FileEvent> {
     this.#pollMs = options.pollMs ?? POLL_MS;
     this.#descriptor = openFile(path, this.#isLog);
     this.#start = this.#isLog ? fstatSync(this.#descriptor).size : 0;
+    this.#head = new Uint8Array(Math.min(this.#start, HEAD_BYTES));
+    readSync(this.#descriptor, this.#head, 0, this.#head.length, 0);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FileEvent> {
@@ -64,6 +71,7 @@ export class FileChunks implements AsyncIterable<FileEvent> {
       let position = this.#start;
       while (!this.#closed) {
         const bytesRead = await this.#read(position);
+        if (position < HEAD_BYTES) this.#head = concatBytes(this.#head, this.#buffer.subarray(0, Math.min(bytesRead, HEAD_BYTES - position)));
         position += bytesRead;
         if (bytesRead > 0) {
           yield { kind: "chunk", bytes: this.#buffer.subarray(0, bytesRead) };
@@ -75,6 +83,7 @@ export class FileChunks implements AsyncIterable<FileEvent> {
         if (change === "closed") return;
         if (change === "grown") continue;
         position = 0;
+        this.#head = new Uint8Array(0);
         yield { kind: "start" };
       }
     } finally {
@@ -102,13 +111,20 @@ export class FileChunks implements AsyncIterable<FileEvent> {
   async #change(position: number): Promise<"grown" | "anew" | "closed"> {
     while (!this.#closed) {
       const stats = fstatSync(this.#descriptor);
-      if (!stats.isFIFO() && stats.size > position) return "grown";
+      if (!stats.isFIFO() && stats.size > position) return (await this.#isSame()) ? "grown" : "anew";
       if (!stats.isFIFO() && stats.size < position) return "anew";
       if (this.#reopen()) return "anew";
       await this.#pause.wait(this.#pollMs);
       if (stats.isFIFO()) return "grown"; // perhaps: a pipe does not tell
     }
     return "closed";
+  }
+
+  /** Whether it still begins as it did: one that was emptied may have outgrown its former length before anybody looked. */
+  async #isSame(): Promise<boolean> {
+    const head = new Uint8Array(this.#head.length);
+    const { bytesRead } = await promisify(read)(this.#descriptor, head, 0, head.length, 0);
+    return bytesRead === head.length && head.every((byte, at) => byte === this.#head[at]);
   }
 
   /** Whether another file has the name now; it is open then. While there is none, the old one may still grow. */
