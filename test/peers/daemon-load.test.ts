@@ -12,6 +12,7 @@ const LIFETIME = 3;
 const MAX_LATE = 2;
 const STANZA: Settings = { ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: LIFETIME };
 const OTHER_GROUND: Settings = { IPT_INPUT_ACCESS: "ACCEPT, filter, INPUT, 1, OTHER_INPUT, 1" };
+const SERVERS: Settings = { FIREWALL_TYPE: "nftables", ENABLE_UDP_SERVER: "Y", ENABLE_HTTP_SERVER: "Y", HTTP_SERVER_PORT: 8080 };
 const askingForPort = (port: number): string => makePacket({ message: `${CLIENT.v4},tcp/${port}` });
 
 interface Round {
@@ -41,9 +42,9 @@ const ROUNDS: readonly Round[] = [
     left: async (lab) => (await lab.server.run(["iptables", "-S"])).stdout.match(/.*(?:FWKNOP|OTHER_INPUT).*/g) ?? [],
   },
   {
-    firewall: "nftables", config: { FIREWALL_TYPE: "nftables" }, knocks: 200,
-    files: [{ config: { FIREWALL_TYPE: "nftables" } }, { config: { FIREWALL_TYPE: "nftables", MAX_SPA_PACKET_AGE: 100 } }, { config: { FIREWALL_TYPE: "nftable" } }],
-    prepare: (lab) => loadRules(lab.server, DROPPING),
+    firewall: "nftables and its own servers", config: SERVERS, knocks: 200,
+    files: [{ config: SERVERS }, { config: { ...SERVERS, MAX_SPA_PACKET_AGE: 100 } }, { config: { ...SERVERS, FIREWALL_TYPE: "nftable" } }, { config: { ...SERVERS, HTTP_SERVER_PORT: 8081 } }],
+    prepare: (lab) => loadRules(lab.server, DROPPING.replace('iifname "lo" accept', "$&\n    udp dport 62201 accept")),
     left: async (lab) => (await ruleset(lab.server)).match(/.*FWKNOP.*/g) ?? [],
   },
 ];
@@ -51,7 +52,7 @@ const ROUNDS: readonly Round[] = [
 describe("fwknopd under load", { concurrency: 2 }, () => {
   for (const { firewall, config, knocks, files, prepare, left } of ROUNDS) {
     test(`fwknopd with ${firewall} grants each knock once and closes it in time, whatever HUP after HUP finds in the files`, async (t) => {
-      const lab = await openLab(t, [...DAEMON_PEERS.ours, ...(firewall === "nftables" ? ["nft"] : [])]);
+      const lab = await openLab(t, [...DAEMON_PEERS.ours, ...(prepare === undefined ? [] : ["nft"])]);
       if (lab === undefined) return;
       await prepare?.(lab);
       const packets = Array.from({ length: knocks }, (_, at) => askingForPort(1000 + at));
