@@ -146,6 +146,10 @@ describe("start and end", { concurrency: 2 }, () => {
     assert.deepEqual(told(await fwknopd(lab, [...files, "-K"])), [1, "", "No running fwknopd detected.\n"]);
     assert.equal((await fwknopd(lab, [...files, "-R"])).status, 1);
     assert(lab.server.pids().includes(stranger.pid));
+    for (const asked of ["-S", "-K", "-R"]) {
+      const blind = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh", ...shipped("fwknopd", ...files, asked)] as const;
+      await assert.rejects(lab.server.run([...blind]), /: fwknopd: error: Cannot tell which processes live: \/proc is not mounted$/);
+    }
   });
 
   test("fwknopd says on standard error what is in its way, ends with status 1, and leaves nothing behind", async (t) => {

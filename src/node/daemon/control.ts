@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { reasonOf } from "../system-error.ts";
 import { daemonStatus, type DaemonStatus } from "./pid-file.ts";
-import { identifyProcess } from "./process-identity.ts";
+import { identifyProcess, requireProcesses } from "./process-identity.ts";
 
 /** What the command prints and returns. */
 export interface ControlResult {
@@ -30,9 +30,10 @@ const NOBODY = "No running fwknopd detected.\n";
  *
  * @param path FWKNOP_PID_FILE
  * @returns what to print, and 0 when it runs
+ * @throws {FileError} where processes cannot be looked at
  */
 export function reportStatus(path: string): ControlResult {
-  const status = daemonStatus(path);
+  const status = statusOf(path);
   if (status.state === "stopped") return { exitStatus: 1, stdout: NOBODY, stderr: "" };
   return { exitStatus: 0, stdout: `Detected fwknopd is running (pid=${status.pid}).\n`, stderr: "" };
 }
@@ -42,9 +43,10 @@ export function reportStatus(path: string): ControlResult {
  *
  * @param path FWKNOP_PID_FILE
  * @returns what to print, and 0 when the signal was sent
+ * @throws {FileError} where processes cannot be looked at
  */
 export function restartDaemon(path: string): ControlResult {
-  const status = daemonStatus(path);
+  const status = statusOf(path);
   if (status.state === "stopped") return { exitStatus: 1, stdout: NOBODY, stderr: "" };
   const problem = send(status, "SIGHUP");
   if (problem !== undefined) return { exitStatus: 1, stdout: "", stderr: `Unable to send signal to fwknop: : ${problem}\n` };
@@ -57,9 +59,10 @@ export function restartDaemon(path: string): ControlResult {
  * @param path FWKNOP_PID_FILE
  * @param patienceMs how long it may take to leave by itself
  * @returns what to print, and 0 when it is gone
+ * @throws {FileError} where processes cannot be looked at
  */
 export async function killDaemon(path: string, patienceMs: number = TERM_PATIENCE_MS): Promise<ControlResult> {
-  const status = daemonStatus(path);
+  const status = statusOf(path);
   if (status.state === "stopped") return { exitStatus: 1, stdout: "", stderr: NOBODY };
   for (const [signal, patience] of [["SIGTERM", patienceMs], ["SIGKILL", KILL_PATIENCE_MS]] as const) {
     const problem = send(status, signal);
@@ -67,6 +70,11 @@ export async function killDaemon(path: string, patienceMs: number = TERM_PATIENC
     if (await isGone(status, patience)) return { exitStatus: 0, stdout: `Killed fwknopd (pid=${status.pid}) via ${signal}\n`, stderr: "" };
   }
   return { exitStatus: 1, stdout: "", stderr: `Unable to kill fwknop: : the process ${status.pid} is still there after SIGKILL\n` };
+}
+
+function statusOf(path: string): DaemonStatus {
+  requireProcesses();
+  return daemonStatus(path);
 }
 
 type Running = Extract<DaemonStatus, { state: "running" }>;

@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { childEnvironment } from "../child-env.ts";
+import { FileError } from "../files.ts";
 
 /** A living process. */
 export interface ProcessIdentity {
@@ -24,6 +25,15 @@ export interface ProcessIdentity {
  */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   return process.platform === "linux" ? identifyByProc(pid) : identifyByPs(pid);
+}
+
+/**
+ * Makes sure that processes can be looked at: without that nobody can be told to live, nor not to.
+ *
+ * @throws {FileError} where Linux shows none
+ */
+export function requireProcesses(): void {
+  if (process.platform === "linux" && identifyByProc(process.pid) === undefined) throw new FileError("Cannot tell which processes live: /proc is not mounted", "NO_PROC", "/proc");
 }
 
 function identifyByProc(pid: number): ProcessIdentity | undefined {
