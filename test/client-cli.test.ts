@@ -17,6 +17,8 @@ import { systemHost } from "../src/node/client/host.ts";
 import { perlSettings } from "../src/node/client/perl-options.ts";
 import { type ClientBench, type ClientRun, openClientBench } from "./support/client-host.ts";
 import { ensureBuilt, shipped } from "./support/dist.ts";
+import { setLimit } from "./support/limits.ts";
+import { requirePeers } from "./support/require-peer.ts";
 
 const KEYS = ["--key-rijndael", "testkey", "--key-hmac", "testhmac"];
 const REQUEST = ["-A", "tcp/22", "-a", "203.0.113.5", "-D", "127.0.0.1"];
@@ -737,6 +739,17 @@ describe("fwknop: the packet's file", () => {
     assert.equal(failed.status, 0);
     assert.match(failed.stderr, /^fwknop: warning: --save-packet: could not write .*folder: Is a directory\n$/);
   });
+});
+
+test("fwknop keeps no half of a command line where the disk takes no more, and says that a packet is not saved whole", async (t) => {
+  if (!requirePeers(t, "prlimit")) return;
+  const { home, run } = openClientBench(t, "full disk");
+  t.after(() => setLimit("fsize", "unlimited"));
+  setLimit("fsize", "30");
+  const { status, stderr } = await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-B", join(home, "packet"));
+  assert.equal(status, 0);
+  assert.match(stderr, /^fwknop: warning: Could not open args file: .*\.fwknop\.run: File too large; the command line is not kept\nfwknop: warning: --save-packet: could not write .*packet: File too large\n$/);
+  assert.equal(readFileSync(join(home, ".fwknop.run"), "utf8"), "");
 });
 
 test("fwknop says in one line that standard output is full", { skip: existsSync("/dev/full") ? false : "no /dev/full" }, async (t) => {

@@ -162,7 +162,7 @@ export function writeFileAtomically(path: string, bytes: Uint8Array, mode: numbe
   let descriptor: number | undefined;
   try {
     descriptor = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+    writeWhole(descriptor, bytes);
     if (old !== undefined) keepOwner(descriptor, old);
     // After chown, which clears the set-id bits, and not subject to the umask.
     fchmodSync(descriptor, old === undefined ? mode : old.mode & mode);
@@ -176,6 +176,17 @@ export function writeFileAtomically(path: string, bytes: Uint8Array, mode: numbe
     throw fileError(`Could not write file: ${path}`, path, cause);
   }
   syncFolder(folder);
+}
+
+/**
+ * Writes all of it: a nearly full disk takes a part and says so only by the number, and fails at the next call.
+ *
+ * @param descriptor an open file
+ * @param bytes what to write, where the file stands
+ * @throws {Error} the system's
+ */
+export function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }
 
 /** The file behind a chain of links; the path itself when nothing is there yet. */

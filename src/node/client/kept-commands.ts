@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { utf8OrLatin1Text } from "../../bytes.ts";
+import { utf8Bytes, utf8OrLatin1Text } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import type { ScannedArguments } from "../../cli/getopt.ts";
 import { splitHostPort } from "../../client/destination.ts";
@@ -14,6 +14,7 @@ import { printableText } from "../../foreign-text.ts";
 import { homeFolder, readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
+import { writeWhole } from "../files.ts";
 import { reasonOf } from "../system-error.ts";
 
 /** Where command lines are kept. */
@@ -94,7 +95,10 @@ function writePrivately(path: string, text: string): void {
   const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK, 0o600);
   try {
     if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600); // not what -E /dev/null names
-    writeSync(descriptor, text);
+    writeWhole(descriptor, utf8Bytes(text));
+  } catch (error) {
+    ftruncateSync(descriptor); // half a command line could be run again and ask for something else
+    throw error;
   } finally {
     closeSync(descriptor);
   }

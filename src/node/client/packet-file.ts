@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { closeSync, constants, lstatSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, statSync, unlinkSync } from "node:fs";
+import { utf8Bytes } from "../../bytes.ts";
+import { writeWhole } from "../files.ts";
 
 /**
  * Writes a packet to a file, readable by us alone: one that was not sent opens ports for whoever has it.
@@ -18,7 +20,7 @@ export function savePacket(path: string, packet: string, isAppended: boolean): v
   const flags = isDevice ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | (isAppended ? constants.O_APPEND : constants.O_EXCL);
   const descriptor = openSync(path, flags, 0o600);
   try {
-    writeSync(descriptor, `${packet}\n`);
+    writeWhole(descriptor, utf8Bytes(`${packet}\n`));
   } finally {
     closeSync(descriptor);
   }
