@@ -3,7 +3,7 @@
  * to others is byte for byte the same before and after.
  */
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import { forgetConnections } from "../../src/firewall/connections.ts";
 import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
 import { createNftables, createNftSet, type NftablesMode } from "../../src/firewall/nftables.ts";
@@ -36,68 +36,66 @@ async function openNftLab(t: TestContext, rules: string, inner = false): Promise
   return lab;
 }
 
-for (const mode of ["inject", "guard", "mark"] as const) {
-  test(`nftables, ${mode}: a grant opens one port for one client in either family, and leaves nothing`, async (t) => {
-    const lab = await openNftLab(t, RULES[mode]);
-    if (lab === undefined) return;
-    for (const port of [22, 23]) await lab.serve(lab.server, port);
-    const before = await ruleset(lab.server);
-    const clock = new ManualClock(NOW);
-    const { firewall } = await startNftables(t, lab.server, clock, { mode, guarded: [{ protocol: "tcp", first: 22, last: 23 }] });
-    const look = async (): Promise<string[]> => {
-      const seen: string[] = [];
-      for (const family of FAMILIES) for (const port of [22, 23]) seen.push(await lab.probe(port, SERVER[family]));
-      return seen;
-    };
-    assert.deepEqual(await look(), Array(4).fill("filtered"), "before");
-    assert.ok((await firewall.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: NOW + 30 })).ok);
-    assert.deepEqual(await look(), ["open", "filtered", "filtered", "filtered"], "IPv4");
-    const both = FAMILIES.map((family) => firewall.open({ source: ip(CLIENT[family]), ports: tcp(23), expiresAt: NOW + 30 }));
-    assert.ok((await Promise.all(both)).every(({ ok }) => ok));
-    assert.deepEqual(await look(), ["open", "open", "filtered", "open"], "both at once");
-    clock.advance(30);
-    await firewall.list("ours");
-    assert.deepEqual(await look(), Array(4).fill("filtered"), "after");
-    await firewall.stop();
-    assert.equal(await ruleset(lab.server), before);
-  });
-}
-
-for (const family of FAMILIES) {
-  test(`nftables opens a host behind us by every kind of NAT (${family})`, async (t) => {
-    const lab = await openNftLab(t, DROPPING, true);
-    if (lab === undefined) return;
-    await lab.serve(lab.inner, 22);
-    await lab.serve(lab.server, 80);
-    const before = await ruleset(lab.server);
-    const clock = new ManualClock(NOW);
-    const { firewall } = await startNftables(t, lab.server, clock, { nat: true, sourceNat: true, destinations: true });
-    const target = (changes: Partial<NatTarget> = {}): NatTarget => ({
-      kind: "forward", address: ip(INNER[family]), port: 22, rewriteDestination: true, wholeHost: false, ...changes,
+describe("ports and hosts that nftables opens", { concurrency: 3 }, () => {
+  for (const mode of ["inject", "guard", "mark"] as const) {
+    test(`nftables, ${mode}: a grant opens one port for one client in either family, and leaves nothing`, async (t) => {
+      const lab = await openNftLab(t, RULES[mode]);
+      if (lab === undefined) return;
+      for (const port of [22, 23]) await lab.serve(lab.server, port);
+      const before = await ruleset(lab.server);
+      const clock = new ManualClock(NOW);
+      const { firewall } = await startNftables(t, lab.server, clock, { mode, guarded: [{ protocol: "tcp", first: 22, last: 23 }] });
+      const look = (): Promise<string[]> => Promise.all(FAMILIES.flatMap((family) => [22, 23].map((port) => lab.probe(port, SERVER[family]))));
+      assert.deepEqual(await look(), Array(4).fill("filtered"), "before");
+      assert.ok((await firewall.open({ source: ip(CLIENT.v4), ports: tcp(22), expiresAt: NOW + 30 })).ok);
+      assert.deepEqual(await look(), ["open", "filtered", "filtered", "filtered"], "IPv4");
+      const both = FAMILIES.map((family) => firewall.open({ source: ip(CLIENT[family]), ports: tcp(23), expiresAt: NOW + 30 }));
+      assert.ok((await Promise.all(both)).every(({ ok }) => ok));
+      assert.deepEqual(await look(), ["open", "open", "filtered", "open"], "both at once");
+      clock.advance(30);
+      await firewall.list("ours");
+      assert.deepEqual(await look(), Array(4).fill("filtered"), "after");
+      await firewall.stop();
+      assert.equal(await ruleset(lab.server), before);
     });
-    const kinds: readonly [string, NatTarget, port: number][] = [
-      ["DNAT", target(), 2222],
-      ["DNAT and SNAT", target({ sourceNat: { kind: "snat", address: ip(GATEWAY[family]) } }), 2222],
-      ["DNAT and MASQUERADE", target({ sourceNat: { kind: "masquerade" } }), 2222],
-      ["the whole host", target({ wholeHost: true }), 22],
-      ["another port of ours", target({ kind: "local", address: ip(SERVER[family]), port: 80 }), 2222],
-      ["another port of ours, by REDIRECT", target({ kind: "local", address: ip(family === "v4" ? "127.0.0.1" : "::1"), port: 80 }), 2222],
-    ];
-    for (const [title, nat, port] of kinds) {
-      for (const destination of [undefined, ip(SERVER[family])]) {
-        assert.equal(await lab.probe(port, SERVER[family]), "filtered", `${title}: before`);
-        const opened = await firewall.open({ source: ip(CLIENT[family]), ports: tcp(2222), nat, expiresAt: clock.wallSeconds + 30, ...(destination && { destination }) });
-        assert.ok(opened.ok, `${title}: ${opened.ok ? "" : opened.reason}`);
-        assert.equal(await lab.probe(port, SERVER[family]), "open", `${title}: during`);
-        clock.advance(30);
-        await firewall.list("ours");
+  }
+
+  for (const family of FAMILIES) {
+    test(`nftables opens a host behind us by every kind of NAT (${family})`, async (t) => {
+      const lab = await openNftLab(t, DROPPING, true);
+      if (lab === undefined) return;
+      await lab.serve(lab.inner, 22);
+      await lab.serve(lab.server, 80);
+      const before = await ruleset(lab.server);
+      const clock = new ManualClock(NOW);
+      const { firewall } = await startNftables(t, lab.server, clock, { nat: true, sourceNat: true, destinations: true });
+      const target = (changes: Partial<NatTarget> = {}): NatTarget => ({
+        kind: "forward", address: ip(INNER[family]), port: 22, rewriteDestination: true, wholeHost: false, ...changes,
+      });
+      const kinds: readonly [string, NatTarget, port: number][] = [
+        ["DNAT", target(), 2222],
+        ["DNAT and SNAT", target({ sourceNat: { kind: "snat", address: ip(GATEWAY[family]) } }), 2222],
+        ["DNAT and MASQUERADE", target({ sourceNat: { kind: "masquerade" } }), 2222],
+        ["the whole host", target({ wholeHost: true }), 22],
+        ["another port of ours", target({ kind: "local", address: ip(SERVER[family]), port: 80 }), 2222],
+        ["another port of ours, by REDIRECT", target({ kind: "local", address: ip(family === "v4" ? "127.0.0.1" : "::1"), port: 80 }), 2222],
+      ];
+      for (const [title, nat, port] of kinds) {
+        for (const destination of [undefined, ip(SERVER[family])]) {
+          assert.equal(await lab.probe(port, SERVER[family]), "filtered", `${title}: before`);
+          const opened = await firewall.open({ source: ip(CLIENT[family]), ports: tcp(2222), nat, expiresAt: clock.wallSeconds + 30, ...(destination && { destination }) });
+          assert.ok(opened.ok, `${title}: ${opened.ok ? "" : opened.reason}`);
+          assert.equal(await lab.probe(port, SERVER[family]), "open", `${title}: during`);
+          clock.advance(30);
+          await firewall.list("ours");
+        }
       }
-    }
-    assert.equal(await lab.probe(2222, SERVER[family]), "filtered");
-    await firewall.stop();
-    assert.equal(await ruleset(lab.server), before);
-  });
-}
+      assert.equal(await lab.probe(2222, SERVER[family]), "filtered");
+      await firewall.stop();
+      assert.equal(await ruleset(lab.server), before);
+    });
+  }
+});
 
 test("nftables: the kernel ends a grant when nobody else lives to do it", async (t) => {
   const lab = await openNftLab(t, DROPPING);
@@ -108,9 +106,9 @@ test("nftables: the kernel ends a grant when nobody else lives to do it", async 
   const ends = Math.floor(Date.now() / 1000) + 3;
   await Promise.all(FAMILIES.map((family) => firewall.open({ source: ip(CLIENT[family]), ports: tcp(22), expiresAt: ends })));
   await firewall.stop(); // leaves what is open, as a killed daemon does
-  assert.deepEqual([await lab.probe(22, SERVER.v4), await lab.probe(22, SERVER.v6)], ["open", "open"]);
+  assert.deepEqual(await Promise.all([lab.probe(22, SERVER.v4), lab.probe(22, SERVER.v6)]), ["open", "open"]);
   await new Promise((resolve) => setTimeout(resolve, 1000 * ends - Date.now() + 100));
-  assert.deepEqual([await lab.probe(22, SERVER.v4), await lab.probe(22, SERVER.v6)], ["filtered", "filtered"]);
+  assert.deepEqual(await Promise.all([lab.probe(22, SERVER.v4), lab.probe(22, SERVER.v6)]), ["filtered", "filtered"]);
 });
 
 test("nftables: a new daemon adopts what a killed one left, with its time, or removes it", async (t) => {
