@@ -7,8 +7,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { killDaemon } from "../src/node/daemon/control.ts";
+import { startDaemon } from "../src/node/daemon/daemonize.ts";
 import { daemonStatus } from "../src/node/daemon/pid-file.ts";
 import { identifyProcess } from "../src/node/daemon/process-identity.ts";
+import { useUpDescriptors } from "./support/limits.ts";
+import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-daemon-"));
 const pidFiles: string[] = [];
@@ -112,5 +115,15 @@ test("startDaemon() passes on the signal that ends the wait", async () => {
   } finally {
     parent.kill("SIGKILL");
     if (daemon !== 0 && identifyProcess(daemon) !== undefined) process.kill(daemon, "SIGKILL");
+  }
+});
+
+test("startDaemon() says that there are no descriptors to start it with", async (t) => {
+  if (!requirePeers(t, "prlimit")) return;
+  const giveBack = useUpDescriptors();
+  try {
+    assert.deepEqual(await startDaemon({ main: program, args: [] }), { exitStatus: 1, text: "Cannot start the daemon: Too many open files\n" });
+  } finally {
+    giveBack();
   }
 });

@@ -71,6 +71,10 @@ export function startDaemon(options: DaemonizeOptions): Promise<DaemonizeResult>
       return;
     }
     const started = child;
+    started.on("error", (error) => {
+      if (started.pid === undefined) settle({ exitStatus: 1, text: `Cannot start the daemon: ${reasonOf(error)}\n` });
+    });
+    if (started.pid === undefined) return; // for want of descriptors, for example, and then there is no pipe
 
     let text = "";
     const pipe = started.stdio[READY_DESCRIPTOR] as Readable;
@@ -82,9 +86,6 @@ export function startDaemon(options: DaemonizeOptions): Promise<DaemonizeResult>
       pipe.destroy();
       started.unref();
       settle({ exitStatus: 0, text: text.slice(0, mark) });
-    });
-    started.on("error", (error) => {
-      if (started.pid === undefined) settle({ exitStatus: 1, text: `Cannot start the daemon: ${reasonOf(error)}\n` });
     });
     started.on("close", (status, signal) => {
       const end = signal === null ? "" : `The daemon died of ${signal} before it was ready\n`;
