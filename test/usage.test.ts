@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import { CLIENT } from "../src/cli/client-options.ts";
 import { renderCompletion } from "../src/cli/completion.ts";
 import { renderManuals } from "../src/cli/manuals.ts";
@@ -11,11 +11,19 @@ import { optionRows, type Program } from "../src/cli/options.ts";
 import { SERVER } from "../src/cli/server-options.ts";
 import { renderUsage, wrap } from "../src/cli/usage.ts";
 import { rcVariables } from "../src/config/fwknoprc-variables.ts";
-import { findProgram } from "../src/node/find-program.ts";
 import { packageVersion } from "../src/node/version.ts";
 import { requirePeer } from "./support/require-peer.ts";
 
 const PROGRAMS: readonly Program<never>[] = [CLIENT as Program<never>, SERVER as Program<never>];
+
+/** A file that goes with the test. */
+function scriptFile(t: TestContext, script: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "fko-completion-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "script");
+  writeFileSync(file, script);
+  return file;
+}
 
 describe("texts made from the option tables", () => {
   for (const program of PROGRAMS) {
@@ -35,12 +43,9 @@ describe("texts made from the option tables", () => {
       test(`renderCompletion() writes ${shell} for ${program.name}`, (t) => {
         const script = renderCompletion(program, shell);
         for (const row of rows) assert.equal(new RegExp(`${shell === "fish" ? "-l " : "--"}${row.long}(?![\\w-])`).test(script), !row.minor, row.long);
-        // Other shells are not everywhere: without one its script is only read by us.
-        if (findProgram(shell) === undefined) return t.diagnostic(`no ${shell} here to parse it`);
-        const folder = mkdtempSync(join(tmpdir(), "fko-completion-"));
-        t.after(() => rmSync(folder, { recursive: true }));
-        writeFileSync(join(folder, "script"), script);
-        const parsed = spawnSync(shell, ["-n", join(folder, "script")], { encoding: "utf8" });
+        if (requirePeer(t, shell) === undefined) return;
+        const file = scriptFile(t, script);
+        const parsed = spawnSync(shell, ["-n", file], { encoding: "utf8" });
         assert.equal(parsed.status, 0, parsed.stderr);
       });
     }
@@ -67,6 +72,17 @@ describe("texts made from the option tables", () => {
     writeFileSync(join(folder, "fwknop"), "#!/bin/sh\nprintf '%s\\n' 'The following:' ' - office' ' - other one' ' - $(exit)'\n", { mode: 0o755 });
     assert.deepEqual(complete("-n", "o"), ["office", "other\\ one"]);
     assert.deepEqual(complete("-n", ""), ["office", "other\\ one", "\\$\\(exit\\)"]);
+  });
+
+  test("a completion script offers options and arguments in fish", (t) => {
+    if (requirePeer(t, "fish") === undefined) return;
+    const file = scriptFile(t, renderCompletion(CLIENT, "fish"));
+    const complete = (line: string): string[] => {
+      const { stdout } = spawnSync("fish", ["--no-config", "-c", `source ${file}; complete -C '${line}'`], { encoding: "utf8" });
+      return stdout.trim().split("\n").map((offer) => offer.split("\t")[0]!);
+    };
+    assert.deepEqual(complete("fwknop --nat-"), ["--nat-access", "--nat-local", "--nat-port", "--nat-rand-port"]);
+    assert.deepEqual(complete("fwknop -P t").slice(0, 2), ["tcp", "tcpraw"]);
   });
 
   test("the manual pages are those that the tables make", () => {

@@ -18,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dmesg: "util-linux",
   "dbus-daemon": "dbus-daemon",
   expect: "expect",
+  fish: "fish",
   "firewall-cmd": "firewalld",
   firewalld: "firewalld",
   fwknop: "fwknop-client",
@@ -52,6 +53,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   tmux: "tmux",
   unshare: "util-linux",
   zbarimg: "zbar-tools",
+  zsh: "zsh",
 };
 
 /**
