@@ -56,7 +56,7 @@ const ENGINES: readonly Engine[] = [
   { name: "ipset with iptables-legacy", config: { IPT_USE_IPSET: "Y", FIREWALL_EXE: "/usr/sbin/iptables-legacy" }, load: (lab) => loadIptables(lab, "legacy"), endsByItself: true },
 ];
 
-describe("engines", { concurrency: 2 }, () => {
+describe("engines", { concurrency: 3 }, () => {
   for (const { name, config, load, endsByItself } of ENGINES) {
     test(`fwknopd opens and closes with ${name}, leaves nothing open when it is killed, and leaves what is not its own`, async (t) => {
       const lab = await openLab(t, ["tcpdump", "nft", "ipset", "iptables-nft", "iptables-legacy"]);
@@ -64,8 +64,8 @@ describe("engines", { concurrency: 2 }, () => {
       await load(lab);
       await lab.serve(lab.server, 22);
       const before = await everything(lab);
-      const look = async (): Promise<string> => `${await lab.probe(22, SERVER.v4)} ${await lab.probe(22, SERVER.v6)}`;
-      const options = { config: { ...config, FLUSH_IPT_AT_INIT: "N" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 8 }] };
+      const look = async (): Promise<string> => (await Promise.all([lab.probe(22, SERVER.v4), lab.probe(22, SERVER.v6)])).join(" ");
+      const options = { config: { ...config, FLUSH_IPT_AT_INIT: "N" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 6 }] };
       const fwknopd = await startDaemon(lab, "ours", options);
       const closed = "filtered filtered";
       assert.equal(await look(), closed, "before");
