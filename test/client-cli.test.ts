@@ -348,6 +348,9 @@ describe("fwknop: keys", () => {
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "false"), /Key command false ended with status 1, expected the key on its first line/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "true"), /Key command true printed nothing/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "yes"), /Key command yes printed more than 65536 bytes/);
+    for (const stubborn of ["yes & wait", "trap '' TERM; yes & while :; do sleep 1; done"]) {
+      assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", `sh -c "${stubborn}"`), /Key command sh -c '.*' printed more than 65536 bytes/);
+    }
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "/no/such"), /Key command \/no\/such cannot be started: No such file or directory/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", "a 'b"), /quotes in pairs/);
     assertRefused(await lab.run("-T", ...REQUEST, ...QUIET, "--key-cmd", '""'), /Key command: expected a program/);

@@ -12,6 +12,8 @@ import { ClientError } from "./output.ts";
 import { reasonOf } from "../system-error.ts";
 
 const COMMAND_TIMEOUT_MS = 120_000;
+/** How long a command that was asked to end may take to give the terminal back, milliseconds. */
+const GRACE_MS = 2000;
 const MAX_COMMAND_OUTPUT_BYTES = 1 << 16;
 
 /**
@@ -33,6 +35,8 @@ export function keyFromCommand(command: string, env: Readonly<Record<string, str
     const end = (why: string): void => {
       ended ??= why;
       child.kill();
+      child.stdout.destroy(); // what it started may hold it open, and write on
+      setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
     };
     // Not spawn's own limit: its timer lives on when the program is not there.
     const timer = setTimeout(() => end(`did not end within ${COMMAND_TIMEOUT_MS / 1000} seconds`), COMMAND_TIMEOUT_MS);
