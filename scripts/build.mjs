@@ -1,10 +1,10 @@
 // Bundles the programs into dist/: files that run without node_modules, on Node, Deno and Bun.
 //
 // Starting must be cheap, so a program is one CommonJS file (a graph of ES modules costs tens of milliseconds more), what
-// the client imports lazily waits in a file of its own, and what V8 compiles of the rest is kept (bin/fwknop-start.cjs).
+// the client imports lazily waits in a file of its own, and what V8 compiles of the rest is kept when it runs (bin/fwknop-start.cjs).
 // The package must be small, so no module is shipped twice: a file takes what another one owns out of that one's `shared`.
-import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { buildWeb } from "./build-web.mjs";
@@ -12,7 +12,7 @@ import { buildWeb } from "./build-web.mjs";
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 /** What the client's file is asked for, and where that comes from. */
-const client = { start: ["startClient", "src/node/client/client.ts"], runClient: ["runClient", "src/node/client/client.ts"], systemHost: ["systemHost", "src/node/client/host.ts"] };
+const client = { start: ["startClient", "src/node/client/client.ts"] };
 const server = { start: ["startServer", "src/node/daemon/fwknopd.ts"] };
 const tool = { start: ["startTool", "src/node/tool/fko-tool.ts"] };
 
@@ -130,8 +130,8 @@ for (const { name, takenFrom = name, exports, isProgram } of files) {
   });
   if (isProgram) chmodSync(`dist/${name}`, 0o755);
   if (exports === client) {
-    for (const [own, as] of [["fwknop-start.cjs", "fwknop.js"], ["fwknop-cache.cjs", "fwknop-cache.js"]]) copyFileSync(`bin/${own}`, `dist/${as}`);
+    appendFileSync(`dist/${name}`, `//${createHash("sha256").update(readFileSync(`dist/${name}`)).digest("hex").slice(0, 32)}`);
+    copyFileSync("bin/fwknop-start.cjs", "dist/fwknop.js");
     chmodSync("dist/fwknop.js", 0o755);
-    execFileSync(process.execPath, ["dist/fwknop-cache.js"], { stdio: ["ignore", "inherit", "inherit"] });
   }
 }

@@ -15,6 +15,7 @@ import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
 import { type ClientHost, systemHost } from "./host.ts";
 import { argumentFiles, keepCommandLine, keptCommandLine } from "./kept-commands.ts";
 import { ClientError, ClientOutput, unwrap } from "./output.ts";
+import type { CompiledClient } from "./keep-compiled.ts";
 import { knock } from "./knock.ts";
 import { openRcFile, type RcFile, rcPathOf } from "./rc-file.ts";
 import { FileError } from "../files.ts";
@@ -22,11 +23,15 @@ import { packageVersion } from "../version.ts";
 
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
 
-/** Runs the client program on this process. */
-export function startClient(): void {
+/**
+ * Runs the client program on this process.
+ *
+ * @param compiled the program as V8 has it, if that is to be kept
+ */
+export function startClient(compiled?: CompiledClient): void {
   const argv = process.argv.slice(2);
   process.title = "fwknop"; // overwrites the arguments, which may hold keys, in the list of processes
-  void runClient(argv).then((status) => {
+  void runClient(argv, { ...systemHost(), ...(compiled && { compiled }) }).then((status) => {
     process.exit(status); // all was written and closed: without what node does for those who leave something behind
   });
 }
@@ -142,6 +147,15 @@ async function runWithRcFile(
     saveRcStanza(rc, optionsToSave(scanned, given), host, output);
   }
   if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
+  const status = await makeKnock(settings, rc, host, output);
+  if (status === 0 && host.compiled !== undefined && !settings.noHomeDir && settings.homeDir === undefined) {
+    const { keepCompiled } = await import("./keep-compiled.ts");
+    keepCompiled(host.compiled);
+  }
+  return status;
+}
+
+async function makeKnock(settings: ClientSettings, rc: RcFile | undefined, host: ClientHost, output: ClientOutput): Promise<number> {
   if (!isPortKnocking(settings)) return knock(settings, host, output);
   const { knockAtPorts } = await import("./port-knock.ts");
   return knockAtPorts(settings, rc, host, output);

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { type Bytes, wipe } from "../../bytes.ts";
+import type { CompiledClient } from "./keep-compiled.ts";
 import { pause, writeText } from "../standard-output.ts";
 import { codeOf } from "../system-error.ts";
 
@@ -31,6 +32,8 @@ export interface ClientHost {
   readLine(descriptor: number): Bytes | undefined;
   /** Closes a descriptor that lines were read from. */
   close(descriptor: number): void;
+  /** The program that runs, where it is to be kept for later runs. */
+  readonly compiled?: CompiledClient;
 }
 
 /** @returns the real system */
