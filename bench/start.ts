@@ -1,62 +1,76 @@
 /**
- * What it costs to start the bundled client: `fwknop -T`, which makes one packet, beside `node -e 0`, which does nothing.
+ * What it costs to start the packaged client: `fwknop -T -n STANZA`, which makes one packet, beside `node -e 0`, which does nothing.
  * CPU time, user and system, since wall time says more about who else uses the machine. Linux only.
  *
  *     npm run build && node --import tsx bench/start.ts
  */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { childrenSeconds } from "./measure.ts";
 
 const ROUNDS = 41;
-const PACKET = ["-T", "-A", "tcp/22", "-a", "203.0.113.5", "-D", "192.0.2.1", "--key-rijndael", "k", "--key-hmac", "h", "--no-rc-file", "--no-save-args"];
+const PACKET = ["-T", "-n", "server"];
+const STANZA = "[server]\nSPA_SERVER 192.0.2.1\nACCESS tcp/22\nALLOW_IP 203.0.113.5\nKEY_BASE64 a2V5\nHMAC_KEY_BASE64 a2V5Mg==\n";
+/** Other Nodes than this one, where `npm ci` in `test/runtimes` puts them. */
+const NODES = [20, 22, 24, 26].flatMap((major) => ["x64", "arm64"].map((arch) => `test/runtimes/node_modules/node${major}-${arch}/bin/node`));
 
-const env: NodeJS.ProcessEnv = { ...process.env };
+const folder = mkdtempSync(join(tmpdir(), "fko-tool-bench-"));
+const caches = join(folder, "caches");
+writeFileSync(join(folder, ".fwknoprc"), STANZA, { mode: 0o600 });
+const env: NodeJS.ProcessEnv = { ...process.env, HOME: folder, LOGNAME: "alice", XDG_CACHE_HOME: caches };
 delete env["NODE_EXTRA_CA_CERTS"]; // costs each start more than everything measured here
 
-function run(args: readonly string[]): string {
-  const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
-  if (status !== 0) throw new Error(stderr);
-  return stderr;
+function run(program: string, args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { env, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
+  return stdout + stderr;
 }
 
-function seconds(args: readonly string[]): number {
+/** The package as npm unpacks it for users. */
+function install(): string {
+  const tarball = run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder]).trim();
+  run("npm", ["install", "--offline", "--silent", "--prefix", folder, join(folder, tarball)]);
+  return join(folder, "node_modules/.bin/fwknop");
+}
+
+function seconds(node: string, args: readonly string[]): number {
   const before = childrenSeconds();
-  run(args);
+  run(node, args);
   return childrenSeconds() - before;
 }
 
 /** Largest resident set, MiB, as the process itself reports it at its end. */
-function memory(args: readonly string[]): number {
+function memory(node: string, args: readonly string[]): number {
   const report = 'process.on("exit", () => process.stderr.write(`maxRSS=${process.resourceUsage().maxRSS}`))';
-  const stderr = run(["--import", `data:text/javascript,${encodeURIComponent(report)}`, ...args]);
-  return Number(/maxRSS=(\d+)/.exec(stderr)![1]) / 1024;
+  return Number(/maxRSS=(\d+)/.exec(run(node, ["--import", `data:text/javascript,${encodeURIComponent(report)}`, ...args]))![1]) / 1024;
 }
 
-/** A copy of dist/, whose cache this very Node makes, or nobody. */
-function client(folder: string, name: string, isCached: boolean): readonly string[] {
-  const copy = join(folder, name);
-  cpSync("dist", copy, { recursive: true });
-  rmSync(join(copy, "fwknop-client.js.cache"), { force: true });
-  if (isCached) run([join(copy, "fwknop-cache.js")]);
-  return [join(copy, "fwknop.js"), ...PACKET];
-}
-
-const folder = mkdtempSync(join(tmpdir(), "fko-tool-bench-"));
-try {
-  const candidates = { "node -e 0": ["-e", "0"], "with its cache": client(folder, "cached", true), "without": client(folder, "plain", false) };
-  const times = new Map(Object.values(candidates).map((args) => [args, 0]));
+/** A user's runs: nothing is kept before the first, and the later ones take what that kept. */
+function compareStarts(node: string, program: string): void {
+  const forget = (): void => rmSync(caches, { recursive: true, force: true });
+  const prepare = { "node -e 0": () => {}, "the first fwknop -T": forget, "a later one": () => {} };
+  const args = (name: string): readonly string[] => (name === "node -e 0" ? ["-e", "0"] : [program, ...PACKET]);
+  const times = new Map(Object.keys(prepare).map((name) => [name, 0]));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [args, taken] of times) times.set(args, taken + seconds(args));
+    for (const [name, ready] of Object.entries(prepare)) {
+      ready();
+      times.set(name, times.get(name)! + seconds(node, args(name)));
+    }
   }
-  const { "node -e 0": nothing, ...clients } = candidates;
-  for (const [name, args] of Object.entries(clients)) {
-    const ratio = times.get(args)! / times.get(nothing)!;
-    console.log(`fwknop -T ${name} takes ${ratio.toFixed(2)} times as long as node -e 0, and ${memory(args).toFixed(0)} MiB (${ROUNDS} rounds, ${process.version})`);
+  const [nothing, ...clients] = times.keys();
+  for (const name of clients) {
+    prepare[name as keyof typeof prepare]();
+    console.log(`${run(node, ["-v"]).trim()}: ${name} takes ${(times.get(name)! / times.get(nothing!)!).toFixed(2)} times as long as ${nothing}, and ${memory(node, args(name)).toFixed(0)} MiB (${ROUNDS} rounds)`);
   }
+}
+
+try {
+  const program = install();
+  const nodes = NODES.filter((node) => existsSync(node));
+  for (const node of nodes.length > 0 ? nodes : [process.execPath]) compareStarts(node, program);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -11,7 +11,7 @@ const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } = r
 const filename = `${__dirname}/fwknop-client.js`;
 
 function startClient() {
-  const source = readFileSync(filename, "latin1");
+  const source = readFileSync(filename, "utf8");
   const folder = cacheFolder();
   if (folder === undefined) {
     module.exports = require(filename);

@@ -24,6 +24,7 @@ const ALLOWED = [
 describe("the package", () => {
   let folder: string;
   let tarball: string;
+  let installed: string;
   const npm = (args: readonly string[], cwd: string): SpawnSyncReturns<string> =>
     spawnSync("npm", args, { cwd, encoding: "utf8", timeout: 120_000, env: { ...process.env, npm_config_cache: join(folder, "cache"), npm_config_update_notifier: "false" } });
 
@@ -33,6 +34,10 @@ describe("the package", () => {
     const packed = npm(["pack", "--ignore-scripts", "--silent", "--pack-destination", folder], ROOT);
     assert.equal(packed.status, 0, packed.stderr);
     tarball = join(folder, packed.stdout.trim());
+    installed = join(folder, "installed");
+    mkdirSync(installed);
+    const install = npm(["install", "--offline", "--no-audit", "--no-fund", "--prefix", installed, tarball], installed);
+    assert.equal(install.status, 0, install.stderr);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -60,21 +65,30 @@ describe("the package", () => {
     assert.deepEqual(readdirSync(empty), [basename(tarball)]);
   });
 
+  const runInstalled = (program: string, ...args: readonly string[]): string => {
+    const { status, stdout, stderr } = spawnSync(join(installed, "node_modules", ".bin", program), args, {
+      encoding: "utf8",
+      timeout: 30_000,
+      env: { PATH: process.env["PATH"], HOME: folder, LOGNAME: "alice", LC_ALL: "C" },
+    });
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+    return stdout;
+  };
+
   test("the installed programs run, and say their versions", () => {
-    const installed = join(folder, "installed");
-    mkdirSync(installed);
-    const install = npm(["install", "--offline", "--no-audit", "--no-fund", "--prefix", installed, tarball], installed);
-    assert.equal(install.status, 0, install.stderr);
     assert.deepEqual(readdirSync(join(installed, "node_modules")).filter((name) => !name.startsWith(".")), ["fko-tool"]);
     const says = { "fko-tool": /^fko-tool 0\.1\.0\b/, fwknop: /^fwknop client .*, FKO protocol version 3\.0\.0$/m, fwknopd: /^fwknopd server / };
-    for (const program of PROGRAMS) {
-      const { status, stdout, stderr } = spawnSync(join(installed, "node_modules", ".bin", program), ["--version"], {
-        encoding: "utf8",
-        timeout: 30_000,
-        env: { PATH: process.env["PATH"], HOME: folder, LC_ALL: "C" },
-      });
-      assert.equal(status, 0, stderr);
-      assert.match(stdout, says[program]);
-    }
+    for (const program of PROGRAMS) assert.match(runInstalled(program, "--version"), says[program]);
+  });
+
+  test("the installed fwknop keeps what V8 compiled, without a script of npm's, and starts with it", () => {
+    const kept = join(folder, ".cache", "fko-tool");
+    const state = (): readonly string[] => readdirSync(kept).map((name) => `${name} ${statSync(join(kept, name)).ino}`);
+    const makePacket = (): string => runInstalled("fwknop", "-T", "-A", "tcp/22", "-a", "192.0.2.1", "--key-rijndael", "k", "--no-rc-file", "--no-save-args");
+    makePacket();
+    const made = state();
+    assert.equal(made.length, 1);
+    assert.match(makePacket(), /Final SPA Data/);
+    assert.deepEqual(state(), made);
   });
 });

@@ -1,7 +1,7 @@
 /** The shipped programs under every runtime that is promised: the same bytes, the same words. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -72,6 +72,20 @@ describe("runtimes", { concurrency: 2 }, () => {
       const opened = openPacket(utf8Bytes(packet ?? ""), { mode: "cbc", key: Buffer.from(KEY_BASE64, "base64"), hmac: new HmacKey(sha256, Buffer.from(HMAC_KEY_BASE64, "base64")) });
       assert(opened.ok, client.log);
       assert.equal(opened.message.message, "10.77.0.2,tcp/22");
+    });
+
+    if (name.startsWith("Node ")) test(`${name} starts fwknop with what its own earlier run kept`, async (t) => {
+      const runtime = require(t);
+      if (runtime === undefined) return;
+      const keep = async (): Promise<readonly string[]> => {
+        const client = start(runtime, shipped("fwknop"), ["-T", "-A", "tcp/22", "-a", "10.77.0.2", "--key-rijndael", "k", "--no-rc-file", "--no-save-args"]);
+        assert.deepEqual(await client.exit, { status: 0, signal: null }, client.log);
+        const kept = join(folder, ".cache", "fko-tool");
+        return readdirSync(kept).filter((file) => file.includes(`-v${name.slice("Node ".length)}.`)).map((file) => `${file} ${statSync(join(kept, file)).ino}`);
+      };
+      const made = await keep();
+      assert.equal(made.length, 1);
+      assert.deepEqual(await keep(), made);
     });
 
     test(`${name} runs fwknopd --stdin to the end of its pipe`, async (t) => {

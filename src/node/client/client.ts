@@ -15,7 +15,7 @@ import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
 import { type ClientHost, systemHost } from "./host.ts";
 import { argumentFiles, keepCommandLine, keptCommandLine } from "./kept-commands.ts";
 import { ClientError, ClientOutput, unwrap } from "./output.ts";
-import type { CompiledClient } from "./keep-compiled.ts";
+import { type CompiledClient, keepCompiled } from "./keep-compiled.ts";
 import { knock } from "./knock.ts";
 import { openRcFile, type RcFile, rcPathOf } from "./rc-file.ts";
 import { FileError } from "../files.ts";
@@ -148,11 +148,12 @@ async function runWithRcFile(
   }
   if (!settings.noSaveArgs) keepCommandLine(argumentFiles(settings, host), scanned, { ofHost: !settings.test, isPreferred: settings.saveDst === true }, output);
   const status = await makeKnock(settings, rc, host, output);
-  if (status === 0 && host.compiled !== undefined && !settings.noHomeDir && settings.homeDir === undefined) {
-    const { keepCompiled } = await import("./keep-compiled.ts");
-    keepCompiled(host.compiled);
-  }
-  return status;
+  if (status !== 0) return status;
+  // Now: what --then runs may never end by itself.
+  if (host.compiled !== undefined && !settings.noHomeDir && settings.homeDir === undefined) keepCompiled(host.compiled);
+  if (settings.then === undefined || settings.test) return 0;
+  const { runThen } = await import("./run-then.ts");
+  return runThen(settings.then);
 }
 
 async function makeKnock(settings: ClientSettings, rc: RcFile | undefined, host: ClientHost, output: ClientOutput): Promise<number> {

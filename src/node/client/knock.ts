@@ -1,5 +1,5 @@
 /**
- * One knock, or several until the port is open: message, keys, packet, sending, and what comes after.
+ * One knock, or several until the port is open: message, keys, packet, sending.
  *
  * @module
  */
@@ -53,9 +53,7 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
   } finally {
     wipe(...[keys.cipher, keys.hmac, target.http?.proxy?.password].filter((secret) => secret !== undefined));
   }
-  if (settings.then === undefined || settings.test) return 0;
-  const { runThen } = await import("./run-then.ts");
-  return runThen(settings.then);
+  return 0;
 }
 
 function sendFacts(host: ClientHost): SendFacts {
