@@ -11,6 +11,8 @@ import { describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { utf8Bytes } from "../src/bytes.ts";
+import { CLIENT_OPTIONS } from "../src/cli/client-options.ts";
+import { optionRows } from "../src/cli/options.ts";
 import { DIGESTS, openPacket } from "../src/fko.ts";
 import { HmacKey } from "../src/hmac.ts";
 import { systemHost } from "../src/node/client/host.ts";
@@ -662,6 +664,23 @@ describe("fwknop: the last command line", () => {
     assert.deepEqual(perlSettings({ spoofProto: "icmp", icmpType: 0 }, systemHost()), { icmpType: 0 });
     writeFileSync(join(home, ".fwknoprc"), "[default]\nSPOOF_USER carol\nSPA_SERVER_PROTO icmp\n", { mode: 0o600 });
     assert.match(await listing("--Spoof-src", "3.3.3.3"), /Username: carol$[^]*protocol: icmp\b/m);
+  });
+
+  test("fwknop says on standard error, once for each reason, which options have no effect", async (t) => {
+    const { run, home } = bench(t);
+    const { status, stdout, stderr } = await run("-T", ...REQUEST, ...KEYS, ...QUIET, "--Lib-dir", "x", "-w", "wget", "--no-locale", "--LC_ALL", "C", "--no-FKO-module");
+    assert.equal(status, 0);
+    assert.doesNotMatch(stdout, /effect/);
+    assert.deepEqual(stderr.split("\n").map((line) => /^fwknop: warning: Without effect: (.*?)\. \S.{10,}$/.exec(line)?.[1] ?? line), [
+      "--wget-cmd", "--Lib-dir", "--locale, --no-locale", "--no-FKO-module", "",
+    ]);
+    writeFileSync(join(home, ".fwknoprc"), "[default]\nWGET_CMD /usr/bin/wget\n", { mode: 0o600 });
+    assert.match((await run("-T", ...REQUEST, ...KEYS, "--no-save-args")).stderr, /^fwknop: warning: Without effect: --wget-cmd\. .*\bWGET_CMD\b.*\n$/);
+  });
+
+  test("every option of fwknop whose text says that it has no effect is warned about", () => {
+    const silent = optionRows(CLIENT_OPTIONS).filter(([, row]) => /without effect/i.test(row.doc) !== (row.obsolete !== undefined));
+    assert.deepEqual(silent.map(([key]) => key), []);
   });
 
   test("fwknop --Max-packet-size refuses a longer packet, over HTTP with the slash in front of it", async (t) => {

@@ -8,7 +8,7 @@ import { type Bytes, utf8Bytes } from "../bytes.ts";
 import type { DigestType, EncryptionMode } from "../fko.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
 import type { Shell } from "./completion.ts";
-import type { OptionTable, Parsed, Program, ValueType } from "./options.ts";
+import { obsolete, type OptionTable, type Parsed, type Program, type ValueType } from "./options.ts";
 import { digestType, encryptionMode, keyLength, shell } from "./vocabularies.ts";
 import { choice, count, custom, flag, integer, optionalText, portRefusal, rest, secret, text } from "./values.ts";
 
@@ -186,6 +186,9 @@ const serverAuth = (): ValueType<Bytes> => ({
 
 /** Up to the last `@`, for a password may hold one. */
 const withoutCredentials = (url: string): string => url.replace(/^((?:http:\/\/)?).*@/is, "$1");
+
+const NO_WGET = "-R asks by itself, whatever this or WGET_CMD says";
+const ONE_LANGUAGE = "We and gpg speak English under every locale";
 
 /** The table. Order within a group is the order in usage. */
 export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
@@ -471,7 +474,9 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     long: "Spoof-src", added: true, value: /* @__PURE__ */ text("ADDRESS"), group: "perl", minor: true,
     doc: "As -Q, with '-P udpraw' and '-U root' unless something else is said.",
   },
-  wgetCmd: { long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "Without effect: -R needs no wget." },
+  wgetCmd: {
+    long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), obsolete: NO_WGET, group: "perl", minor: true, doc: `Without effect. ${NO_WGET}.`,
+  },
   serverMode: {
     long: "Server-mode", added: true,
     value: /* @__PURE__ */ choice("MODE", ["pcap", "knock", "shared"]), group: "perl", minor: true,
@@ -498,10 +503,10 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     long: "Max-resolve-http-size", added: true, value: /* @__PURE__ */ integer("BYTES", 1, 65535), group: "perl", minor: true,
     doc: "Take no longer answer than this from a web server that -R asks; 4096 unless given.",
   },
-  libDir: { long: "Lib-dir", added: true, value: /* @__PURE__ */ text("FOLDER"), group: "perl", minor: true, doc: "Without effect: there are no Perl modules." },
-  locale: { long: "locale", added: true, synonyms: ["LC_ALL"], value: /* @__PURE__ */ text("NAME"), group: "perl", minor: true, doc: "Without effect: we and gpg speak English." },
-  noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, group: "perl", minor: true, doc: "Without effect: so it is." },
-  noFkoModule: { long: "no-FKO-module", added: true, value: flag, group: "perl", minor: true, doc: "Without effect: packets are always as libfko makes them, and fwknopd 1.9 takes those." },
+  libDir: /* @__PURE__ */ obsolete("Lib-dir", /* @__PURE__ */ text("FOLDER"), "There are no Perl modules: everything is built in"),
+  locale: /* @__PURE__ */ obsolete("locale", /* @__PURE__ */ text("NAME"), ONE_LANGUAGE, { synonyms: ["LC_ALL"] }),
+  noLocale: /* @__PURE__ */ obsolete("no-locale", flag, ONE_LANGUAGE, { synonyms: ["no-LC_ALL"] }),
+  noFkoModule: /* @__PURE__ */ obsolete("no-FKO-module", flag, "Packets are always as libfko makes them, and fwknopd 1.9 takes those"),
   testFkoExists: { long: "test-FKO-exists", added: true, value: flag, group: "perl", minor: true, doc: "Say that FKO messages are understood, and exit." },
 };
 

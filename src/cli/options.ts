@@ -100,3 +100,31 @@ export type OptionKey<Values> = keyof Values & string;
 export function optionRows<Values>(table: OptionTable<Values>): readonly (readonly [OptionKey<Values>, OptionRow<unknown, Values>])[] {
   return Object.entries(table) as unknown as (readonly [OptionKey<Values>, OptionRow<unknown, Values>])[];
 }
+
+/**
+ * The row of an option of an older program of which nothing is left.
+ *
+ * @param long its name
+ * @param value what it takes
+ * @param now what does its work now, without a stop
+ * @param names further names
+ * @returns the row
+ */
+export function obsolete<T, Values>(
+  long: string, value: ValueType<T>, now: string, names: Pick<OptionRow<T, Values>, "short" | "synonyms"> = {},
+): OptionRow<T, Values> {
+  return { long, ...names, added: true, value, obsolete: now, group: "perl", minor: true, doc: `Without effect. ${now}.` };
+}
+
+/**
+ * Tells which of the given options have no effect any more.
+ *
+ * @param table the program's options
+ * @param options their values
+ * @returns one line for each reason
+ */
+export function describeObsoleteOptions<Values>(table: OptionTable<Values>, options: Partial<Values>): readonly string[] {
+  const given = optionRows(table).filter(([key]) => options[key] !== undefined).map(([, row]) => row);
+  const reasons = new Set(given.flatMap(({ obsolete: now }) => now ?? []));
+  return [...reasons].map((now) => `Without effect: ${given.filter((row) => row.obsolete === now).map(({ long }) => `--${long}`).join(", ")}. ${now}`);
+}

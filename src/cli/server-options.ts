@@ -9,7 +9,7 @@ import type { DigestType } from "../fko.ts";
 import { formatIp, parseIp } from "../ip.ts";
 import type { Shell } from "./completion.ts";
 import { parseArguments } from "./getopt.ts";
-import { type OptionRow, optionRows, type OptionTable, type Parsed, type Program, type ValueType } from "./options.ts";
+import { obsolete, type OptionTable, type Parsed, type Program } from "./options.ts";
 import { choice, count, custom, flag, integer, text } from "./values.ts";
 import { digestType, keyLength, shell } from "./vocabularies.ts";
 
@@ -104,11 +104,6 @@ function address(given: string): Parsed<string> {
 function fileList(given: string): Parsed<readonly string[]> {
   const files = given.split(",").map((file) => file.trim());
   return files.includes("") ? { ok: false, message: `expected FILE[,FILE...], got '${printableText(given, 200)}'` } : { ok: true, value: files };
-}
-
-/** An option of fwknop 1.9 of which nothing is left. */
-function obsolete<T>(long: string, value: ValueType<T>, now: string, short?: string): OptionRow<T, ServerOptions> {
-  return { long, ...(short !== undefined && { short }), added: true, value, obsolete: now, group: "perl", minor: true, doc: `Without effect. ${now}.` };
 }
 
 const NO_HELPERS = "The daemon does itself what knoptm and fwknop_serv did; there are no helpers to configure";
@@ -209,8 +204,8 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   gpgUseOptions: /* @__PURE__ */ obsolete("gpg-use-options", flag, GPG_ITSELF),
   gpgNoOptions: /* @__PURE__ */ obsolete("gpg-no-options", flag, GPG_ITSELF),
   fwLog: { long: "fw-log", added: true, value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "The firewall's log, for AUTH_MODE KNOCK (IPT_SYSLOG_FILE)." },
-  os: /* @__PURE__ */ obsolete("os", flag, "The sender's operating system is looked at where access.conf has REQUIRE_OS", "o"),
-  includeAllConfig: /* @__PURE__ */ obsolete("Include-all-config", flag, "--dump-config prints every setting but secrets", "I"),
+  os: /* @__PURE__ */ obsolete("os", flag, "The sender's operating system is looked at where access.conf has REQUIRE_OS", { short: "o" }),
+  includeAllConfig: /* @__PURE__ */ obsolete("Include-all-config", flag, "--dump-config prints every setting but secrets", { short: "I" }),
 
   dumpServErrCodes: { long: "dump-serv-err-codes", value: flag, group: "other", doc: "Print the numbers of errors and their meanings, and exit." },
   completion: {
@@ -237,18 +232,6 @@ export const SERVER: Program<ServerOptions> = {
     other: "Other",
   },
 };
-
-/**
- * Tells which of the given options have no effect any more.
- *
- * @param options the command line
- * @returns one line for each reason
- */
-export function describeObsoleteOptions(options: ServerOptions): readonly string[] {
-  const given = optionRows(SERVER_OPTIONS).filter(([key]) => options[key] !== undefined).map(([, row]) => row);
-  const reasons = new Set(given.flatMap(({ obsolete: now }) => now ?? []));
-  return [...reasons].map((now) => `Without effect: ${given.filter((row) => row.obsolete === now).map(({ long }) => `--${long}`).join(", ")}. ${now}`);
-}
 
 /** The commands of which only one can be meant. */
 const EXCLUSIVE = ["dumpConfig", "kill", "restart", "status"] as const;

@@ -6,6 +6,7 @@
 import { wipe } from "../../bytes.ts";
 import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../../cli/client-options.ts";
 import { applyOccurrences, type ScannedArguments, scanArguments } from "../../cli/getopt.ts";
+import { describeObsoleteOptions } from "../../cli/options.ts";
 import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
 import { type ClientSettings, isPortKnocking, mergeSettings } from "../../client/settings.ts";
@@ -137,6 +138,7 @@ async function runWithRcFile(
   }
   const problem = checkSettings(settings);
   if (problem !== undefined) throw new ClientError(problem);
+  for (const message of describeObsoleteOptions(CLIENT_OPTIONS, settings)) output.warning(message);
   if (settings.keyGen || settings.keyGenFile !== undefined) {
     const { makeKeys } = await import("./key-gen.ts");
     makeKeys(settings, optionsToSave(scanned, given), rc, host, output);

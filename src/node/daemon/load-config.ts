@@ -7,7 +7,8 @@
 import { readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { utf8Bytes, wipe } from "../../bytes.ts";
-import { describeObsoleteOptions, type ServerOptions } from "../../cli/server-options.ts";
+import { describeObsoleteOptions } from "../../cli/options.ts";
+import { SERVER_OPTIONS, type ServerOptions } from "../../cli/server-options.ts";
 import type { AccessHost, AccessStanza } from "../../config/access-config.ts";
 import { parseAccessConfig } from "../../config/access-config-parser.ts";
 import type { DaemonConfig, DaemonTexts } from "../../config/daemon-config.ts";
@@ -125,7 +126,7 @@ export function loadDaemonConfig(options: ServerOptions, folder: string): Loaded
   const searched = parsed.dialect === "perl" ? searchPrograms(parsed.config) : [];
   const config: DaemonConfig = { ...parsed.config, ...wholePaths(parsed.config, folder), ...Object.fromEntries(searched.map(({ name, found }) => [name, found])) };
   const refused = refusePath(options, folder);
-  const obsolete = describeObsoleteOptions(options).map((message): ConfigProblem => ({ severity: "warning", file: COMMAND_LINE, line: 0, column: 0, message }));
+  const obsolete = describeObsoleteOptions(SERVER_OPTIONS, options).map((message): ConfigProblem => ({ severity: "warning", file: COMMAND_LINE, line: 0, column: 0, message }));
   const elsewhere = searched.map(({ name, path, found }): ConfigProblem => ({ severity: "info", file: mainFile, line: 0, column: 0, message: `There is no program ${printableText(path, 200)} (${name}); ${found} is used` }));
   return { ...parsed, config, problems: [...(refused === undefined ? [] : [refused]), ...obsolete, ...reader.problems, ...parsed.problems, ...elsewhere] };
 }
