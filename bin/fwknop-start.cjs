@@ -6,8 +6,9 @@
  * (src/node/client/keep-compiled.ts), and the others begin with that. V8 takes it only if the same V8 with the same flags made it.
  */
 "use strict";
-const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } = require("node:fs");
+const { closeSync, constants, fstatSync, openSync, readFileSync, readSync } = require("node:fs");
 
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const filename = `${__dirname}/fwknop-client.js`;
 
 function startClient() {
@@ -33,11 +34,14 @@ function cacheFolder() {
   const isShunned = process.argv.some((word) => word.startsWith("--no-h")); // --no-home-dir, shortened perhaps
   if (isShunned || !caches.startsWith("/") || !process.geteuid || process.versions.deno || process.versions.bun) return undefined;
   const folder = `${caches}/fko-tool`;
+  let descriptor;
   try {
-    const stats = lstatSync(folder, { throwIfNoEntry: false });
-    return stats === undefined || (stats.isDirectory() && isOurs(stats)) ? folder : undefined;
-  } catch { // its parent cannot be looked into
-    return undefined;
+    descriptor = openSync(folder, O_RDONLY | O_NOFOLLOW | O_DIRECTORY);
+    return isOurs(fstatSync(descriptor)) ? folder : undefined;
+  } catch ({ code }) {
+    return code === "ENOENT" ? folder : undefined; // nothing was kept yet
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -45,11 +49,14 @@ function cacheFolder() {
 function readKept(path) {
   let descriptor;
   try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     const stats = fstatSync(descriptor);
     // A file with a second name may have come from where others write.
-    return stats.isFile() && stats.nlink === 1 && isOurs(stats) ? wholeHalf(readFileSync(descriptor)) : undefined;
-  } catch { // nothing was kept yet
+    if (!stats.isFile() || stats.nlink !== 1 || !isOurs(stats)) return undefined;
+    const bytes = Buffer.allocUnsafeSlow(stats.size);
+    readSync(descriptor, bytes);
+    return wholeHalf(bytes);
+  } catch { // there is none
     return undefined;
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);

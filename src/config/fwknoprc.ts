@@ -121,15 +121,17 @@ export function readStanza(lines: readonly RcLine[], stanza: string, path: strin
     if (line.kind !== "parameter") continue;
     const variable = findVariable(line.name);
     const value = valueOf(line.rest, variable);
-    const shown = isSecret(line.name) ? "(hidden)" : printableText(value);
-    const place = `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name)}, val=${shown}`;
+    const problem = (words: string): string => {
+      const shown = isSecret(line.name) ? "(hidden)" : printableText(value);
+      return `Parameter error in ${path}, line ${line.number}: var=${printableText(line.name)}, val=${shown}: ${words}`;
+    };
     if (variable === undefined) {
-      problems.push(withSuggestion(`${place}: no such variable`, line.name, variableNames()));
+      problems.push(withSuggestion(problem("no such variable"), line.name, variableNames()));
       continue;
     }
     const read = variable.read(value);
     if (read.ok) Object.assign(settings, read.value);
-    else problems.push(`${place}: ${read.message}`);
+    else problems.push(problem(read.message));
   }
   return { isFound: ours.some(({ kind }) => kind === "stanza"), settings, problems };
 }
