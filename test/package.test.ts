@@ -6,8 +6,8 @@ import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ensureBuilt, ROOT } from "./support/dist.ts";
 
-/** Programs with a firewall of every system 187 kB, the page 34, manuals 16, texts 12; with iptables alone and no page it was 149. */
-const MOST_BYTES = 252_000;
+/** Programs with a firewall of every system 192 kB, the page 34, manuals 16, texts 12; with iptables alone and no page it was 149. */
+const MOST_BYTES = 258_000;
 const PROGRAMS = ["fko-tool", "fwknop", "fwknopd"] as const;
 
 /** Nothing else may be in the package. */
@@ -41,7 +41,7 @@ describe("the package", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("npm pack makes a tarball below 252 kB of nothing but what is meant for users", () => {
+  test("npm pack makes a tarball below 258 kB of nothing but what is meant for users", () => {
     const { size } = statSync(tarball);
     assert(size < MOST_BYTES, `${size} bytes`);
     const listing = spawnSync("tar", ["-tzf", tarball], { encoding: "utf8" });
