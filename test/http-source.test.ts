@@ -23,7 +23,7 @@ const ANSWER = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
 
 async function open(options: Partial<HttpSourceOptions> = {}) {
   const warnings: string[] = [];
-  const source = await openHttpSource({ port: 0, address: "127.0.0.1", status: 204, trustedProxies: [], log: ({ message }) => warnings.push(message), ...options });
+  const source = await openHttpSource({ port: 0, address: "127.0.0.1", status: () => 204, trustedProxies: () => [], log: ({ message }) => warnings.push(message), ...options });
   sources.push(source);
   const iterator = source[Symbol.asyncIterator]();
   const heard: Datagram[] = [];
@@ -94,7 +94,7 @@ describe("openHttpSource()", () => {
   });
 
   test("gives the status that is set, and nothing that tells who answers", async () => {
-    const { port } = await open({ status: 404 });
+    const { port } = await open({ status: () => 404 });
     assert.equal(await answerTo(port, get(PATH)), "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     for (const status of [200, 204, 403, 404, 503] as const) assert.doesNotMatch(httpAnswer(status), /Server|Date|Access-Control/i);
   });
@@ -153,7 +153,7 @@ describe("openHttpSource()", () => {
     first[0]!.destroy();
     await sleep(20);
     assert.equal(await answerTo(port, get(PATH)), ANSWER);
-    const proxied = await open({ maxPerSource: 1, trustedProxies: LOOPBACK });
+    const proxied = await open({ maxPerSource: 1, trustedProxies: () => LOOPBACK });
     await Promise.all([join(proxied.port), join(proxied.port)]);
     assert.equal(await answerTo(proxied.port, get(PATH)), ANSWER);
   });
@@ -170,7 +170,7 @@ describe("openHttpSource()", () => {
       [get(PATH, "X-Forwarded-For: nonsense"), undefined],
       [`PROXY nonsense\r\n${get(PATH)}`, undefined],
     ];
-    const trusting = await open({ trustedProxies: LOOPBACK });
+    const trusting = await open({ trustedProxies: () => LOOPBACK });
     for (const [request] of requests) assert.equal(await answerTo(trusting.port, request), ANSWER);
     assert.deepEqual(trusting.heard.map(({ source }) => formatIp(source)), requests.map(([, source]) => source).filter((source) => source !== undefined));
     assert.equal(trusting.warnings.length, 2);

@@ -15,7 +15,7 @@ after(async () => {
 });
 
 async function open(options: Partial<TcpSourceOptions> = {}): Promise<SourceReader> {
-  const source = await openTcpSource({ port: 0, address: "127.0.0.1", maxPayload: 1499, ...options });
+  const source = await openTcpSource({ port: 0, address: "127.0.0.1", maxPayload: () => 1499, ...options });
   opened.push(source);
   return readerOf(source);
 }
@@ -69,7 +69,7 @@ test("openTcpSource() has a deadline that dripping does not prolong, and takes w
 });
 
 test("openTcpSource() counts and drops what is too long, without keeping it", async () => {
-  const { source, port, next } = await open({ maxPayload: 10 });
+  const { source, port, next } = await open({ maxPayload: () => 10 });
   (await join(port)).end("x".repeat(100_000));
   (await join(port)).end("y".repeat(10));
   assert.equal(Buffer.from((await next()).payload).toString(), "y".repeat(10));
@@ -116,10 +116,10 @@ test("closing ends the iteration, open connections and the port", async () => {
   assert.deepEqual(await next, { done: true, value: undefined });
   client.end();
   await closed;
-  await (await openTcpSource({ port, address: "127.0.0.1", maxPayload: 1 })).close();
+  await (await openTcpSource({ port, address: "127.0.0.1", maxPayload: () => 1 })).close();
 });
 
 test("openTcpSource() refuses a port that is taken", async () => {
   const { port } = await open();
-  await assert.rejects(openTcpSource({ port, address: "127.0.0.1", maxPayload: 1 }), { code: "EADDRINUSE" });
+  await assert.rejects(openTcpSource({ port, address: "127.0.0.1", maxPayload: () => 1 }), { code: "EADDRINUSE" });
 });

@@ -17,7 +17,7 @@ after(() => Promise.all(opened.map((source) => source.close())));
 const hasIpv6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1");
 
 async function open(options: Partial<UdpSourceOptions> = {}): Promise<SourceReader> {
-  const source = await openUdpSource({ port: 0, maxPayload: 1499, destination: "any", ...options });
+  const source = await openUdpSource({ port: 0, maxPayload: () => 1499, destination: "any", ...options });
   opened.push(source);
   return readerOf(source);
 }
@@ -71,7 +71,7 @@ test("openUdpSource() binds the addresses that it is given, and no other", async
 });
 
 test("openUdpSource() counts what is too long and passes on what follows", async () => {
-  const { source, port, next } = await open({ maxPayload: 10 });
+  const { source, port, next } = await open({ maxPayload: () => 10 });
   await send(port, "127.0.0.1", "x".repeat(11), "y".repeat(10));
   assert.equal(String((await next()).payload), "y".repeat(10));
   assert.deepEqual(source.drops, { oversized: 1, overflowed: 0 });
@@ -87,8 +87,8 @@ test("openUdpSource() keeps a bounded number for a reader that does not come", a
 
 test("openUdpSource() refuses a port that is taken", async () => {
   const { port } = await open({ addresses: ["127.0.0.1"] });
-  await assert.rejects(openUdpSource({ port, addresses: ["127.0.0.1"], maxPayload: 1, destination: "any" }), { code: "EADDRINUSE" });
-  await assert.rejects(openUdpSource({ port, maxPayload: 1, destination: "exact" }), { code: "EADDRINUSE" });
+  await assert.rejects(openUdpSource({ port, addresses: ["127.0.0.1"], maxPayload: () => 1, destination: "any" }), { code: "EADDRINUSE" });
+  await assert.rejects(openUdpSource({ port, maxPayload: () => 1, destination: "exact" }), { code: "EADDRINUSE" });
 });
 
 test("closing ends the iteration and frees the port", async () => {
@@ -96,7 +96,7 @@ test("closing ends the iteration and frees the port", async () => {
   const next = source[Symbol.asyncIterator]().next();
   await source.close();
   assert.deepEqual(await next, { done: true, value: undefined });
-  await (await openUdpSource({ port, addresses: ["127.0.0.1"], maxPayload: 1, destination: "any" })).close();
+  await (await openUdpSource({ port, addresses: ["127.0.0.1"], maxPayload: () => 1, destination: "any" })).close();
 });
 
 const ACTIVATE = "import os,socket,sys\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind(('127.0.0.1',0))\ns.fileno()!=3 and os.dup2(s.fileno(),3)\nos.set_inheritable(3,True)\nprint(s.getsockname()[1],flush=True)\nos.environ['LISTEN_FDS']='1'\nos.environ['LISTEN_PID']=str(os.getpid())\nos.execvp(sys.argv[1],sys.argv[1:])";
@@ -107,7 +107,7 @@ test("openUdpSource() takes a socket that was opened for us", async (t) => {
     import { takeActivatedSockets } from "./src/node/hearing/activated-sockets.ts";
     import { openUdpSource } from "./src/node/hearing/udp-source.ts";
     const [{ descriptor }] = takeActivatedSockets(process.env, process.pid);
-    const source = await openUdpSource({ port: 0, descriptor, maxPayload: 100, destination: "any" });
+    const source = await openUdpSource({ port: 0, descriptor, maxPayload: () => 100, destination: "any" });
     console.log("ready " + source.bound[0]);
     for await (const datagram of source) { console.log(String(datagram.payload) + " " + process.env.LISTEN_FDS); break; }
     await source.close();`;
@@ -135,7 +135,7 @@ test("openUdpSource() follows addresses that come and go", (t) => {
     const ip = (...words) => execFileSync("ip", words);
     const until = async (holds) => { while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5)); };
     ip("link", "set", "lo", "up");
-    const source = await openUdpSource({ port: 62201, maxPayload: 100, destination: "exact", rescanMs: 5 });
+    const source = await openUdpSource({ port: 62201, maxPayload: () => 100, destination: "exact", rescanMs: 5 });
     console.log(source.bound.includes("192.0.2.9:62201"));
     ip("addr", "add", "192.0.2.9/32", "dev", "lo");
     await until(() => source.bound.includes("192.0.2.9:62201"));

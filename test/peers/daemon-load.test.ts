@@ -43,7 +43,7 @@ const ROUNDS: readonly Round[] = [
   },
   {
     firewall: "nftables and its own servers", config: SERVERS, knocks: 200,
-    files: [{ config: SERVERS }, { config: { ...SERVERS, MAX_SPA_PACKET_AGE: 100 } }, { config: { ...SERVERS, FIREWALL_TYPE: "nftable" } }, { config: { ...SERVERS, HTTP_SERVER_PORT: 8081 } }],
+    files: [{ config: SERVERS }, { config: { ...SERVERS, MAX_SPA_PACKET_AGE: 100 } }, { config: { ...SERVERS, FIREWALL_TYPE: "nftable" } }, { config: { ...SERVERS, HTTP_SERVER_PORT: 8081 } }, { config: { ...SERVERS, MAX_SNIFF_BYTES: 1400, HTTP_SERVER_STATUS: 404 } }],
     prepare: (lab) => loadRules(lab.server, DROPPING.replace('iifname "lo" accept', "$&\n    udp dport 62201 accept")),
     left: async (lab) => (await ruleset(lab.server)).match(/.*FWKNOP.*/g) ?? [],
   },

@@ -25,7 +25,7 @@ import { Firewall } from "../firewall/firewall.ts";
 import { groundsOf } from "../firewall/firewall-choice.ts";
 import { GroundClaims } from "../firewall/ground-claims.ts";
 import type { ListenerEnd } from "../hearing/listener.ts";
-import { Listening } from "../hearing/listening.ts";
+import { Listening, type WayOfHearing } from "../hearing/listening.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
 import { hasLocale } from "./locale.ts";
 import type { Log } from "./log.ts";
@@ -230,6 +230,10 @@ class Daemon {
     return { config, stanzas, testMode: this.#options.test ?? false };
   }
 
+  #ways(config: DaemonConfig): readonly WayOfHearing[] {
+    return waysOfHearing(config, this.#options, this.#setup.sockets, () => this.#config);
+  }
+
   async #tellLocale({ LOCALE: name }: DaemonConfig): Promise<void> {
     if (name !== undefined && !(await hasLocale(name))) this.#log.warning(`WARNING: Unable to set locale to ${name}: this system does not have it`);
   }
@@ -245,7 +249,7 @@ class Daemon {
       packetLimit: this.#options.packetLimit ?? 0,
       log: this.#log.write,
     });
-    return this.#listening.run(waysOfHearing(this.#config, this.#options, this.#setup.sockets), () => {
+    return this.#listening.run(this.#ways(this.#config), () => {
       this.#log.info("Starting fwknopd main event loop.");
       this.#setup.onReady();
       onRunning();
@@ -290,7 +294,7 @@ class Daemon {
 
   /** Returns why nothing was changed. What can fail comes before what cannot. */
   async #readAgain(): Promise<string | undefined> {
-    const { folder, sockets } = this.#setup;
+    const { folder } = this.#setup;
     const loaded = loadDaemonConfig(this.#options, folder);
     const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, folder, Date.now() / 1000);
     const problems = [...loaded.problems, ...(access?.problems ?? [])];
@@ -298,7 +302,7 @@ class Daemon {
     if (access === undefined || hasErrors(problems)) return "The configuration has errors";
     const { config } = loaded;
     const { stanzas } = access;
-    const isListening = await this.#listening?.change(waysOfHearing(config, this.#options, sockets), async () => {
+    const isListening = await this.#listening?.change(this.#ways(config), async () => {
       if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
     });
     if (isListening !== undefined) return `${isListening}; packets are heard as before`;

@@ -24,9 +24,9 @@ export interface HttpSourceOptions extends DoorLimits {
   /** HTTP_SERVER_ADDRESS; undefined for every address of both families. */
   readonly address?: string;
   /** HTTP_SERVER_STATUS: the status of every answer. */
-  readonly status: HttpStatus;
+  readonly status: () => HttpStatus;
   /** Proxies that are believed when they say who their client is. */
-  readonly trustedProxies: readonly IpNetwork[];
+  readonly trustedProxies: () => readonly IpNetwork[];
   readonly log: LogFunction;
   /** From accept to answer, milliseconds: absolute, so that no drip of bytes prolongs it. */
   readonly deadlineMs?: number;
@@ -73,17 +73,15 @@ export async function openHttpSource(options: HttpSourceOptions): Promise<Datagr
 
 class HttpSource extends ConnectionSource {
   readonly #options: HttpSourceOptions;
-  readonly #answer: string;
   readonly #limit: LogLimit = new LogLimit();
 
   constructor(options: HttpSourceOptions) {
     super(options);
     this.#options = options;
-    this.#answer = httpAnswer(options.status);
   }
 
   protected override isTrusted(ip: IpAddress): boolean {
-    return this.#options.trustedProxies.some((network) => containsIp(network, ip));
+    return this.#options.trustedProxies().some((network) => containsIp(network, ip));
   }
 
   /** Strangers can bring a proxy to say odd things, but not to fill the log. */
@@ -107,7 +105,7 @@ class HttpSource extends ConnectionSource {
         if (left < 0) socket.destroy();
       });
       // Browsers open connections in advance and send nothing; an answer to nothing would be odd.
-      if (head.length > 0) socket.end(this.#answer);
+      if (head.length > 0) socket.end(httpAnswer(this.#options.status()));
       else socket.end();
     };
     let timer = setTimeout(finish, this.#options.deadlineMs ?? DEADLINE_MS);

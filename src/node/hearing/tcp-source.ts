@@ -11,7 +11,7 @@ import type { TcpConnection, TcpEndpoint } from "./tcp-listener.ts";
 /** Where to listen and how patient to be. */
 export interface TcpSourceOptions extends TcpEndpoint, DoorLimits {
   /** Longest payload that is read, bytes; a longer one is counted and dropped. */
-  readonly maxPayload: number;
+  readonly maxPayload: () => number;
   /** From accept to close, milliseconds: absolute, so that no drip of bytes prolongs it. */
   readonly deadlineMs?: number;
 }
@@ -42,7 +42,7 @@ class TcpSource extends ConnectionSource {
   }
 
   protected override serve({ socket, ...ends }: TcpConnection): void {
-    const { maxPayload } = this.#options;
+    const maxPayload = this.#options.maxPayload();
     let received = new Uint8Array(0);
     let over = false;
     const finish = (): void => {

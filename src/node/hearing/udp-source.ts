@@ -21,7 +21,7 @@ export interface UdpSourceOptions {
   /** Addresses to bind; undefined for every address of both families. */
   readonly addresses?: readonly string[];
   /** Longest payload that is passed on, bytes; longer ones are counted and dropped. */
-  readonly maxPayload: number;
+  readonly maxPayload: () => number;
   /**
    * `exact`: a socket for each local address, so that each datagram bears the address it was
    * sent to; `any`: one socket, destination 0.0.0.0 or ::. Node cannot ask the kernel for the
@@ -173,7 +173,7 @@ class UdpSource implements DatagramSource {
   }
 
   #take(payload: Uint8Array, remote: RemoteInfo, own: IpAddress, destinationPort: number): void {
-    if (payload.length > this.#options.maxPayload) {
+    if (payload.length > this.#options.maxPayload()) {
       this.drops.oversized++;
       return;
     }

@@ -7,8 +7,10 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import type { ServerOptions } from "../../cli/server-options.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
+import type { IpNetwork } from "../../ip.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import type { CaptureOptions } from "./capture.ts";
+import type { HttpStatus } from "./http-source.ts";
 import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToLog, listenToStdin, listenToTcp, listenToUdp, listenToUnix, type ListenerOptions } from "./listener.ts";
 import type { WayOfHearing } from "./listening.ts";
 
@@ -18,22 +20,23 @@ import type { WayOfHearing } from "./listening.ts";
  * @param config fwknopd.conf
  * @param options the command line
  * @param sockets what the service manager handed over; heard in the place of interfaces and ports
+ * @param inForce the configuration at any time: what servers can obey without being opened anew
  * @returns at least one
  */
-export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sockets: readonly ActivatedSocket[]): readonly WayOfHearing[] {
+export function waysOfHearing(config: DaemonConfig, options: ServerOptions, sockets: readonly ActivatedSocket[], inForce: () => DaemonConfig = () => config): readonly WayOfHearing[] {
   const hearsKnocks = config.AUTH_MODE === "KNOCK";
   if (options.stdin) return [hearsKnocks ? logWay(config, undefined) : { key: "stdin", open: listenToStdin }];
   const { PCAP_FILE: file, PCAP_PKT_FILE: growing } = config;
   if (file !== undefined) return [{ key: `file ${file}`, open: (listener) => listenToFile(file, false, listener) }];
   if (config.AUTH_MODE === "FILE_PCAP") return [{ key: `growing file ${growing}`, open: (listener) => listenToFile(growing, true, listener) }];
-  const servers = sockets.length > 0 ? sockets.map((socket) => activatedWay(socket, config.MAX_SNIFF_BYTES)) : serverWays(config);
+  const servers = sockets.length > 0 ? sockets.map((socket) => activatedWay(socket, inForce)) : serverWays(config, inForce);
   if (hearsKnocks) return [logWay(config, firewallLogOf(config)), ...servers];
   if (sockets.length > 0) return servers;
   const replaceCapture = config.ENABLE_UDP_SERVER || config.AUTH_MODE === "SOCKET";
   return replaceCapture ? servers : [...config.PCAP_INTF.map((name) => captureWay(config, name)), ...servers];
 }
 
-/** A way whose settings are all that it depends on. */
+/** A way whose settings are all that it depends on, but for those that it asks for each time. */
 function wayBy<Settings>(kind: string, settings: Settings, open: (settings: Settings, listener: ListenerOptions) => Listener, more: Pick<WayOfHearing, "holds" | "captures">): WayOfHearing {
   return { key: `${kind} ${JSON.stringify(settings)}`, open: (listener) => open(settings, listener), ...more };
 }
@@ -70,13 +73,15 @@ function captureWay(config: DaemonConfig, interfaceName: string): WayOfHearing {
   return wayBy("interface", settings, (given, listener) => listenToInterface(given.capture, given.exitWhenDown, listener), { captures: interfaceName });
 }
 
-function serverWays(config: DaemonConfig): readonly WayOfHearing[] {
-  const { UDPSERV_PORT, TCPSERV_PORT, HTTP_SERVER_PORT, HTTP_SERVER_ADDRESS: address, HTTP_SERVER_STATUS: status, MAX_SNIFF_BYTES: maxPayload } = config;
+function serverWays(config: DaemonConfig, inForce: () => DaemonConfig): readonly WayOfHearing[] {
+  const { UDPSERV_PORT, TCPSERV_PORT, HTTP_SERVER_PORT, HTTP_SERVER_ADDRESS: address } = config;
+  const maxPayload = (): number => inForce().MAX_SNIFF_BYTES;
   const ways: WayOfHearing[] = [];
   if (config.ENABLE_UDP_SERVER) ways.push(wayBy("udp", { port: UDPSERV_PORT, maxPayload, destination: "exact" as const }, listenToUdp, { holds: `udp ${UDPSERV_PORT}` }));
   if (config.ENABLE_TCP_SERVER) ways.push(wayBy("tcp", { port: TCPSERV_PORT, maxPayload }, listenToTcp, { holds: `tcp ${TCPSERV_PORT}` }));
   if (config.ENABLE_HTTP_SERVER) {
-    const trustedProxies = config.ENABLE_X_FORWARDED_FOR ? config.TRUSTED_PROXIES : [];
+    const status = (): HttpStatus => inForce().HTTP_SERVER_STATUS;
+    const trustedProxies = (): readonly IpNetwork[] => (inForce().ENABLE_X_FORWARDED_FOR ? inForce().TRUSTED_PROXIES : []);
     const settings = { port: HTTP_SERVER_PORT, status, trustedProxies, ...(address !== undefined && { address }) };
     ways.push(wayBy("http", settings, (given, listener) => listenToHttp({ ...given, log: listener.log }, listener), { holds: `tcp ${HTTP_SERVER_PORT}` }));
   }
@@ -120,7 +125,7 @@ function readList(path: string): readonly string[] {
   }
 }
 
-function activatedWay({ descriptor, name }: ActivatedSocket, maxPayload: number): WayOfHearing {
+function activatedWay({ descriptor, name }: ActivatedSocket, inForce: () => DaemonConfig): WayOfHearing {
   return {
     key: `descriptor ${descriptor}`,
     open(listener) {
@@ -128,6 +133,7 @@ function activatedWay({ descriptor, name }: ActivatedSocket, maxPayload: number)
       if (socket === undefined) throw new TypeError(`Descriptor ${descriptor} (${name || "without a name"}) of the service manager is neither a UDP nor a TCP nor a Unix socket`);
       const { kind, port } = socket;
       if (kind === "unix-stream" || kind === "unix-datagram") return listenToUnix({ descriptor, isDatagram: kind === "unix-datagram" }, listener);
+      const maxPayload = (): number => inForce().MAX_SNIFF_BYTES;
       return kind === "udp" ? listenToUdp({ port, descriptor, maxPayload, destination: "any" }, listener) : listenToTcp({ port, descriptor, maxPayload }, listener);
     },
   };
