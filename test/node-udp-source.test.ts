@@ -6,6 +6,8 @@ import { networkInterfaces } from "node:os";
 import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
 import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
+import { createFrameCounts } from "../src/node/hearing/capture-feed.ts";
+import { listenToUdp } from "../src/node/hearing/listener.ts";
 import { openUdpSource, type UdpSourceOptions } from "../src/node/hearing/udp-source.ts";
 import { useUpDescriptors } from "./support/limits.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";
@@ -156,4 +158,26 @@ test("openUdpSource() hears on when the system cannot tell new addresses for wan
   const port = Number(source.bound.find((bound) => bound.startsWith("127.0.0.1:"))!.split(":")[1]);
   await send(port, "127.0.0.1", "packet");
   assert.equal(String((await next()).payload), "packet");
+});
+
+test("listenToUdp() tells how much was lost while its reader was busy", async () => {
+  const { port, source } = await open();
+  await source.close(); // that port is free
+  const said: string[] = [];
+  let goOn = (): void => {};
+  const busy = new Promise<void>((resolve) => (goOn = resolve));
+  const listener = listenToUdp({ port, maxPayload: 1499, destination: "any", addresses: ["127.0.0.1"] }, {
+    handle: () => busy, counts: createFrameCounts(), packetLimit: 0, log: ({ level, message }) => void said.push(`${level} ${message}`),
+  });
+  let ended: Promise<unknown> | undefined;
+  await new Promise<void>((resolve) => (ended = listener.run(resolve)));
+  // One is under way and 512 wait. A turn of the event loop takes some dozens in.
+  for (let burst = 0; burst < 6; burst++) await send(port, "127.0.0.1", ...Array.from({ length: 100 }, () => "packet"));
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+  goOn();
+  for (let waited = 0; waited < 500 && !said.some((line) => line.startsWith("warning")); waited++) await new Promise((resolve) => setTimeout(resolve, 10));
+  await listener.close();
+  await ended;
+  const losses = said.flatMap((line) => /^warning udp_server: arrivals lost, for too many came at once: (\d+)$/.exec(line)?.[1] ?? []).map(Number);
+  assert.equal(losses.reduce((sum, count) => sum + count, 0), 600 - 1 - 512);
 });

@@ -8,6 +8,7 @@ import { commandText, startText } from "../../command-text.ts";
 import { type LoggedPacket, parseLogLine } from "../../firewall-log.ts";
 import { formatIp } from "../../ip.ts";
 import { parseRelayedPacket } from "../../relayed-packet.ts";
+import type { LogFunction } from "../../server/log-record.ts";
 import { messageOf, reasonOf } from "../system-error.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { Capture, type CaptureOptions } from "./capture.ts";
@@ -216,6 +217,23 @@ const ARRIVALS = {
   http: (source, length) => `http_server: Got HTTP request (${length} bytes) from: ${source}`,
 } satisfies Record<string, (source: string, length: number) => string>;
 
+/** How often it is told that something was lost, milliseconds. */
+const LOSS_INTERVAL_MS = 60_000;
+
+/** Makes what tells of a source's losses: at once, then once a minute, and what is left at the end. */
+function lossTeller(name: keyof typeof ARRIVALS, { drops }: DatagramSource, log: LogFunction): (isOver: boolean) => void {
+  let told = 0;
+  let nextAtMs = -Infinity;
+  return (isOver) => {
+    const lost = drops.overflowed - told;
+    const nowMs = performance.now();
+    if (lost === 0 || (nowMs < nextAtMs && !isOver)) return;
+    told = drops.overflowed;
+    nextAtMs = nowMs + LOSS_INTERVAL_MS;
+    log({ level: "warning", message: `${name}_server: arrivals lost, for too many came at once: ${lost}` });
+  };
+}
+
 function listenToSocket(name: keyof typeof ARRIVALS, port: number, open: () => Promise<DatagramSource>, options: ListenerOptions): Listener {
   let source: DatagramSource | undefined;
   let isClosed = false;
@@ -232,7 +250,9 @@ function listenToSocket(name: keyof typeof ARRIVALS, port: number, open: () => P
       }
       options.log({ level: "info", message: `Kicking off ${name.toUpperCase()} server to listen on port ${port}.` });
       onReady();
+      const tellLosses = lossTeller(name, source, options.log);
       for await (const datagram of source) {
+        tellLosses(false);
         options.counts.frames++;
         options.log({ level: "debug", message: ARRIVALS[name](formatIp(datagram.source), datagram.payload.length) });
         const pause = options.handle(datagram);
@@ -240,6 +260,7 @@ function listenToSocket(name: keyof typeof ARRIVALS, port: number, open: () => P
         if (isLimitReached(options)) break;
       }
       await source.close();
+      tellLosses(true);
       return DONE;
     },
     close() {
