@@ -94,6 +94,14 @@ test("Capture.counters() has no answer from a tcpdump that gives none, and none 
   assert.equal(await capture.counters(50), undefined);
 });
 
+test("Capture tells how much the kernel dropped since it last did", async () => {
+  const answer = (dropped: number): string => `echo "tcpdump: 1 packet captured, 9 packets received by filter, ${dropped} packets dropped by kernel" >&2`;
+  const script = `asked=0; trap 'asked=$((asked+1)); case $asked in 1) ${answer(3)};; 2) ${answer(3)};; *) ${answer(8)};; esac; echo more' USR1
+    ${LISTENING}; echo first; while :; do sleep 0.01; done`;
+  const events = await take(scripted(script, { lossIntervalMs: 20 }), (seen) => seen.filter(({ kind }) => kind === "lost").length === 2);
+  assert.deepEqual(events.flatMap((event) => (event.kind === "lost" ? [event.count] : [])), [3, 5]);
+});
+
 test("Capture outlives a time without descriptors: the interface is not gone, and tcpdump is started again when there are some", async (t) => {
   if (process.platform !== "linux" || !requirePeers(t, "prlimit")) return;
   const go = join(folder, "go");

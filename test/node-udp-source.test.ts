@@ -167,7 +167,7 @@ test("listenToUdp() tells how much was lost while its reader was busy", async ()
   let goOn = (): void => {};
   const busy = new Promise<void>((resolve) => (goOn = resolve));
   const listener = listenToUdp({ port, maxPayload: () => 1499, destination: "any", addresses: ["127.0.0.1"] }, {
-    handle: () => busy, counts: createFrameCounts(), packetLimit: 0, log: ({ level, message }) => void said.push(`${level} ${message}`),
+    handle: () => busy, handleKnock: () => undefined, counts: createFrameCounts(), packetLimit: 0, log: ({ level, message }) => void said.push(`${level} ${message}`),
   });
   let ended: Promise<unknown> | undefined;
   await new Promise<void>((resolve) => (ended = listener.run(resolve)));

@@ -25,7 +25,9 @@ export type CaptureEvent =
   /** It can be heard on again. */
   | { readonly kind: "up"; readonly text: string }
   /** Another device has the name now, or its counters went back; tcpdump is restarted. */
-  | { readonly kind: "replaced"; readonly text: string };
+  | { readonly kind: "replaced"; readonly text: string }
+  /** The kernel dropped packets since the last look: more came than tcpdump, or we, could take. */
+  | { readonly kind: "lost"; readonly count: number };
 
 /** What is captured, and what is watched besides tcpdump itself. */
 export interface CaptureOptions extends Omit<TcpdumpOptions, "cookedIndex"> {
@@ -39,6 +41,8 @@ export interface CaptureOptions extends Omit<TcpdumpOptions, "cookedIndex"> {
   readonly checkRunning?: boolean;
   /** ENABLE_INTF_BYTES_CHECK */
   readonly checkBytes?: boolean;
+  /** How often tcpdump is asked what the kernel dropped, milliseconds. */
+  readonly lossIntervalMs?: number;
   /** First pause before a restart, milliseconds; doubled each time it fails again. */
   readonly minBackOffMs?: number;
   /** Longest pause, milliseconds. */
@@ -49,7 +53,7 @@ export interface CaptureOptions extends Omit<TcpdumpOptions, "cookedIndex"> {
 const SETTLED_MS = 60_000;
 
 const DEFAULTS = {
-  cooked: false, watchIntervalMs: 1000, checkExists: true, checkRunning: true, checkBytes: true, minBackOffMs: 500, maxBackOffMs: 30_000,
+  cooked: false, watchIntervalMs: 1000, checkExists: true, checkRunning: true, checkBytes: true, lossIntervalMs: 60_000, minBackOffMs: 500, maxBackOffMs: 30_000,
 } as const;
 
 /**
@@ -62,6 +66,11 @@ export class Capture implements AsyncIterable<CaptureEvent> {
   #run: Tcpdump | undefined;
   #supervision: Promise<void> | undefined;
   #watch: NodeJS.Timeout | undefined;
+  #lossWatch: NodeJS.Timeout | undefined;
+  /** What this tcpdump has said that the kernel dropped. */
+  #dropped = 0;
+  /** Whether there is anything to ask about. */
+  #hasHeard = false;
   #state: InterfaceState | undefined;
   /** The device that had the name when tcpdump was last started. */
   #heardIndex: number | undefined;
@@ -103,6 +112,7 @@ export class Capture implements AsyncIterable<CaptureEvent> {
   #release(): void {
     this.#closed = true;
     clearInterval(this.#watch);
+    clearInterval(this.#lossWatch);
     this.#pause.cut();
     void this.#run?.stop();
   }
@@ -150,18 +160,32 @@ export class Capture implements AsyncIterable<CaptureEvent> {
     this.#heardIndex = seen?.index;
     const run = new Tcpdump({ ...this.#options, anyDirection, ...(cooked && seen !== undefined && { cookedIndex: seen.index }) }, launcher);
     this.#run = run;
+    this.#dropped = 0;
     const opened = await run.opened;
     if (opened !== undefined && !this.#closed) {
       this.#channel.put({ kind: "start", linkType: opened.linkType, launcher: opened.launcher, argv: run.argv, pid: run.pid! });
       this.#state ??= seen;
       this.#startWatch();
+      this.#lossWatch ??= setInterval(() => void this.#tellLosses(), this.#options.lossIntervalMs);
     }
     for await (const bytes of run.bytes) {
+      this.#hasHeard = true;
       if (this.#channel.put({ kind: "chunk", bytes }) > 0) await this.#channel.room();
     }
     const reason = await run.ended;
     this.#run = undefined;
     return { reason, listened: opened !== undefined };
+  }
+
+  /** Where nothing came, nothing was lost. */
+  async #tellLosses(): Promise<void> {
+    const run = this.#run;
+    if (!this.#hasHeard || run === undefined) return;
+    this.#hasHeard = false;
+    const counters = await this.counters();
+    if (counters === undefined || run !== this.#run || counters.dropped <= this.#dropped) return;
+    this.#channel.put({ kind: "lost", count: counters.dropped - this.#dropped });
+    this.#dropped = counters.dropped;
   }
 
   #startWatch(): void {

@@ -193,6 +193,9 @@ export function listenToInterface(capture: CaptureOptions, exitWhenDown: boolean
             }
             log({ level: "error", message: `Error from pcap_dispatch: ${event.text}` });
             break;
+          case "lost":
+            log({ level: "warning", message: `Lost on ${capture.interfaceName}, for too many came at once: ${event.count}` });
+            break;
           case "no-carrier":
           case "up":
           case "replaced":
