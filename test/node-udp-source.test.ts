@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
 import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
 import { createFrameCounts } from "../src/node/hearing/capture-feed.ts";
-import { listenToUdp } from "../src/node/hearing/listener.ts";
+import { listenToUdp } from "../src/node/hearing/server-listeners.ts";
 import { openUdpSource, type UdpSourceOptions } from "../src/node/hearing/udp-source.ts";
 import { useUpDescriptors } from "./support/limits.ts";
 import { requirePeers, requireRoot } from "./support/require-peer.ts";

@@ -4,15 +4,19 @@
  * @module
  */
 
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { ServerOptions } from "../../cli/server-options.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import type { IpNetwork } from "../../ip.ts";
 import type { ActivatedSocket } from "./activated-sockets.ts";
 import type { CaptureOptions } from "./capture.ts";
 import type { HttpStatus } from "./http-source.ts";
-import { type Listener, listenToFile, listenToHttp, listenToInterface, listenToLog, listenToStdin, listenToTcp, listenToUdp, listenToUnix, type ListenerOptions } from "./listener.ts";
+import { listenToFile, listenToInterface, listenToStdin } from "./capture-listeners.ts";
+import { listenToLog, listenToUnix } from "./line-listeners.ts";
+import type { Listener, ListenerOptions } from "./listener.ts";
 import type { WayOfHearing } from "./listening.ts";
+import { listenToHttp, listenToTcp, listenToUdp } from "./server-listeners.ts";
+import { identifySocket } from "./socket-kind.ts";
 
 /**
  * Lists the ways.
@@ -88,41 +92,6 @@ function serverWays(config: DaemonConfig, inForce: () => DaemonConfig): readonly
   const { FWKNOP_SERV_SOCK: path } = config;
   if (config.AUTH_MODE === "SOCKET" && path !== undefined) ways.push(wayBy("unix", { path }, listenToUnix, { holds: `unix ${path}` }));
   return ways;
-}
-
-// --- Sockets of the service manager ------------------------------------------------------------------------------------
-
-/** The kernel's lists of sockets (proc(5)), in which the tenth column is the inode and the second the local address and port. */
-const SOCKET_LISTS = { udp: ["/proc/net/udp", "/proc/net/udp6"], tcp: ["/proc/net/tcp", "/proc/net/tcp6"] } as const;
-
-/** The same of Unix sockets: the seventh column is the inode, and the fifth the type. */
-const UNIX_SOCKETS = "/proc/net/unix";
-/** SOCK_STREAM and SOCK_DGRAM. */
-const UNIX_TYPES: ReadonlyMap<string, "unix-stream" | "unix-datagram"> = /* @__PURE__ */ new Map([["0001", "unix-stream"], ["0002", "unix-datagram"]]);
-
-/** What kind of socket a descriptor is, and its port. */
-function identifySocket(descriptor: number): { readonly kind: "udp" | "tcp" | "unix-stream" | "unix-datagram"; readonly port: number } | undefined {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
-    for (const kind of ["udp", "tcp"] as const) {
-      for (const path of SOCKET_LISTS[kind]) {
-        const row = readList(path).map((line) => line.trim().split(/\s+/)).find((columns) => columns[9] === inode);
-        if (row !== undefined) return { kind, port: Number.parseInt(row[1]!.split(":")[1]!, 16) };
-      }
-    }
-    const row = readList(UNIX_SOCKETS).map((line) => line.trim().split(/\s+/)).find((columns) => columns[6] === inode);
-    const kind = UNIX_TYPES.get(row?.[4] ?? "");
-    if (kind !== undefined) return { kind, port: 0 };
-  } catch { /* no such descriptor, or no /proc */ }
-  return undefined;
-}
-
-function readList(path: string): readonly string[] {
-  try {
-    return readFileSync(path, "latin1").split("\n");
-  } catch {
-    return []; // a kernel without IPv6
-  }
 }
 
 function activatedWay({ descriptor, name }: ActivatedSocket, inForce: () => DaemonConfig): WayOfHearing {
