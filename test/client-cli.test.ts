@@ -734,6 +734,17 @@ describe("fwknop: the last command line", () => {
     assert.match((await run("-T", ...REQUEST, ...KEYS, "--Home-dir", other, "--user-rc", join(home, "rc"))).stdout, /Username: carol/);
   });
 
+  test("fwknop leaves nothing of a longer line in the file of a shorter one", async (t) => {
+    const { run, home } = bench(t);
+    const kept = join(home, ".fwknop.run");
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file", "-u", "a long name of an agent");
+    const long = statSync(kept).size;
+    await run("-T", ...REQUEST, ...KEYS, "--no-rc-file");
+    const text = readFileSync(kept, "utf8");
+    assert.match(text, /^fwknop .* --no-rc-file\n$/);
+    assert(text.length < long);
+  });
+
   test("fwknop --no-save-args keeps nothing", async (t) => {
     const { run, home } = bench(t);
     await run("-T", ...REQUEST, ...KEYS, ...QUIET);

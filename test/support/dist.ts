@@ -29,11 +29,13 @@ export function shipped(name: "fko-tool" | "fwknop" | "fwknopd", ...args: readon
 }
 
 /**
- * Builds `dist/` when it is missing or older than its sources. Test files that use {@link shipped} await this first.
+ * Builds `dist/` when it is missing or older than its sources, and keeps clients from leaving something in the home of who
+ * runs the tests. Test files that use {@link shipped} await this first.
  *
  * @throws {Error} with the builder's words when that fails
  */
 export async function ensureBuilt(): Promise<void> {
+  process.env["XDG_CACHE_HOME"] = join(ROOT, "node_modules", ".cache");
   if (!isStale()) return;
   await lock();
   try {
