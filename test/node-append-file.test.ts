@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, fdatasync, ftruncate, mkdtempSync, readFileSync, renameSync, rmSync, statSync, write, writeFileSync } from "node:fs";
+import { appendFileSync, fdatasync, ftruncate, lchownSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, write, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -126,6 +126,17 @@ test("AppendFile writes behind what another program added", async () => {
   await file.append("b");
   await file.close();
   assert.equal(readFileSync(path, "utf8"), "a\nforeign\nb\n");
+});
+
+test("AppendFile does not write where another user's link leads", { skip: process.geteuid?.() === 0 ? false : "only root can make one" }, () => {
+  const target = join(folder, "target");
+  writeFileSync(target, "theirs\n");
+  const link = join(folder, "link");
+  symlinkSync(target, link);
+  void AppendFile.open(link).close();
+  lchownSync(link, 65534, 65534);
+  assert.throws(() => AppendFile.open(link), { name: "FileError", code: "LINK", message: `Could not open digest cache: ${link}: it is a link of another user` });
+  assert.equal(readFileSync(target, "utf8"), "theirs\n");
 });
 
 test("AppendFile refuses lines after close, and what is no file", async () => {

@@ -262,6 +262,16 @@ function makeFolders(path: string): void {
   mkdirSync(path, { mode: 0o700 });
 }
 
+/**
+ * Tells whether a path is a link that somebody else put there, in a folder where they could.
+ *
+ * @param path of a file that is to be written to
+ */
+export function isForeignLink(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && stats.isSymbolicLink() && stats.uid !== effectiveUser() && stats.uid !== 0;
+}
+
 /** A folder that others can write to lets them replace what is in it, unless it is sticky. */
 function judgeFolder(path: string, stats: Stats): FileProblem[] {
   const others = (stats.mode & 0o022) !== 0 && (stats.mode & 0o1000) === 0;

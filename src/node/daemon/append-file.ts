@@ -9,7 +9,7 @@ import { close, closeSync, constants, fdatasync, fstat, fstatSync, fsyncSync, ft
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { concatBytes, utf8Bytes } from "../../bytes.ts";
-import { FileError, notRegular, syncFolder } from "../files.ts";
+import { FileError, isForeignLink, notRegular, syncFolder } from "../files.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
 
 /** A line could not be stored. After `final` errors the file has to be opened anew and written from memory. */
@@ -62,7 +62,7 @@ export class AppendFile {
    * @param path the file
    * @param calls the calls to the system
    * @returns the open file
-   * @throws {FileError} when it cannot be opened or is no regular file
+   * @throws {FileError} when it cannot be opened, is no regular file, or another user's link
    */
   static open(path: string, calls: AppendCalls = SYSTEM): AppendFile {
     return new AppendFile(path, calls);
@@ -73,6 +73,7 @@ export class AppendFile {
     this.#calls = calls;
     let descriptor: number | undefined;
     try {
+      if (isForeignLink(path)) throw new FileError(`Could not open digest cache: ${path}: it is a link of another user`, "LINK", path);
       // O_NONBLOCK: a FIFO planted under the name must not hang us in open.
       descriptor = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
       const stats = fstatSync(descriptor);

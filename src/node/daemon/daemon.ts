@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerOptions } from "../../cli/server-options.ts";
 import type { AccessStanza } from "../../config/access-config.ts";
+import { wipeStanzas } from "../../config/access-config-parser.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { formatProblem, hasErrors } from "../../config/variable.ts";
 import { hexDump } from "../../hex-dump.ts";
@@ -299,9 +300,17 @@ class Daemon {
     const access = hasErrors(loaded.problems) ? undefined : loadAccess(this.#options, loaded, folder, Date.now() / 1000);
     const problems = [...loaded.problems, ...(access?.problems ?? [])];
     for (const problem of problems) this.#log.write({ level: problem.severity, message: formatProblem(problem) });
-    if (access === undefined || hasErrors(problems)) return "The configuration has errors";
-    const { config } = loaded;
-    const { stanzas } = access;
+    let why: string | undefined = "The configuration has errors";
+    try {
+      if (access !== undefined && !hasErrors(problems)) why = await this.#take(loaded.config, access.stanzas);
+      return why;
+    } finally {
+      if (why !== undefined) wipeStanzas(access?.stanzas ?? []);
+    }
+  }
+
+  /** Goes by what was read from now on, or returns why not. */
+  async #take(config: DaemonConfig, stanzas: readonly AccessStanza[]): Promise<string | undefined> {
     const isListening = await this.#listening?.change(this.#ways(config), async () => {
       if (needsFirewall(config, stanzas, this.#options)) await this.#openFirewall(config, stanzas);
     });

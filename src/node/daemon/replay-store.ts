@@ -13,7 +13,7 @@ import { codeOf, reasonOf } from "../system-error.ts";
 import { type AppendCalls, AppendError, AppendFile } from "./append-file.ts";
 
 /** Largest cache that is read, bytes: some millions of packets. */
-const MAX_CACHE_BYTES = 512 * 1024 * 1024;
+const MAX_CACHE_BYTES = 500 * 1024 * 1024;
 
 /** How the store is opened. */
 export interface ReplayStoreOptions {
