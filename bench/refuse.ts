@@ -16,8 +16,8 @@ import { CaptureFeed, createFrameCounts } from "../src/node/hearing/capture-feed
 import { Pipeline } from "../src/server/pipeline.ts";
 import { ReplayMemory } from "../src/server/replay.ts";
 import { sha256 } from "../src/sha.ts";
-import { config, message, NOW, stanza } from "../test/support/stanza.ts";
 import { generator } from "../test/support/gen.ts";
+import { config, message, NOW, stanza } from "../test/support/stanza.ts";
 
 const PACKETS = 100_000;
 /** The C daemon takes 100 packets, then sleeps a tenth of a second: fewer are enough to see it. */

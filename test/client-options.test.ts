@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { utf8Bytes } from "../src/bytes.ts";
 import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../src/cli/client-options.ts";
 import { parseArguments } from "../src/cli/getopt.ts";
 import { optionRows } from "../src/cli/options.ts";
-import { utf8Bytes } from "../src/bytes.ts";
 
 const read = (...argv: string[]): Partial<ClientOptions> | string => {
   const parsed = parseArguments(CLIENT_OPTIONS, argv);

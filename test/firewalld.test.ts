@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CommandResult } from "../src/firewall/backend.ts";
-import { createFirewalldDirect } from "../src/firewall/firewalld-direct.ts";
 import { createFirewalld } from "../src/firewall/firewalld.ts";
+import { createFirewalldDirect } from "../src/firewall/firewalld-direct.ts";
 import type { Grant, NatTarget } from "../src/firewall/grant.ts";
 import { DEFAULT_CHAINS } from "../src/firewall/iptables.ts";
 import { Firewall } from "../src/node/firewall/firewall.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { latin1Text, utf8Bytes } from "../src/bytes.ts";
 import type { ClientSettings } from "../src/client/settings.ts";
-import { criticalLines, rcTemplate, saveStanza } from "../src/config/fwknoprc-edit.ts";
 import { readRcLines, readStanza, stanzaNames } from "../src/config/fwknoprc.ts";
+import { criticalLines, rcTemplate, saveStanza } from "../src/config/fwknoprc-edit.ts";
 import { assignmentsOf } from "../src/config/fwknoprc-variables.ts";
 import { generator } from "./support/gen.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { latin1Text } from "../src/bytes.ts";
+import { utf8Bytes } from "../src/bytes.ts";
 import { startsRequest } from "../src/http-request.ts";
 import type { Datagram } from "../src/packet.ts";
 import { HttpSegments } from "../src/server/http-segments.ts";
-import { utf8Bytes } from "../src/bytes.ts";
 import { generator } from "./support/gen.ts";
 import { datagram, ip, NOW } from "./support/stanza.ts";
 

@@ -4,8 +4,8 @@ import type { Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatIp, parseIpNetwork, type IpNetwork } from "../src/ip.ts";
-import { httpAnswer, type HttpSourceOptions, openHttpSource } from "../src/node/hearing/http-source.ts";
 import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
+import { httpAnswer, type HttpSourceOptions, openHttpSource } from "../src/node/hearing/http-source.ts";
 import type { Datagram } from "../src/packet.ts";
 import { connectTo, portOf } from "./support/source-reader.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AccessStanza } from "../src/config/access-config.ts";
-import { encryptedKnocks } from "../src/client/port-knocks.ts";
 import { utf8Bytes } from "../src/bytes.ts";
+import { encryptedKnocks } from "../src/client/port-knocks.ts";
+import type { AccessStanza } from "../src/config/access-config.ts";
 import type { LoggedPacket } from "../src/firewall-log.ts";
 import { KNOCK_NUMBERS, MAX_STRANGERS, parseKnock, type PortKnock } from "../src/port-knock.ts";
 import { KnockSequences, MAX_SOURCES } from "../src/server/knock-sequences.ts";

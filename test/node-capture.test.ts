@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Capture, type CaptureEvent, type CaptureOptions } from "../src/node/hearing/capture.ts";
 import { identifyProcess } from "../src/node/daemon/process-identity.ts";
+import { Capture, type CaptureEvent, type CaptureOptions } from "../src/node/hearing/capture.ts";
 import { useUpDescriptors } from "./support/limits.ts";
 import { requirePeers } from "./support/require-peer.ts";
 

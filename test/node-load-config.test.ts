@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { findProgram } from "../src/node/find-program.ts";
 import { loadDaemonConfig } from "../src/node/daemon/load-config.ts";
+import { findProgram } from "../src/node/find-program.ts";
 
 test("loadDaemonConfig() looks elsewhere for the programs of a 1.9 file that are not where it says, as 1.9 did, and for no others", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "fko-load-"));

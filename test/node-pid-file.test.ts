@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { killDaemon, reportStatus, restartDaemon } from "../src/node/daemon/control.ts";
-import { findProgram } from "../src/node/find-program.ts";
 import { daemonStatus, lockPidFile, type PidFileLock } from "../src/node/daemon/pid-file.ts";
 import { identifyByPs, identifyProcess } from "../src/node/daemon/process-identity.ts";
+import { findProgram } from "../src/node/find-program.ts";
 import { requirePeers } from "./support/require-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fko-pid-"));

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
+import { utf8Bytes } from "../src/bytes.ts";
 import { formatIp, parseIp } from "../src/ip.ts";
 import { type SendFailure, type SendPlan, sendPacket, type SendResult, type SendSuccess } from "../src/node/client/send.ts";
-import { utf8Bytes } from "../src/bytes.ts";
 
 const packet = "9EZ+k9DyCZVtK4Lk/oclyy1cVbztK5a7";
 const userAgent = "Fwknop/2.6.11";

@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readableSource } from "../src/node/hearing/byte-source.ts";
 import { kindOfDescriptor, openStdin } from "../src/node/hearing/stdin-source.ts";
-import { Readable } from "node:stream";
 import { generator } from "./support/gen.ts";
 import { requirePeers } from "./support/require-peer.ts";
 

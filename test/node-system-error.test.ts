@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { once } from "node:events";
 import { test } from "node:test";
 import { codeOf, reasonOf } from "../src/node/system-error.ts";
 

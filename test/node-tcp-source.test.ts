@@ -3,8 +3,8 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { after, test } from "node:test";
 import { formatIp } from "../src/ip.ts";
-import { openTcpSource, type TcpSourceOptions } from "../src/node/hearing/tcp-source.ts";
 import type { DatagramSource } from "../src/node/hearing/datagram-source.ts";
+import { openTcpSource, type TcpSourceOptions } from "../src/node/hearing/tcp-source.ts";
 import { connectTo, readerOf, type SourceReader } from "./support/source-reader.ts";
 
 const opened: DatagramSource[] = [];

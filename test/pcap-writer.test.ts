@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildUdpPacket } from "../src/client/raw-packet.ts";
 import { concatBytes, utf8Bytes } from "../src/bytes.ts";
+import { buildUdpPacket } from "../src/client/raw-packet.ts";
 import { parseIp } from "../src/ip.ts";
 import { pcapHeader, pcapRecord } from "../src/pcap-writer.ts";
 import { pcapFile } from "./support/frames.ts";

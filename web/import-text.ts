@@ -9,10 +9,10 @@
  */
 
 import { latin1Text, utf8Bytes, utf8Text } from "../src/bytes.ts";
-import { DIGESTS, type DigestType } from "../src/fko.ts";
-import { isUnspecifiedIp, parseIp } from "../src/ip.ts";
-import { printableText } from "../src/foreign-text.ts";
 import { readRcLines } from "../src/config/fwknoprc.ts";
+import { DIGESTS, type DigestType } from "../src/fko.ts";
+import { printableText } from "../src/foreign-text.ts";
+import { isUnspecifiedIp, parseIp } from "../src/ip.ts";
 import { type FormValues, MODES } from "./knock-form.ts";
 
 /** What one setting changes, or undefined when its value is none. */

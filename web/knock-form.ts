@@ -4,11 +4,11 @@
  * @module
  */
 
-import { parseIp } from "../src/ip.ts";
 import { parsePortSpec } from "../src/access-message.ts";
 import { decodeBase64 } from "../src/base64.ts";
 import { type Bytes, utf8Bytes } from "../src/bytes.ts";
 import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, FORBIDDEN_IN_USERNAME, type Message, MESSAGE_TYPES, messageTypeOf, PROTOCOL_VERSION } from "../src/fko.ts";
+import { parseIp } from "../src/ip.ts";
 import type { KnockKeys } from "./packet.ts";
 
 /** How a key is written. */

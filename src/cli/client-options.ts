@@ -5,12 +5,12 @@
  */
 
 import { type Bytes, utf8Bytes } from "../bytes.ts";
-import type { DigestType, EncryptionMode } from "../fko.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
+import type { DigestType, EncryptionMode } from "../fko.ts";
 import type { Shell } from "./completion.ts";
 import { obsolete, type OptionTable, type Parsed, type Program, type ValueType } from "./options.ts";
-import { digestType, encryptionMode, keyLength, shell } from "./vocabularies.ts";
 import { choice, count, custom, flag, integer, optionalText, portRefusal, rest, secret, text } from "./values.ts";
+import { digestType, encryptionMode, keyLength, shell } from "./vocabularies.ts";
 
 /** How a packet travels; the names of `-P` and SPA_SERVER_PROTO. */
 export type ServerProto = "udp" | "udpraw" | "tcp" | "tcpraw" | "icmp" | "http";

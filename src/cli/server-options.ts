@@ -4,8 +4,8 @@
  * @module
  */
 
-import { printableText } from "../foreign-text.ts";
 import type { DigestType } from "../fko.ts";
+import { printableText } from "../foreign-text.ts";
 import { formatIp, parseIp } from "../ip.ts";
 import type { Shell } from "./completion.ts";
 import { parseArguments } from "./getopt.ts";

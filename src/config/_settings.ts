@@ -6,10 +6,10 @@
 
 import { printableText } from "../foreign-text.ts";
 import { shown } from "./_kinds.ts";
+import { ObsoleteNames } from "./_obsolete-names.ts";
 import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
 import { daemonVariables, OBSOLETE_DAEMON_VARIABLES } from "./daemon-variables.ts";
 import { type ConfigFile, cutValue, type Dialect, type Entry, lengthWarning, readEntries, valueText } from "./entries.ts";
-import { ObsoleteNames } from "./_obsolete-names.ts";
 import { COMMAND_LINE, type ConfigProblem, indexVariables, type NamedVariable, type ObsoleteVariables, type Place, withSuggestion } from "./variable.ts";
 
 /** Says something about an entry. */

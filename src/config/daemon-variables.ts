@@ -4,9 +4,9 @@
  * @module
  */
 
+import type { NftTable } from "../firewall/nftables.ts";
 import { formatIp, type IpNetwork, parseIp } from "../ip.ts";
 import { accept, addresses, choice, command, integer, ipv4, path, refuse, shown, text, words, yesNo } from "./_kinds.ts";
-import type { NftTable } from "../firewall/nftables.ts";
 import type { AlertingMethods, AuthMode, ChainAccess, DaemonConfig, NftSets, SyslogFacility } from "./daemon-config.ts";
 import { parsePortList, type PortList } from "./port-list.ts";
 import type { ObsoleteVariables, TextKind, Variable, VariableTable } from "./variable.ts";

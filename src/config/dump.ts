@@ -7,8 +7,8 @@
 import { DIGESTS } from "../fko.ts";
 import { formatIp } from "../ip.ts";
 import type { AccessStanza } from "./access-config.ts";
-import { daemonVariables } from "./daemon-variables.ts";
 import type { DaemonTexts, DaemonVariableName } from "./daemon-config.ts";
+import { daemonVariables } from "./daemon-variables.ts";
 
 const NOT_SET = "<not set>";
 /** As many bytes of a key count in the mode of old. */

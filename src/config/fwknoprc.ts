@@ -7,8 +7,8 @@
 import { latin1Text, utf8OrLatin1Text } from "../bytes.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { printableText } from "../foreign-text.ts";
-import { nearestName, withSuggestion } from "./variable.ts";
 import { type RcVariable, rcVariables } from "./fwknoprc-variables.ts";
+import { nearestName, withSuggestion } from "./variable.ts";
 
 /** What a line says. */
 type RcLineContent =

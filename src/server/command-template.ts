@@ -5,9 +5,9 @@
  * @module
  */
 
-import { formatIp } from "../ip.ts";
 import type { PortSpec } from "../firewall/grant.ts";
 import { PROTOCOL_NUMBERS } from "../firewall/protocols.ts";
+import { formatIp } from "../ip.ts";
 import type { Cycled } from "./verdict.ts";
 
 /** Most words that C takes; a longer command is a mistake. */

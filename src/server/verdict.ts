@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Message, Verified } from "../fko.ts";
 import type { PortSpec, SourceNat } from "../firewall/grant.ts";
+import type { Message, Verified } from "../fko.ts";
 import type { IpAddress } from "../ip.ts";
 import type { LogRecord } from "./log-record.ts";
 import type { ReplayEntry } from "./replay.ts";

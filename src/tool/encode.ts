@@ -6,11 +6,11 @@
  */
 
 import { hexBytes } from "../bytes.ts";
-import { DIGEST_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed, Program } from "../cli/options.ts";
 import { custom, flag, text } from "../cli/values.ts";
-import { printableText } from "../foreign-text.ts";
+import { DIGEST_NAMES } from "../cli/vocabularies.ts";
 import { type DigestType, encodeMessage, messageTypeOf, PROTOCOL_VERSION, sealMessage } from "../fko.ts";
+import { printableText } from "../foreign-text.ts";
 import { numberFrom, oneOf } from "./option-values.ts";
 import { KEY_OPTIONS, type KeyOptions, type ReadyKeys } from "./packet-keys.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { DigestType } from "../fko.ts";
 import type { OptionTable, Parsed, Program } from "../cli/options.ts";
 import { custom, flag, text } from "../cli/values.ts";
 import { digestType } from "../cli/vocabularies.ts";
+import type { DigestType } from "../fko.ts";
 import { printableText } from "../foreign-text.ts";
 import { formatIp, parseIp } from "../ip.ts";
 import { numberFrom } from "./option-values.ts";

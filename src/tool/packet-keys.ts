@@ -5,9 +5,9 @@
  */
 
 import { type Bytes, wipe } from "../bytes.ts";
-import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/vocabularies.ts";
 import type { OptionTable, Parsed } from "../cli/options.ts";
 import { secret } from "../cli/values.ts";
+import { DIGEST_NAMES, ENCRYPTION_MODE_NAMES } from "../cli/vocabularies.ts";
 import { checkKeyLength, decodeKey, type KeyKind } from "../client/key-text.ts";
 import { DIGESTS, type DigestType, type EncryptionMode, type Keys } from "../fko.ts";
 import { HmacKey } from "../hmac.ts";

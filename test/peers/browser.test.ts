@@ -16,8 +16,8 @@ import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
 import { Browser, BROWSER_PEERS } from "../support/browser.ts";
 import { ensureBuilt, ROOT, shipped } from "../support/dist.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
-import { nginxExample } from "../support/proxy-example.ts";
 import { HMAC_KEY_BASE64, KEY_BASE64, startDaemon } from "../support/peers.ts";
+import { nginxExample } from "../support/proxy-example.ts";
 
 const PAGE = join(ROOT, "dist", "web", "index.html");
 const KNOCK_PORT = 62201;

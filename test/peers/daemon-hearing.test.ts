@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { pcapHeader } from "../../src/pcap-writer.ts";
 import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
+import { pcapHeader } from "../../src/pcap-writer.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { DAEMON_PEERS, daemonArgv, knock, PLAIN_STANZA, sendPayloads, type Settings, startDaemon, writeDaemonFiles } from "../support/peers.ts";
 import { requirePeer } from "../support/require-peer.ts";

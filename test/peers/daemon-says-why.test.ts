@@ -1,8 +1,8 @@
 /** What our daemon says of each packet: one final line, the same in words and in JSON, and nothing of stanzas that are not meant. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { pcapHeader } from "../../src/pcap-writer.ts";
 import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
+import { pcapHeader } from "../../src/pcap-writer.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";
 import { daemonArgv, PLAIN_STANZA, type Settings, writeDaemonFiles } from "../support/peers.ts";
 import { capturedUdp, makePacket, type PacketFields } from "../support/spa.ts";

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { hasSyslog } from "../../src/node/daemon/syslog.ts";
 import type { RunResult } from "../../src/node/run.ts";
 import { run } from "../../src/node/run.ts";
-import { hasSyslog } from "../../src/node/daemon/syslog.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { FAULTS } from "../support/fake-iptables.ts";
 import { CLIENT, type Lab, openLab } from "../support/lab.ts";

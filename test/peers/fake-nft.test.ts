@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readTable } from "../../src/firewall/_nftables-listing.ts";
-import { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import { run } from "../../src/node/run.ts";
+import { NamespaceHost } from "../../src/node/tool/namespaces.ts";
 import { FakeNft } from "../support/fake-nft.ts";
 import { generator } from "../support/gen.ts";
 import { requirePeers, requireRoot } from "../support/require-peer.ts";

@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { encodeBase64, padBase64 } from "../../src/base64.ts";
 import { concatBytes, utf8Bytes } from "../../src/bytes.ts";
 import { encodeQr, type QrCode, type QrErrorCorrection } from "../../src/qr.ts";
 import { androidKeyText } from "../../src/tool/android-key-text.ts";
 import { renderQrText } from "../../src/tool/qr-text.ts";
-import { encodeBase64, padBase64 } from "../../src/base64.ts";
 import { ensureBuilt, shipped } from "../support/dist.ts";
 import { type Gen, generator } from "../support/gen.ts";
 import { requirePeer } from "../support/require-peer.ts";

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
 import { buildSpaRequest } from "../../src/http-request.ts";
 import type { ProbeOptions, ProbeResult } from "../../src/node/client/probe-port.ts";
 import type { SendPlan, SendResult } from "../../src/node/client/send.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { build } from "esbuild";
 
 /** 161 characters, an odd number, as most packets have. */
 const PACKET = "AEc+NuxlPMqBVSlITAMz45d+oZtqBPlN91qrG1sxR6C16EYN1l9qTyqrQvs1btIT5w/BaPCMpX9tqBUz3FtMLKtiu1/UhA3fX/75MbMgd+we2fw6VkmtIanUk4AH/anx/nNrs9b35zr9XLCvBHvvBH6IozRh46".padEnd(161, "x");

@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { identifyProcess } from "../../src/node/daemon/process-identity.ts";
 import type { CaptureEvent, CaptureOptions } from "../../src/node/hearing/capture.ts";
 import type { NamespaceHost } from "../../src/node/tool/namespaces.ts";
-import { identifyProcess } from "../../src/node/daemon/process-identity.ts";
-import { findUser } from "../../src/node/users.ts";
 import type { WatchedChild } from "../../src/node/tool/watched-child.ts";
+import { findUser } from "../../src/node/users.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 
 const PEERS = ["tcpdump", "setpriv", "bash"];

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Bytes, utf8Bytes } from "../../src/bytes.ts";
-import type { ClientHost } from "../../src/node/client/host.ts";
 import { runClient } from "../../src/node/client/client.ts";
+import type { ClientHost } from "../../src/node/client/host.ts";
 import { generator } from "./gen.ts";
 
 /** What a run of the client left. */

@@ -5,8 +5,8 @@
  */
 import { type ClientSettings, familyOf } from "../../client/settings.ts";
 import { formatIp, type IpAddress, isUnspecifiedIp } from "../../ip.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
 import { resolveHost } from "../resolve-host.ts";
+import { ClientError, type ClientOutput } from "./output.ts";
 
 /**
  * Looks a name up. Of several addresses one of IPv4 is taken, since older servers understand no other.

@@ -6,10 +6,10 @@
 import type { ClientSettings } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import { formatIp } from "../../ip.ts";
+import { packageVersion } from "../version.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
 import { DEFAULT_HTTP_RESOLVE_URLS, DEFAULT_RESOLVE_URL, resolveOwnAddress } from "./own-address.ts";
-import { packageVersion } from "../version.ts";
 
 /** Servers refuse packets whose time is farther off, unless they are told otherwise. */
 const MAX_CLOCK_SKEW_SECONDS = 120;

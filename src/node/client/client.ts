@@ -10,17 +10,17 @@ import { describeObsoleteOptions } from "../../cli/options.ts";
 import { FKO_EXISTS } from "../../cli/vocabularies.ts";
 import { checkSettings } from "../../client/checks.ts";
 import { type ClientSettings, isPortKnocking, mergeSettings } from "../../client/settings.ts";
+import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
 import { FkoError } from "../../fko-error.ts";
 import { printableText } from "../../foreign-text.ts";
-import { readStanza, stanzaNames } from "../../config/fwknoprc.ts";
-import { type ClientHost, systemHost } from "./host.ts";
-import { argumentFiles, keepCommandLine, keptCommandLine } from "./kept-commands.ts";
-import { ClientError, ClientOutput, unwrap } from "./output.ts";
-import { type CompiledClient, keepCompiled } from "./keep-compiled.ts";
-import { knock } from "./knock.ts";
-import { openRcFile, type RcFile, rcPathOf } from "./rc-file.ts";
 import { FileError } from "../files.ts";
 import { packageVersion } from "../version.ts";
+import { type ClientHost, systemHost } from "./host.ts";
+import { type CompiledClient, keepCompiled } from "./keep-compiled.ts";
+import { argumentFiles, keepCommandLine, keptCommandLine } from "./kept-commands.ts";
+import { knock } from "./knock.ts";
+import { ClientError, ClientOutput, unwrap } from "./output.ts";
+import { openRcFile, type RcFile, rcPathOf } from "./rc-file.ts";
 
 const PROTOCOL_VERSION_TEXT = "FKO protocol version 3.0.0";
 

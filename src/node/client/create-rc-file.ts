@@ -6,9 +6,9 @@
 import { type Bytes, utf8Bytes } from "../../bytes.ts";
 import { rcTemplate } from "../../config/fwknoprc-edit.ts";
 import { printableText } from "../../foreign-text.ts";
-import type { ClientOutput } from "./output.ts";
 import { FileError, writeFileAtomically } from "../files.ts";
 import { reasonOf } from "../system-error.ts";
+import type { ClientOutput } from "./output.ts";
 
 /**
  * Makes the rc file of a user who has none. Not being able to is no reason not to knock.

@@ -5,17 +5,17 @@
  */
 import { statSync } from "node:fs";
 import { type Bytes, utf8Bytes, wipe } from "../../bytes.ts";
-import { DIGESTS } from "../../fko.ts";
 import type { ListedGpg, ListedPacket } from "../../client/listing.ts";
 import { type ClientSettings, hmacTypeOf } from "../../client/settings.ts";
+import { DIGESTS } from "../../fko.ts";
 import { checkHmac, type EncodedMessage, type Message, openPgpMessage, openPgpPrefix, openPlaintext, sealOpenPgp, normalisePacket } from "../../fko.ts";
 import { FkoError } from "../../fko-error.ts";
 import { printableText } from "../../foreign-text.ts";
 import { HmacKey } from "../../hmac.ts";
-import type { ClientKeys } from "./keys.ts";
-import { ClientError, type ClientOutput } from "./output.ts";
 import { findProgram } from "../find-program.ts";
 import { decrypt, encryptAndSign, type GpgFailure, type GpgSettings, type GpgSignature } from "../gpg.ts";
+import type { ClientKeys } from "./keys.ts";
+import { ClientError, type ClientOutput } from "./output.ts";
 
 function gpgSettings(settings: ClientSettings, keys: ClientKeys, output: ClientOutput): GpgSettings {
   return {

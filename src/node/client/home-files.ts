@@ -5,9 +5,9 @@
  */
 import { type Bytes, wipe } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
+import { readOwnFile } from "../files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
-import { readOwnFile } from "../files.ts";
 
 /** The most bytes that a file with keys may have. */
 export const MAX_FILE_BYTES = 1 << 20;

@@ -5,9 +5,9 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { type Bytes, wipe } from "../../bytes.ts";
-import type { CompiledClient } from "./keep-compiled.ts";
 import { pause, writeText } from "../standard-output.ts";
 import { codeOf } from "../system-error.ts";
+import type { CompiledClient } from "./keep-compiled.ts";
 
 /** The system, as far as the client program looks at it without help of its neighbours. */
 export interface ClientHost {

@@ -11,11 +11,11 @@ import type { ScannedArguments } from "../../cli/getopt.ts";
 import { splitHostPort } from "../../client/destination.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine, rememberForHost } from "../../client/last-command.ts";
 import { printableText } from "../../foreign-text.ts";
+import { writeWhole } from "../files.ts";
+import { reasonOf } from "../system-error.ts";
 import { homeFolder, readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
-import { writeWhole } from "../files.ts";
-import { reasonOf } from "../system-error.ts";
 
 /** Where command lines are kept. */
 export interface ArgumentFiles {

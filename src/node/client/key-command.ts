@@ -8,8 +8,8 @@ import { type Bytes, concatBytes, wipe } from "../../bytes.ts";
 import { splitWords } from "../../client/words.ts";
 import { commandText } from "../../command-text.ts";
 import { printableText } from "../../foreign-text.ts";
-import { ClientError } from "./output.ts";
 import { reasonOf } from "../system-error.ts";
+import { ClientError } from "./output.ts";
 
 const COMMAND_TIMEOUT_MS = 120_000;
 /** How long a command that was asked to end may take to give the terminal back, milliseconds. */

@@ -7,11 +7,11 @@ import { latin1Text, wipe } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import { formatKeys, generateKeys, type KeyGenOptions } from "../../client/key-generation.ts";
 import type { ClientSettings } from "../../client/settings.ts";
-import type { RcFile } from "./rc-file.ts";
+import { writeFileAtomically } from "../files.ts";
 import type { ClientHost } from "./host.ts";
 import type { ClientOutput } from "./output.ts";
 import { saveRcStanza } from "./rc-edit.ts";
-import { writeFileAtomically } from "../files.ts";
+import type { RcFile } from "./rc-file.ts";
 
 /** The options about keys, as both programs have them. */
 export interface KeyGenSettings {

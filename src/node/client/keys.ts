@@ -8,10 +8,10 @@ import { splitHostPort } from "../../client/destination.ts";
 import { checkKeyLength, decodeKey, findKeyInFile, type KeyKind, MAX_KEY_LENGTH } from "../../client/key-text.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
+import { codeOf, reasonOf } from "../system-error.ts";
+import { readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
-import { readSecretFile } from "./home-files.ts";
-import { codeOf, reasonOf } from "../system-error.ts";
 
 /** The keys of one run; wiped by whoever got them. */
 export interface ClientKeys {

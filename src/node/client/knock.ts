@@ -12,16 +12,16 @@ import { randomDigits } from "../../client/random-digits.ts";
 import { buildRequest, type ClientRequest, messageOf } from "../../client/request.ts";
 import { planSending, type SendFacts, type SendTarget } from "../../client/send-target.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport } from "../../client/settings.ts";
-import { FkoError } from "../../fko-error.ts";
 import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../../fko.ts";
+import { FkoError } from "../../fko-error.ts";
 import { HmacKey } from "../../hmac.ts";
 import { formatIp } from "../../ip.ts";
+import { reasonOf } from "../system-error.ts";
+import { packageVersion } from "../version.ts";
 import type { ClientHost } from "./host.ts";
 import { type ClientKeys, obtainKeys } from "./keys.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
 import { factsOf, freshPort } from "./request-facts.ts";
-import { reasonOf } from "../system-error.ts";
-import { packageVersion } from "../version.ts";
 
 /**
  * Knocks.

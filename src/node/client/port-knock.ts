@@ -5,21 +5,21 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { wipe } from "../../bytes.ts";
-import { encryptedKnocks, sharedKnocks } from "../../client/port-knocks.ts";
 import { destinationOf } from "../../client/destination.ts";
+import { encryptedKnocks, sharedKnocks } from "../../client/port-knocks.ts";
 import type { ClientSettings } from "../../client/settings.ts";
 import { printableText } from "../../foreign-text.ts";
 import { formatIp, parseIp } from "../../ip.ts";
 import { DEFAULT_OFFSET, formatKnock, parseKnock, type PortKnock } from "../../port-knock.ts";
-import type { RcFile } from "./rc-file.ts";
+import { connectTcp } from "../connect-tcp.ts";
+import { resolveHost } from "../resolve-host.ts";
+import { codeOf, reasonOf } from "../system-error.ts";
 import type { ClientHost } from "./host.ts";
 import { obtainKeys } from "./keys.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
-import { connectTcp } from "../connect-tcp.ts";
+import type { RcFile } from "./rc-file.ts";
 import { factsOf } from "./request-facts.ts";
-import { resolveHost } from "../resolve-host.ts";
 import { sendPacket } from "./send.ts";
-import { codeOf, reasonOf } from "../system-error.ts";
 
 const DEFAULT_DELAY_SECONDS = 1;
 /** The SYN is out by then. Given up long before the system says it again, which would be one knock too many; and servers allow a minute for all 32. */

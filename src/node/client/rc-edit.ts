@@ -6,15 +6,15 @@
 import { constantTimeEqual, utf8Text, wipe } from "../../bytes.ts";
 import { destinationOf } from "../../client/destination.ts";
 import type { ClientSettings } from "../../client/settings.ts";
-import { criticalLines, saveStanza } from "../../config/fwknoprc-edit.ts";
 import { isSameStanza } from "../../config/fwknoprc.ts";
+import { criticalLines, saveStanza } from "../../config/fwknoprc-edit.ts";
 import { assignmentsOf } from "../../config/fwknoprc-variables.ts";
 import { printableText } from "../../foreign-text.ts";
+import { readOwnFile, writeFileAtomically } from "../files.ts";
 import { MAX_FILE_BYTES } from "./home-files.ts";
-import type { RcFile } from "./rc-file.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput, unwrap } from "./output.ts";
-import { readOwnFile, writeFileAtomically } from "../files.ts";
+import type { RcFile } from "./rc-file.ts";
 
 /**
  * Saves what was given on the command line as a stanza.

@@ -9,10 +9,10 @@ import type { Bytes } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import { type RcLine, readRcLines } from "../../config/fwknoprc.ts";
 import { printableText } from "../../foreign-text.ts";
+import { FileError } from "../files.ts";
 import { homeFolder, readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
-import { FileError } from "../files.ts";
 
 /** An rc file in memory. */
 export interface RcFile {

@@ -7,8 +7,8 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { commandText } from "../../command-text.ts";
 import { printableText } from "../../foreign-text.ts";
-import { ClientError } from "./output.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
+import { ClientError } from "./output.ts";
 
 /** What ends us is passed on; the terminal's own signals reach the program anyway. */
 const PASSED_ON = ["SIGTERM", "SIGHUP"] as const;

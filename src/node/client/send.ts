@@ -13,9 +13,9 @@ import { printableText } from "../../foreign-text.ts";
 import { buildSpaRequest } from "../../http-request.ts";
 import { type IpAddress, parseIp } from "../../ip.ts";
 import { connectTcp } from "../connect-tcp.ts";
-import { injectPacket } from "./inject.ts";
 import { type HostAddress, resolveHost } from "../resolve-host.ts";
 import { codeOf, reasonOf } from "../system-error.ts";
+import { injectPacket } from "./inject.ts";
 
 /** Everything {@link sendPacket} has to know. */
 export interface SendPlan extends SendTarget {

@@ -6,8 +6,8 @@
 
 import { spawnSync } from "node:child_process";
 import { type Bytes, concatBytes, utf8Bytes, wipe } from "../../bytes.ts";
-import { runBytes } from "../run.ts";
 import { findProgram } from "../find-program.ts";
+import { runBytes } from "../run.ts";
 
 /** A program that gives crypt(3) to scripts: it reads a setting, a line feed and a password, and writes the hash. */
 interface CryptProgram {

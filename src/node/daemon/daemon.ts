@@ -18,25 +18,25 @@ import { MIN_PAYLOAD } from "../../server/decide.ts";
 import type { LogFunction } from "../../server/log-record.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { ReplayMemory } from "../../server/replay.ts";
-import type { ActivatedSocket } from "../hearing/activated-sockets.ts";
-import { createFrameCounts, type FrameCounts } from "../hearing/capture-feed.ts";
-import { answerDecision } from "./decision-answers.ts";
-import { firewallOptions, needsFirewall, prepareForwarding } from "./firewall-options.ts";
 import { Firewall } from "../firewall/firewall.ts";
 import { groundsOf } from "../firewall/firewall-choice.ts";
 import { GroundClaims } from "../firewall/ground-claims.ts";
+import type { ActivatedSocket } from "../hearing/activated-sockets.ts";
+import { createFrameCounts, type FrameCounts } from "../hearing/capture-feed.ts";
 import type { ListenerEnd } from "../hearing/listener.ts";
 import { Listening, type WayOfHearing } from "../hearing/listening.ts";
+import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
+import { resolveHost } from "../resolve-host.ts";
+import { messageOf } from "../system-error.ts";
+import { answerDecision } from "./decision-answers.ts";
+import { firewallOptions, needsFirewall, prepareForwarding } from "./firewall-options.ts";
 import { loadAccess, loadDaemonConfig } from "./load-config.ts";
 import { hasLocale } from "./locale.ts";
 import type { Log } from "./log.ts";
 import { Mailer } from "./mailer.ts";
 import { PacketCommands } from "./packet-commands.ts";
 import { ReplayStore } from "./replay-store.ts";
-import { resolveHost } from "../resolve-host.ts";
 import { handleSignals } from "./signals.ts";
-import { messageOf } from "../system-error.ts";
-import { waysOfHearing } from "../hearing/ways-of-hearing.ts";
 
 /** What the daemon starts with. */
 export interface DaemonSetup {

@@ -15,8 +15,8 @@ import { readyStanza } from "../../server/open-packet.ts";
 import { ReplayMemory } from "../../server/replay.ts";
 import { senderText } from "../../server/trail.ts";
 import type { Decision, Verdict } from "../../server/verdict.ts";
-import { answerDecision } from "./decision-answers.ts";
 import { FileError, readOwnFile } from "../files.ts";
+import { answerDecision } from "./decision-answers.ts";
 
 /** Largest file that is read, bytes. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;

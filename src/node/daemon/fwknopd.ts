@@ -12,11 +12,11 @@ import { type ConfigProblem, formatProblem, hasErrors } from "../../config/varia
 import { FirewallError } from "../../firewall/backend.ts";
 import { FkoError } from "../../fko-error.ts";
 import { formatJson, lossRecord, type LogRecord } from "../../server/log-record.ts";
-import { type ActivatedSocket, takeActivatedSockets } from "../hearing/activated-sockets.ts";
 import { ensurePrivateFolder, FileError } from "../files.ts";
 import { GroundTakenError } from "../firewall/ground-claims.ts";
-import { writeText } from "../standard-output.ts";
+import { type ActivatedSocket, takeActivatedSockets } from "../hearing/activated-sockets.ts";
 import { StdinError } from "../hearing/stdin-source.ts";
+import { writeText } from "../standard-output.ts";
 import { AppendError } from "./append-file.ts";
 import { checkHost } from "./check-host.ts";
 import { type DaemonSetup, ListenError, runDaemon } from "./daemon.ts";

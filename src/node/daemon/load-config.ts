@@ -14,14 +14,14 @@ import { parseAccessConfig } from "../../config/access-config-parser.ts";
 import type { DaemonConfig, DaemonTexts } from "../../config/daemon-config.ts";
 import { type ParsedDaemonConfig, parseDaemonConfig } from "../../config/daemon-config-parser.ts";
 import type { ConfigFile } from "../../config/entries.ts";
-import { printableText } from "../../foreign-text.ts";
 import { COMMAND_LINE, type ConfigProblem } from "../../config/variable.ts";
-import { hasCrypt, NO_CRYPT } from "./crypt.ts";
+import { printableText } from "../../foreign-text.ts";
 import { FileError, kindOfPath, readOwnFile } from "../files.ts";
 import { findProgram } from "../find-program.ts";
-import { shadowProblem } from "./server-auth.ts";
 import { reasonOf } from "../system-error.ts";
 import { lookUpGroup, lookUpUser } from "../users.ts";
+import { hasCrypt, NO_CRYPT } from "./crypt.ts";
+import { shadowProblem } from "./server-auth.ts";
 
 /** Where the configuration is unless somebody says otherwise; an installation of 1.9 has the second alone. */
 export const DEFAULT_CONFIG_FILES: readonly [string, ...string[]] = ["/etc/fwknop/fwknopd.conf", "/etc/fwknop/fwknop.conf"];

@@ -8,8 +8,8 @@ import { type Bytes, constantTimeEqual, utf8Bytes, wipe } from "../../bytes.ts";
 import { printableText } from "../../foreign-text.ts";
 import type { PasswordAnswer, PasswordRequest } from "../../server/decision-request.ts";
 import { findShadowHash } from "../../server/shadow.ts";
-import { crypt, type CryptOptions } from "./crypt.ts";
 import { FileError, readOwnFile } from "../files.ts";
+import { crypt, type CryptOptions } from "./crypt.ts";
 
 /** Largest shadow file that is read, bytes. */
 const MAX_SHADOW_BYTES = 16 * 1024 * 1024;

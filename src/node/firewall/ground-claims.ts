@@ -10,11 +10,11 @@
 
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
-import { utf8Bytes } from "../../bytes.ts";
 import { encodeBase64 } from "../../base64.ts";
+import { utf8Bytes } from "../../bytes.ts";
 import { digest } from "../../hash.ts";
-import { sha256 } from "../../sha.ts";
 import type { LogFunction } from "../../server/log-record.ts";
+import { sha256 } from "../../sha.ts";
 import { codeOf } from "../system-error.ts";
 
 /** Another daemon uses it. The message is one line for the user. */

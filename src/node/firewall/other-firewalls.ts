@@ -7,8 +7,8 @@
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { firewallTypeOf, programName, type FirewallType } from "../../config/firewall-type.ts";
 import type { FirewallBackend, Program } from "../../firewall/backend.ts";
-import { createFirewalldDirect } from "../../firewall/firewalld-direct.ts";
 import { createFirewalld } from "../../firewall/firewalld.ts";
+import { createFirewalldDirect } from "../../firewall/firewalld-direct.ts";
 import { createIpfw, type IpfwLayout } from "../../firewall/ipfw.ts";
 import type { IptablesSettings } from "../../firewall/iptables.ts";
 import { createPf } from "../../firewall/pf.ts";

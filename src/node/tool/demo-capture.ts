@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { utf8Bytes } from "../../bytes.ts";
@@ -17,9 +17,9 @@ import { HmacKey } from "../../hmac.ts";
 import { ipFromBytes } from "../../ip.ts";
 import { pcapHeader, pcapRecord } from "../../pcap-writer.ts";
 import { sha256 } from "../../sha.ts";
-import { type DemoKeys, demoKeys, demoSettings, type DemoOptions } from "./demo-settings.ts";
 import { programArgv } from "../own-runtime.ts";
 import type { UndoList } from "../undo-list.ts";
+import { type DemoKeys, demoKeys, demoSettings, type DemoOptions } from "./demo-settings.ts";
 import { WatchedChild } from "./watched-child.ts";
 
 /** Addresses for documentation (RFC 5737). */

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { demoKeys, demoSettings, type DemoOptions } from "./demo-settings.ts";
 import { findProgram } from "../find-program.ts";
-import { type PortState, probePort, startTcpService } from "./host-tcp.ts";
-import { joinHosts, NAMESPACE_PROGRAMS, NamespaceHost } from "./namespaces.ts";
 import { programArgv } from "../own-runtime.ts";
 import type { UndoList } from "../undo-list.ts";
+import { demoKeys, demoSettings, type DemoOptions } from "./demo-settings.ts";
+import { type PortState, probePort, startTcpService } from "./host-tcp.ts";
+import { joinHosts, NAMESPACE_PROGRAMS, NamespaceHost } from "./namespaces.ts";
 import { WatchedChild } from "./watched-child.ts";
 
 const SERVER = "10.77.0.1";

@@ -4,12 +4,12 @@
  * @module
  */
 import { constants } from "node:os";
+import { messageOf } from "../system-error.ts";
+import { UndoList } from "../undo-list.ts";
 import { showCapture } from "./demo-capture.ts";
 import { type DemoNetwork, lackForNetwork, openDemoNetwork, showNetwork } from "./demo-network.ts";
 import type { DemoOptions } from "./demo-settings.ts";
 import { NamespaceError } from "./namespaces.ts";
-import { messageOf } from "../system-error.ts";
-import { UndoList } from "../undo-list.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

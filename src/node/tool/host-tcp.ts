@@ -7,8 +7,8 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { NamespaceError, type NamespaceHost } from "./namespaces.ts";
 import { scriptArgv } from "../own-runtime.ts";
+import { NamespaceError, type NamespaceHost } from "./namespaces.ts";
 
 /** What a probe sees: an answer, a refusal, or nothing at all. */
 export type PortState = "open" | "closed" | "filtered";

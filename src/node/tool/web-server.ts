@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createServer, type Server } from "node:http";
 import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handleSignals } from "../daemon/signals.ts";
