@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
+import { build } from "esbuild";
 import { utf8Bytes } from "../../src/bytes.ts";
 import { openPacket } from "../../src/fko.ts";
 import { HmacKey } from "../../src/hmac.ts";
@@ -14,7 +15,6 @@ import { ensureBuilt, ROOT } from "../support/dist.ts";
 import { HMAC_KEY_BASE64, KEY_BASE64 } from "../support/peers.ts";
 import { requirePeer } from "../support/require-peer.ts";
 import { captureOf, makePacket } from "../support/spa.ts";
-import { build } from "esbuild";
 
 /** Where `npm ci` in `test/runtimes` puts each, for either processor, and what comes before the program file. */
 const RUNTIMES: readonly { readonly name: string; readonly binaries: readonly string[]; readonly run?: readonly string[] }[] = [

@@ -1,14 +1,15 @@
 /** What sendPacket() puts on a cable, as tcpdump and a real firewall at the other end see it. */
 import assert from "node:assert/strict";
 import { existsSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { buildSpaRequest } from "../../src/http-request.ts";
 import type { ProbeOptions, ProbeResult } from "../../src/node/client/probe-port.ts";
 import type { SendPlan, SendResult } from "../../src/node/client/send.ts";
+import { systemPath } from "../../src/node/find-program.ts";
 import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
-import { build } from "esbuild";
 
 /** 161 characters, an odd number, as most packets have. */
 const PACKET = "AEc+NuxlPMqBVSlITAMz45d+oZtqBPlN91qrG1sxR6C16EYN1l9qTyqrQvs1btIT5w/BaPCMpX9tqBUz3FtMLKtiu1/UhA3fX/75MbMgd+we2fw6VkmtIanUk4AH/anx/nNrs9b35zr9XLCvBHvvBH6IozRh46".padEnd(161, "x");
@@ -85,7 +86,7 @@ test("sendPacket() puts hand-made packets on the wire that tcpdump calls correct
   assertSeen(await watch(lab, RAW.length, async () => (results = await send(lab, plans))), results);
 
   const hide = async (name: string): Promise<void> => {
-    const paths = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"].map((folder) => join(folder, name)).filter((path) => existsSync(path));
+    const paths = systemPath().split(delimiter).map((folder) => join(folder, name)).filter((path) => existsSync(path));
     for (const path of new Set(paths.map((path) => realpathSync(path)))) await lab.client.run(["mount", "--bind", "/dev/null", path]);
   };
   await hide("perl");
