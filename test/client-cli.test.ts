@@ -672,7 +672,7 @@ describe("fwknop: the last command line", () => {
     assert.equal(status, 0);
     assert.doesNotMatch(stdout, /effect/);
     assert.deepEqual(stderr.split("\n").map((line) => /^fwknop: warning: Without effect: (.*?)\. \S.{10,}$/.exec(line)?.[1] ?? line), [
-      "--wget-cmd", "--Lib-dir", "--locale, --no-locale", "--no-FKO-module", "",
+      "--Lib-dir", "--wget-cmd", "--no-locale, --locale", "--no-FKO-module", "",
     ]);
     writeFileSync(join(home, ".fwknoprc"), "[default]\nWGET_CMD /usr/bin/wget\n", { mode: 0o600 });
     assert.match((await run("-T", ...REQUEST, ...KEYS, "--no-save-args")).stderr, /^fwknop: warning: Without effect: --wget-cmd\. .*\bWGET_CMD\b.*\n$/);

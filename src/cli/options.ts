@@ -124,7 +124,7 @@ export function obsolete<T, Values>(
  * @returns one line for each reason
  */
 export function describeObsoleteOptions<Values>(table: OptionTable<Values>, options: Partial<Values>): readonly string[] {
-  const given = optionRows(table).filter(([key]) => options[key] !== undefined).map(([, row]) => row);
-  const reasons = new Set(given.flatMap(({ obsolete: now }) => now ?? []));
-  return [...reasons].map((now) => `Without effect: ${given.filter((row) => row.obsolete === now).map(({ long }) => `--${long}`).join(", ")}. ${now}`);
+  const keys = (Object.keys(options) as (keyof Values)[]).filter((key) => options[key] !== undefined);
+  const given = keys.flatMap((key) => (table[key]?.obsolete === undefined ? [] : table[key]));
+  return [...new Set(given.map(({ obsolete: now }) => now))].map((now) => `Without effect: ${given.filter((row) => row.obsolete === now).map(({ long }) => `--${long}`).join(", ")}. ${now}`);
 }
