@@ -62,8 +62,9 @@ function timePerCall(run: Candidate, calls: number): number {
   return (performance.now() - begin) / calls;
 }
 
-function median(values: number[]): number {
-  return values.sort((left, right) => left - right)[values.length >> 1]!;
+/** @returns the middle one of some values */
+export function median(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[values.length >> 1]!;
 }
 
 /** Linux counts the time of children in hundredths of a second on every machine that we know of. */

@@ -1,6 +1,6 @@
 /**
  * What it costs to start the packaged client: `fwknop -T -n STANZA`, which makes one packet, beside `node -e 0`, which does nothing.
- * CPU time, user and system, since wall time says more about who else uses the machine. Linux only.
+ * Medians of wall time.
  *
  *     npm run build && node --import tsx bench/start.ts
  */
@@ -9,9 +9,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { childrenSeconds } from "./measure.ts";
+import { median } from "./measure.ts";
 
-const ROUNDS = 41;
+const ROUNDS = 101;
 const PACKET = ["-T", "-n", "server"];
 const STANZA = "[server]\nSPA_SERVER 192.0.2.1\nACCESS tcp/22\nALLOW_IP 203.0.113.5\nKEY_BASE64 a2V5\nHMAC_KEY_BASE64 a2V5Mg==\n";
 /** Other Nodes than this one, where `npm ci` in `test/runtimes` puts them. */
@@ -36,10 +36,10 @@ function install(): string {
   return join(folder, "node_modules/.bin/fwknop");
 }
 
-function seconds(node: string, args: readonly string[]): number {
-  const before = childrenSeconds();
-  run(node, args);
-  return childrenSeconds() - before;
+function milliseconds(program: string, args: readonly string[]): number {
+  const before = performance.now();
+  run(program, args);
+  return performance.now() - before;
 }
 
 /** Largest resident set, MiB, as the process itself reports it at its end. */
@@ -48,23 +48,22 @@ function memory(node: string, args: readonly string[]): number {
   return Number(/maxRSS=(\d+)/.exec(run(node, ["--import", `data:text/javascript,${encodeURIComponent(report)}`, ...args]))![1]) / 1024;
 }
 
+/** The median time of a packet divided by that of nothing; both take turns. */
+function ratio(node: string, packet: readonly string[], prepare: () => void): string {
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    prepare();
+    return { nothing: milliseconds(node, ["-e", "0"]), packet: milliseconds(node, packet) };
+  });
+  const time = (of: "nothing" | "packet"): number => median(rounds.map((round) => round[of]));
+  return (time("packet") / time("nothing")).toFixed(2);
+}
+
 /** A user's runs: nothing is kept before the first, and the later ones take what that kept. */
 function compareStarts(node: string, program: string): void {
-  const forget = (): void => rmSync(caches, { recursive: true, force: true });
-  const prepare = { "node -e 0": () => {}, "the first fwknop -T": forget, "a later one": () => {} };
-  const args = (name: string): readonly string[] => (name === "node -e 0" ? ["-e", "0"] : [program, ...PACKET]);
-  const times = new Map(Object.keys(prepare).map((name) => [name, 0]));
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, ready] of Object.entries(prepare)) {
-      ready();
-      times.set(name, times.get(name)! + seconds(node, args(name)));
-    }
-  }
-  const [nothing, ...clients] = times.keys();
-  for (const name of clients) {
-    prepare[name as keyof typeof prepare]();
-    console.log(`${run(node, ["-v"]).trim()}: ${name} takes ${(times.get(name)! / times.get(nothing!)!).toFixed(2)} times as long as ${nothing}, and ${memory(node, args(name)).toFixed(0)} MiB (${ROUNDS} rounds)`);
-  }
+  const packet = [program, ...PACKET];
+  const first = ratio(node, packet, () => rmSync(caches, { recursive: true, force: true }));
+  const later = ratio(node, packet, () => {});
+  console.log(`${run(node, ["-v"]).trim()}: node -e 0 = 1, the first fwknop -T ${first}, a later one ${later}, ${memory(node, packet).toFixed(0)} MiB (${ROUNDS} rounds)`);
 }
 
 try {

@@ -95,13 +95,14 @@ function readCommandLines(files: { readonly path: string; readonly preferred?: s
  * to empty a file costs much of a sync with ext4 (measured: 0.4 ms).
  */
 function writePrivately(path: string, text: string): void {
+  const bytes = utf8Bytes(text);
   const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
   try {
-    const isFile = fstatSync(descriptor).isFile(); // not what -E /dev/null names
-    if (isFile) fchmodSync(descriptor, 0o600);
-    const bytes = utf8Bytes(text);
+    const stats = fstatSync(descriptor);
+    const isFile = stats.isFile(); // not what -E /dev/null names
+    if (isFile && (stats.mode & 0o777) !== 0o600) fchmodSync(descriptor, 0o600);
     writeWhole(descriptor, bytes);
-    if (isFile) ftruncateSync(descriptor, bytes.length);
+    if (isFile && stats.size > bytes.length) ftruncateSync(descriptor, bytes.length);
   } catch (error) {
     ftruncateSync(descriptor); // half a command line could be run again and ask for something else
     throw error;
