@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Ledger, type Moment, type Timed } from "../src/server/expiry.ts";
+import { Ledger, type Moment, type Timed } from "../src/expiry.ts";
 import { generator } from "./support/gen.ts";
 
 const START: Moment = { wallMs: 1_700_000_000_000, monotonicMs: 1000 };

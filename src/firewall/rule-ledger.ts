@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Ledger, type Moment } from "../server/expiry.ts";
+import { Ledger, type Moment } from "../expiry.ts";
 import type { Family, Rule } from "./backend.ts";
 
 /** The first pause before what could not be closed is tried again, milliseconds; twice as long each time. */

@@ -5,7 +5,7 @@
  */
 
 import { uptime } from "node:os";
-import type { Moment } from "../server/expiry.ts";
+import type { Moment } from "../expiry.ts";
 
 /** All clocks at one moment, milliseconds. */
 export interface ClockReading {

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { Moment } from "../../src/expiry.ts";
 import type { Clock } from "../../src/node/clock.ts";
-import type { Moment } from "../../src/server/expiry.ts";
 
 /** A wall clock, a monotonic clock, and the timers that hang on them. */
 export class ManualClock implements Clock {

@@ -4,9 +4,9 @@
  * @module
  */
 
+import type { Ledger, Moment } from "../../expiry.ts";
 import type { FirewallError, Rule } from "../../firewall/backend.ts";
 import type { Grant } from "../../firewall/grant.ts";
-import type { Ledger, Moment } from "../../server/expiry.ts";
 
 /** What became of a grant. */
 export type OpenResult =
