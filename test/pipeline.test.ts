@@ -71,6 +71,21 @@ describe("Pipeline tells a grant in one final line", () => {
     assert.deepEqual(others, []);
   });
 
+  it("with the time that was given, however long the firewall took", async () => {
+    let now = NOW + 0.9;
+    const { send, shown } = bench({
+      effects: {
+        now: () => now,
+        async open({ expiresAt }) {
+          now += 2;
+          return { ok: true, renewed: false, expiresAt, rules: [] };
+        },
+      },
+    });
+    await send();
+    assert.match(shown().at(-1)!.message, new RegExp(` for 30 s, expires at ${NOW + 30} `));
+  });
+
   it("as renewed when all of it was open, as failed when the firewall says no", async () => {
     for (const [outcome, text, verdict] of [
       [{ ok: true as const, renewed: true, expiresAt: NOW + 99, rules: [] }, /Renewed tcp\/22 for 203\.0\.113\.5 for 99 s/, "renewed"],

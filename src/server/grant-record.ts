@@ -27,10 +27,10 @@ export type GrantOutcome =
  *
  * @param verdict what was granted
  * @param outcome what the firewall made of it
- * @param now Unix time, seconds
+ * @param grantedAt Unix time, seconds, from which its time counts
  * @returns the final line about the packet, with its members for programs
  */
-export function tellGrant(verdict: Granted, outcome: GrantOutcome, now: number): LogRecord {
+export function tellGrant(verdict: Granted, outcome: GrantOutcome, grantedAt: number): LogRecord {
   const { message, stanza, packetSource, nat, arrivedAt } = verdict;
   const who = `[${formatIp(packetSource)}] (stanza #${stanza})`;
   const client = formatIp(verdict.source);
@@ -42,7 +42,7 @@ export function tellGrant(verdict: Granted, outcome: GrantOutcome, now: number):
     return { level: "error", message: `${who} Could not grant ${ports} to ${client}${target}: ${outcome.reason} (${by})`, fields: { ...fields, verdict: "failed", reason: outcome.reason } };
   }
   const { expiresAt, renewed, rules } = outcome;
-  const seconds = Math.max(0, Math.ceil(expiresAt - now));
+  const seconds = Math.max(0, Math.ceil(expiresAt - grantedAt));
   const rule = rules.map(({ chain, words }) => [chain, ...words].join(" ")).join("; ");
   return {
     level: "info",

@@ -246,7 +246,9 @@ export class Pipeline {
       ? { ok: false as const, reason: `Unable to resolve Hostname in NAT SPA message: ${verdict.nat?.host}` }
       : await this.#effects.open(grant);
     if (outcome.ok) this.counts.granted++;
-    this.#effects.log(tellGrant(verdict, outcome, this.#effects.now()));
+    // However long the firewall took, it is told for how long the grant was given.
+    const grantedAt = grant === undefined ? this.#effects.now() : grant.expiresAt - verdict.lifetimeSeconds;
+    this.#effects.log(tellGrant(verdict, outcome, grantedAt));
   }
 
   /** Puts an address in the place of a NAT target's name; undefined when it has none. */

@@ -52,9 +52,9 @@ describe("fwknop 1.9", { concurrency: 2 }, () => {
     await sendPayloads(lab, packets.map((packet) => perlPacket("semi;colons; and blanks ", packet)));
     await fwknopd.waitFor("Replay detected", packets.length);
     await sendPayloads(lab, [perlPacket("semi;colons; and blanks ", { ...old, random: "1111222233335555" })]);
-    await fwknopd.waitFor(/\(stanza #1\) Granted tcp\/22 for 10\.77\.0\.2 for (30|29) s/);
+    await fwknopd.waitFor(/\(stanza #1\) Granted tcp\/22 for 10\.77\.0\.2 for 30 s/);
     await sendPayloads(lab, [perlPacket("short", { message: "10.77.0.9,tcp/4000", type: 3, clientTimeout: 77 })]);
-    await fwknopd.waitFor(/\(stanza #2\) Granted tcp\/4000 for 10\.77\.0\.9 for (77|76) s/);
+    await fwknopd.waitFor(/\(stanza #2\) Granted tcp\/4000 for 10\.77\.0\.9 for 77 s/);
     await sendPayloads(lab, [perlPacket("short", { message: "203.0.113.8,tcp/4000" })]);
     await fwknopd.waitFor("The address 203.0.113.8 is in BLACKLIST");
     assert.deepEqual((await lab.rules("FWKNOP_INPUT")).map((rule) => /-s (\S+) .*--dport (\d+)/.exec(rule)!.slice(1).join(" ")), ["10.77.0.2/32 22", "10.77.0.9/32 4000"]);

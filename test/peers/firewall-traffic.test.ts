@@ -3,12 +3,13 @@
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
+import type { Grant } from "../../src/firewall/grant.ts";
 import { createIptables, DEFAULT_CHAINS } from "../../src/firewall/iptables.ts";
 import { Firewall } from "../../src/node/firewall/firewall.ts";
 import { ip } from "../support/firewall-fixture.ts";
-import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
+import { CLIENT, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { natKinds } from "../support/nat-kinds.ts";
 
 const NOW = 1_700_000_000;
 
@@ -47,18 +48,8 @@ for (const family of ["v4", "v6"] as const) {
     await lab.serve(lab.inner, 22);
     await lab.serve(lab.server, 80);
     const { firewall, clock } = await startFirewall(t, lab);
-    const target = (changes: Partial<NatTarget> = {}): NatTarget => ({
-      kind: "forward", address: ip(INNER[family]), port: 22, rewriteDestination: true, wholeHost: false, ...changes,
-    });
-    const kinds: readonly [string, NatTarget, port: number][] = [
-      ["DNAT", target(), 2222],
-      ["DNAT and SNAT", target({ sourceNat: { kind: "snat", address: ip(GATEWAY[family]) } }), 2222],
-      ["DNAT and MASQUERADE", target({ sourceNat: { kind: "masquerade" } }), 2222],
-      ["the whole host", target({ wholeHost: true }), 22],
-      ["another port of ours", target({ kind: "local", address: ip(SERVER[family]), port: 80 }), 2222],
-    ];
     assert.deepEqual(await Promise.all([22, 2222].map((port) => lab.probe(port, SERVER[family]))), ["filtered", "filtered"]);
-    for (const [title, nat, port] of kinds) {
+    for (const [title, nat, port] of natKinds(family)) {
       const expiresAt = clock.wallSeconds + 30;
       const opened = await firewall.open({ source: ip(CLIENT[family]), ports: tcp(2222), nat, expiresAt });
       assert.ok(opened.ok, title);

@@ -5,12 +5,13 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { forgetConnections } from "../../src/firewall/connections.ts";
-import type { Grant, NatTarget } from "../../src/firewall/grant.ts";
+import type { Grant } from "../../src/firewall/grant.ts";
 import { createNftables, createNftSet, type NftablesMode } from "../../src/firewall/nftables.ts";
 import { Firewall, FirewallError } from "../../src/node/firewall/firewall.ts";
 import { ip } from "../support/firewall-fixture.ts";
 import { CLIENT, GATEWAY, INNER, type Lab, openLab, SERVER } from "../support/lab.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { type NatKind, natKinds, natTarget } from "../support/nat-kinds.ts";
 import { DROPPING, loadRules, nftSettings, OPEN, ruleset, startNftables } from "../support/nft-host.ts";
 import { requirePeers } from "../support/require-peer.ts";
 
@@ -69,16 +70,9 @@ describe("ports and hosts that nftables opens", { concurrency: 3 }, () => {
       const before = await ruleset(lab.server);
       const clock = new ManualClock(NOW);
       const { firewall } = await startNftables(t, lab.server, clock, { nat: true, sourceNat: true, destinations: true });
-      const target = (changes: Partial<NatTarget> = {}): NatTarget => ({
-        kind: "forward", address: ip(INNER[family]), port: 22, rewriteDestination: true, wholeHost: false, ...changes,
-      });
-      const kinds: readonly [string, NatTarget, port: number][] = [
-        ["DNAT", target(), 2222],
-        ["DNAT and SNAT", target({ sourceNat: { kind: "snat", address: ip(GATEWAY[family]) } }), 2222],
-        ["DNAT and MASQUERADE", target({ sourceNat: { kind: "masquerade" } }), 2222],
-        ["the whole host", target({ wholeHost: true }), 22],
-        ["another port of ours", target({ kind: "local", address: ip(SERVER[family]), port: 80 }), 2222],
-        ["another port of ours, by REDIRECT", target({ kind: "local", address: ip(family === "v4" ? "127.0.0.1" : "::1"), port: 80 }), 2222],
+      const kinds: readonly NatKind[] = [
+        ...natKinds(family),
+        ["another port of ours, by REDIRECT", natTarget(family, { kind: "local", address: ip(family === "v4" ? "127.0.0.1" : "::1"), port: 80 }), 2222],
       ];
       for (const [title, nat, port] of kinds) {
         for (const destination of [undefined, ip(SERVER[family])]) {
@@ -185,7 +179,7 @@ test("nftables: one connection uses a grant up, a network's grant is for all of 
     const source = ip(CLIENT[family]);
     assert.ok((await firewall.open({ source, ports: tcp(22), once: true, expiresAt: NOW + 60 })).ok);
     assert.deepEqual([await lab.probe(22, SERVER[family]), await lab.probe(22, SERVER[family])], ["open", "filtered"], family);
-    const nat: NatTarget = { kind: "forward", address: ip(INNER[family]), port: 22, rewriteDestination: true, wholeHost: false };
+    const nat = natTarget(family);
     assert.ok((await firewall.open({ source, ports: tcp(2222), once: true, nat, expiresAt: NOW + 60 })).ok);
     assert.deepEqual([await lab.probe(2222, SERVER[family]), await lab.probe(2222, SERVER[family])], ["open", "filtered"], `${family}, forwarded`);
 

@@ -59,7 +59,7 @@ describe("fwknopd with AUTH_MODE KNOCK", () => {
     if (opened === undefined) return;
     const { lab, fwknopd, log } = opened;
     await knock(lab, ...encrypted("--rotate-proto"));
-    await fwknopd.waitFor(/\(stanza #2\) Granted tcp\/22 for 10\.77\.0\.2 for (30|29) s, .*\(user tester, by encrypted knocks\)/);
+    await fwknopd.waitFor(/\(stanza #2\) Granted tcp\/22 for 10\.77\.0\.2 for 30 s, .*\(user tester, by encrypted knocks\)/);
     assert.equal(await lab.probe(22), "open");
     const heard = readFileSync(log);
     await knock(lab, ...encrypted());

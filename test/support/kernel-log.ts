@@ -11,12 +11,12 @@ import { requirePeer } from "./require-peer.ts";
 /** While it is 0, the kernel keeps quiet about packets of other namespaces than its first. */
 const SWITCH = "/proc/sys/net/netfilter/nf_log_all_netns";
 
-function canSwitch(): boolean {
+function findSwitch(): string | undefined {
   try {
     accessSync(SWITCH, constants.W_OK);
-    return true;
+    return SWITCH;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -29,11 +29,7 @@ function canSwitch(): boolean {
  * @returns the file, or undefined where that is impossible: then the test returns at once
  */
 export async function startKernelLog(t: TestContext, lab: Lab, prefix: string): Promise<string | undefined> {
-  if (requirePeer(t, "dmesg") === undefined) return undefined;
-  if (!canSwitch()) {
-    t.skip(`${SWITCH} cannot be written here, which is up to the kernel and not to be installed`);
-    return undefined;
-  }
+  if (requirePeer(t, `a writable ${SWITCH}`, findSwitch) === undefined || requirePeer(t, "dmesg") === undefined) return undefined;
   const before = readFileSync(SWITCH, "latin1");
   writeFileSync(SWITCH, "1");
   t.after(() => writeFileSync(SWITCH, before));
