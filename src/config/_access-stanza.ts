@@ -29,8 +29,8 @@ export interface Draft {
   readonly lines: Map<string, Place>;
   /** An error was told already. */
   broken: boolean;
-  /** What %include_keys names, and whether something is wrong with it. */
-  keysFile: { readonly path: string; readonly isBad: boolean } | undefined;
+  /** What %include_keys names. */
+  keysFile: string | undefined;
 }
 
 /**
@@ -66,11 +66,6 @@ export function checkStanza(
   const filled = fillIn(draft, table, context);
   const unheard = unheardBy(filled, context.config);
   if (unheard !== undefined) return { stanza: undefined, problems: [{ severity: "warning", ...here, message: `This stanza is for ${unheard}; it is left out. Source: '${source}'` }] };
-  if (draft.keysFile !== undefined && (draft.keysFile.isBad || lacksKeys(filled))) {
-    const why = lacksKeys(filled) ? `No keys found for access stanza source: '${source}'. ` : "";
-    const message = `${why}Data error in included keyfile: '${printableText(draft.keysFile.path, 300)}', skipping stanza.`;
-    return { stanza: undefined, problems: [{ severity: "warning", ...here, message }] };
-  }
   const required = requiredFingerprints(filled, host, context.config);
   const problems = Array.from([...findings(draft, filled, host, context), ...required.findings], ([severity, member, message]): ConfigProblem => (
     { severity, ...((member && draft.lines.get(member)) ?? here), message }));
@@ -249,10 +244,12 @@ function* idleFindings({ lines }: Draft, stanza: Filled, { config }: AccessConfi
 }
 
 function* keyFindings(draft: Draft, stanza: Filled): Generator<Finding> {
-  const { source, given } = draft;
+  const { source, given, keysFile } = draft;
   const { KEY, HMAC_KEY, GPG_DECRYPT_PW, ENCRYPTION_MODE } = stanza;
   const told = ["KEY", "KEY_BASE64", "GPG_DECRYPT_PW"].some((name) => given.has(name));
-  if (lacksKeys(stanza) && !told) {
+  if (lacksKeys(stanza) && keysFile !== undefined) {
+    yield ["error", undefined, `No keys found for access stanza source: '${source}'. Data error in included keyfile: '${printableText(keysFile, 300)}', skipping stanza.`];
+  } else if (lacksKeys(stanza) && !told) {
     yield ["error", undefined, `No keys found for access stanza source: '${source}'`];
   }
   const same = (key: Uint8Array | undefined): boolean => key !== undefined && HMAC_KEY !== undefined && constantTimeEqual(key, HMAC_KEY);

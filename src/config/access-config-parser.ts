@@ -199,14 +199,13 @@ class Reader {
     return listed.names.filter(isConf).sort();
   }
 
-  /** Reads keys into a stanza from a file that holds nothing else. With a bad one the stanza is left out, and the others are good. */
+  /** Reads keys into a stanza from a file that holds nothing else. */
   #includeKeys(path: string, draft: Draft, by: Entry): void {
-    const spoil = (): void => void (draft.keysFile = { path, isBad: true });
-    if (!draft.keysFile?.isBad) draft.keysFile = { path, isBad: false };
+    draft.keysFile = path;
     const read = this.#host.read(path);
     if ("error" in read) {
-      spoil();
-      this.#tell("warning", placeOfPath(by), printableText(read.error, 500));
+      draft.broken = true;
+      this.#tell("error", placeOfPath(by), `${printableText(read.error.replace(/\.$/, ""), 500)}. Data error in included keyfile: ${shownPath(path)}, skipping stanza.`);
       return;
     }
     this.#tell("info", placeOfPath(by), `Including key file: ${shownPath(path)}`);
@@ -220,8 +219,11 @@ class Reader {
       const named = this.#index.get(name)!;
       // C keeps blanks at the end here, so the keys of its users may have them.
       const value = cutValue(entry, { keepTrailingBlanks: named.kind.secret === true });
-      if (value === undefined) say("warning", `Invalid access file entry: ${name} has no value`);
-      if (value === undefined || !this.#assign(draft, name, named, value, entry, "warning")) spoil();
+      if (value !== undefined) this.#assign(draft, name, named, value, entry);
+      else {
+        draft.broken = true;
+        say("error", `Invalid access file entry: ${name} has no value`);
+      }
     }
   }
 
@@ -259,7 +261,7 @@ class Reader {
     }
     const isCut = named.kind.secret && file.dialect === "c" && cutValue(entry, { keepTrailingBlanks: true })!.bytes.length > value.bytes.length;
     if (isCut) say("warning", `${name} ends with blanks, which are no part of it; to fwknopd 2.6.10 they were`);
-    if (!this.#assign(file.stanza, name, named, value, entry, "error")) file.stanza.broken = true;
+    this.#assign(file.stanza, name, named, value, entry);
   }
 
   #valueOf(entry: Entry, { variable, kind }: NamedVariable, dialect: Dialect): RawValue | undefined {
@@ -269,13 +271,7 @@ class Reader {
     return { bytes: Uint8Array.of(0x59), column: entry.nameColumn };
   }
 
-  /**
-   * Sets a variable.
-   *
-   * @param severity of a value that is none
-   * @returns whether it was taken
-   */
-  #assign(draft: Draft, name: string, { member, kind }: NamedVariable, { bytes, column }: RawValue, entry: Entry, severity: "error" | "warning"): boolean {
+  #assign(draft: Draft, name: string, { member, kind }: NamedVariable, { bytes, column }: RawValue, entry: Entry): void {
     const say = this.#sayOf(entry);
     const before = draft.lines.get(member);
     if (before !== undefined) say("info", `${name} replaces what line ${before.line} sets`);
@@ -284,8 +280,9 @@ class Reader {
     const text = kind.secret ? undefined : valueText(bytes);
     const parsed = kind.secret ? kind.parse(bytes, name) : text === undefined ? refuse(`${name} has a control code in its value`) : kind.parse(text, name);
     if (!parsed.ok) {
-      say(severity, parsed.message, column + (parsed.offset ?? 0));
-      return false;
+      draft.broken = true;
+      say("error", parsed.message, column + (parsed.offset ?? 0));
+      return;
     }
     if (parsed.warning !== undefined) say("warning", parsed.warning, column);
     const values = draft.values as Record<string, unknown>;
@@ -293,7 +290,6 @@ class Reader {
     if (old instanceof Uint8Array) old.fill(0);
     values[member] = parsed.value;
     if (text !== undefined) draft.texts[name] = text;
-    return true;
   }
 
   /**
