@@ -1,30 +1,32 @@
 #!/usr/bin/env node
 /*
- * dist/fwknop.js: starts the client, which waits in fwknop-client.js.
+ * dist/fwknop.cjs: starts the client, which waits in fwknop-client.cjs.
  *
  * To compile what it needs is half of a client's run (measured). So the first run that makes a packet keeps what V8 compiled
  * (src/node/client/keep-compiled.ts), and the others begin with that. V8 takes it only if the same V8 with the same flags made it.
  */
 "use strict";
-const { closeSync, constants, fstatSync, openSync, readFileSync, readSync } = require("node:fs");
+const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } = require("node:fs");
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+const { Script } = require("node:vm");
 
-const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-const filename = `${__dirname}/fwknop-client.js`;
+const PIECE = 32_768;
+const filename = `${__dirname}/fwknop-client.cjs`;
+const source = readFileSync(filename, "utf8");
 
 function startClient() {
-  const source = readFileSync(filename, "utf8");
   const folder = cacheFolder();
-  if (folder === undefined) {
-    module.exports = require(filename);
-    module.exports.start();
-    return;
-  }
   // V8 compares no more of the source than its length: the last line is its digest.
-  const path = `${folder}/fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
-  const { Script } = require("node:vm");
-  const script = new Script(`(function (exports, require, module) {${source}\n})`, { filename, cachedData: readKept(path) });
+  const path = folder && `${folder}/fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
+  const script = load(path && readKept(path));
+  module.exports.start(path === undefined || script.cachedDataRejected === false ? undefined : { script, path });
+}
+
+/** Makes this module the client's, which is one function. */
+function load(cachedData) {
+  const script = new Script(source, { filename, cachedData });
   script.runInThisContext()(exports, require, module);
-  module.exports.start(script.cachedDataRejected === false ? undefined : { script, path });
+  return script;
 }
 
 /** Where this user's runs keep something; undefined if they are not to, or others could put there what will run. */
@@ -34,14 +36,11 @@ function cacheFolder() {
   const isShunned = process.argv.some((word) => word.startsWith("--no-h")); // --no-home-dir, shortened perhaps
   if (isShunned || !caches.startsWith("/") || !process.geteuid || process.versions.deno || process.versions.bun) return undefined;
   const folder = `${caches}/fko-tool`;
-  let descriptor;
   try {
-    descriptor = openSync(folder, O_RDONLY | O_NOFOLLOW | O_DIRECTORY);
-    return isOurs(fstatSync(descriptor)) ? folder : undefined;
+    const stats = lstatSync(folder);
+    return stats.isDirectory() && isOurs(stats) ? folder : undefined;
   } catch ({ code }) {
     return code === "ENOENT" ? folder : undefined; // nothing was kept yet
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -53,9 +52,9 @@ function readKept(path) {
     const stats = fstatSync(descriptor);
     // A file with a second name may have come from where others write.
     if (!stats.isFile() || stats.nlink !== 1 || !isOurs(stats)) return undefined;
-    const bytes = Buffer.allocUnsafeSlow(stats.size);
+    const bytes = Buffer.allocUnsafeSlow(stats.size / 2);
     readSync(descriptor, bytes);
-    return wholeHalf(bytes);
+    return isNext(descriptor, bytes) ? bytes : undefined;
   } catch { // there is none
     return undefined;
   } finally {
@@ -68,11 +67,19 @@ function isOurs({ uid, mode }) {
   return uid === process.geteuid() && (mode & 0o022) === 0;
 }
 
-/** It was written twice: V8 does not notice damage and crashes, and to load what makes digests takes longer than to read all of it (measured). */
-function wholeHalf(bytes) {
-  const half = bytes.subarray(0, bytes.length / 2);
-  return half.equals(bytes.subarray(half.length)) ? half : undefined;
+/**
+ * Whether the file goes on with the same bytes: it was written twice, for V8 does not notice damage and crashes. To load
+ * what makes digests takes longer than that (measured), and so does memory for all of it.
+ */
+function isNext(descriptor, bytes) {
+  const piece = Buffer.allocUnsafeSlow(PIECE);
+  let at = 0;
+  for (let count = -1; count !== 0; at += count) {
+    count = readSync(descriptor, piece);
+    if (bytes.compare(piece, 0, count, at, at + count) !== 0) return false;
+  }
+  return at === bytes.length;
 }
 
 if (require.main === module) startClient();
-else module.exports = require(filename); // the other programs take parts of it
+else load(); // the other programs take parts of it

@@ -1,10 +1,11 @@
 // Bundles the programs into dist/: files that run without node_modules, on Node, Deno and Bun.
 //
-// Starting must be cheap, so a program is one CommonJS file (a graph of ES modules costs tens of milliseconds more), what
-// the client imports lazily waits in a file of its own, and what V8 compiles of the rest is kept when it runs (bin/fwknop-start.cjs).
+// Starting must be cheap, so a program is one CommonJS file (a graph of ES modules costs tens of milliseconds more) whose name
+// says so (to look for a package.json costs 0.5), what the client imports lazily waits in a file of its own, and what V8
+// compiles of the rest is kept when it runs (bin/fwknop-start.cjs).
 // The package must be small, so no module is shipped twice: a file takes what another one owns out of that one's `shared`.
 import { createHash } from "node:crypto";
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { buildWeb } from "./build-web.mjs";
@@ -16,15 +17,19 @@ const client = { start: ["startClient", "src/node/client/client.ts"] };
 const server = { start: ["startServer", "src/node/daemon/fwknopd.ts"] };
 const tool = { start: ["startTool", "src/node/tool/fko-tool.ts"] };
 
+/** What is put around a file: a program, or a function that bin/fwknop-start.cjs calls. */
+const PROGRAM = { banner: { js: "#!/usr/bin/env node" }, footer: { js: "if(require.main===module)module.exports.start();" } };
+const FUNCTION = { banner: { js: "(function (exports, require, module) {" }, footer: { js: "})" } };
+
 /**
  * The files of dist/ in the order in which they take ownership of modules. What others take from the client comes by way
- * of fwknop.js, which starts it.
+ * of fwknop.cjs, which starts it.
  */
 const files = [
-  { name: "fwknop-client.js", takenFrom: "fwknop.js", entry: "bin/fwknop.ts", exports: client, lazy: false },
-  { name: "fwknop-lazy.js", entry: "bin/fwknop.ts", lazy: true },
-  { name: "fwknopd.js", entry: "bin/fwknopd.ts", exports: server, lazy: true, isProgram: true },
-  { name: "fko-tool.js", entry: "bin/fko-tool.ts", exports: tool, lazy: true, isProgram: true },
+  { name: "fwknop-client.cjs", takenFrom: "fwknop.cjs", entry: "bin/fwknop.ts", exports: client, lazy: false, frame: FUNCTION },
+  { name: "fwknop-lazy.cjs", entry: "bin/fwknop.ts", lazy: true },
+  { name: "fwknopd.cjs", entry: "bin/fwknopd.ts", exports: server, lazy: true, frame: PROGRAM },
+  { name: "fko-tool.cjs", entry: "bin/fko-tool.ts", exports: tool, lazy: true, frame: PROGRAM },
 ];
 
 /**
@@ -32,7 +37,7 @@ const files = [
  * them when they are first called.
  */
 const deferred = { "src/_sha1.ts": "compressSha1", "src/_sha512.ts": "compressSha512", "src/_keccak.ts": "permuteKeccak" };
-const DEFERRED_TO = "fwknop-lazy.js";
+const DEFERRED_TO = "fwknop-lazy.cjs";
 
 /** Leaves out texts that only the manual is made from: those of variables, and of options that usage does not list. */
 const withoutDocs = {
@@ -77,7 +82,7 @@ for (const { name, takenFrom = name, entry, lazy } of files) {
 const takeFromOthers = (name) => ({
   name: "take-from-others",
   setup({ onLoad, onResolve }) {
-    onResolve({ filter: /^\.\/[a-z-]+\.js$/ }, ({ path }) => ({ path, external: true }));
+    onResolve({ filter: /^\.\/[a-z-]+\.cjs$/ }, ({ path }) => ({ path, external: true }));
     onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) => {
       const module = relative(".", resolve(resolveDir, path)).replaceAll("\\", "/");
       return owners.get(module) === name ? undefined : { path: module, namespace: module in deferred ? "deferred" : "owned" };
@@ -116,22 +121,21 @@ function separateSource(shared) {
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
-writeFileSync("dist/package.json", `${JSON.stringify({ type: "commonjs" })}\n`);
 await buildWeb(version);
-for (const { name, takenFrom = name, exports, isProgram } of files) {
+for (const { name, takenFrom = name, exports, frame } of files) {
   const isTaken = (module) => Object.keys(inputs).some((other) => owners.get(other) !== takenFrom && inputs[other].imports.some(({ path }) => path === module));
   const shared = [...owners.keys()].filter((module) => owners.get(module) === takenFrom && isTaken(module));
   await build({
     ...options,
     stdin: { contents: exports ? await joinedSource(exports, shared) : separateSource(shared), resolveDir: ".", sourcefile: name },
     plugins: [takeFromOthers(takenFrom), withoutDocs],
-    ...(isProgram && { banner: { js: "#!/usr/bin/env node" }, footer: { js: "if(require.main===module)module.exports.start();" } }),
+    ...frame,
     outfile: `dist/${name}`,
   });
-  if (isProgram) chmodSync(`dist/${name}`, 0o755);
+  if (frame === PROGRAM) chmodSync(`dist/${name}`, 0o755);
   if (exports === client) {
     appendFileSync(`dist/${name}`, `//${createHash("sha256").update(readFileSync(`dist/${name}`)).digest("hex").slice(0, 32)}`);
-    copyFileSync("bin/fwknop-start.cjs", "dist/fwknop.js");
-    chmodSync("dist/fwknop.js", 0o755);
+    copyFileSync("bin/fwknop-start.cjs", "dist/fwknop.cjs");
+    chmodSync("dist/fwknop.cjs", 0o755);
   }
 }

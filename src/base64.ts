@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Bytes, utf8Bytes } from "./bytes.ts";
+import { type Bytes, latin1Text, utf8Bytes } from "./bytes.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PADDING = 0x3d;
@@ -38,9 +38,14 @@ function buildTables(): Tables {
  * @returns ⌈4n/3⌉ characters
  */
 export function encodeBase64(bytes: Uint8Array): string {
-  // The characters are ASCII; a decoder is 10 times as fast as String.fromCharCode().
-  return new TextDecoder().decode(encodeBase64Bytes(bytes));
+  const text = encodeBase64Bytes(bytes);
+  encoded += text.length;
+  return encoded < MANY ? latin1Text(text) : new TextDecoder().decode(text);
 }
+
+/** Characters since the start; the text is ASCII. A decoder is 10 times as fast, but the first one costs 0.15 ms (measured), as much as this. */
+let encoded = 0;
+const MANY = 32_768;
 
 /**
  * Encodes bytes as base64 text without `=`, one byte a character: for text that is hashed or compared next.

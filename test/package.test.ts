@@ -14,8 +14,7 @@ const PROGRAMS = ["fko-tool", "fwknop", "fwknopd"] as const;
 const ALLOWED = [
   /^package\.json$/,
   /^(LICENSE|README\.md|CHANGELOG\.md|SECURITY\.md)$/,
-  /^dist\/[a-z-]+\.js$/,
-  /^dist\/package\.json$/,
+  /^dist\/[a-z-]+\.cjs$/,
   /^dist\/web\/(index\.html|sw\.js|manifest\.webmanifest|icon\.svg|SHA256SUMS)$/,
   /^man\/[\w.-]+\.[1-8]$/,
   /^docs\/[\w./-]+\.md$/,
@@ -47,7 +46,7 @@ describe("the package", () => {
     const listing = spawnSync("tar", ["-tzf", tarball], { encoding: "utf8" });
     const files = listing.stdout.trim().split("\n").map((path) => path.replace(/^package\//, ""));
     assert.deepEqual(files.filter((file) => !ALLOWED.some((allowed) => allowed.test(file))), []);
-    for (const program of PROGRAMS) assert(files.includes(`dist/${program}.js`), `${program} is missing`);
+    for (const program of PROGRAMS) assert(files.includes(`dist/${program}.cjs`), `${program} is missing`);
   });
 
   test("package.json has no dependencies at run time", () => {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8Bytes } from "../src/bytes.ts";
 import { buildRequest, messageOf, randomPort, type RequestFacts } from "../src/client/request.ts";
-import { planSending } from "../src/client/send-target.ts";
+import { planSending, type SendFacts } from "../src/client/send-target.ts";
 import type { ClientSettings } from "../src/client/settings.ts";
 import { encodeMessage } from "../src/fko.ts";
 import { parseIp } from "../src/ip.ts";
 
 const NOW = 1795344073;
-const FACTS: RequestFacts = { username: "alice", allowIp: "203.0.113.5", natRandomPort: 40001 };
+const FACTS: RequestFacts = { username: "alice", allowIp: "203.0.113.5", randomPort: () => 40001 };
 
 const build = (settings: ClientSettings, facts: Partial<RequestFacts> = {}): ReturnType<typeof buildRequest> =>
   buildRequest({ destination: "192.0.2.10", ...settings }, { ...FACTS, ...facts });
@@ -112,9 +112,12 @@ test("messageOf() shifts the time, the minus option winning, and takes the user'
   assert.equal(of({ timeOffsetMinus: 7, timeOffsetPlus: 5 }), "-7 alice");
 });
 
-const FACTS_OF_SENDING = { randomPort: 12345, randomSourcePort: 23456, version: "1.2.3" };
+const factsOfSending = (): SendFacts => {
+  const ports = [12345, 23456];
+  return { randomPort: () => ports.shift()!, version: "1.2.3" };
+};
 const plan = (settings: ClientSettings): object => {
-  const planned = planSending({ destination: "h", ...settings }, FACTS_OF_SENDING);
+  const planned = planSending({ destination: "h", ...settings }, factsOfSending());
   return planned.ok ? planned.value : { message: planned.message };
 };
 
@@ -130,8 +133,9 @@ test("planSending() decides where and how", () => {
     [{ destination: "h:x" }, { transport: "udp", host: "h:x", port: 62201 }],
     [{ randPort: true, serverPort: 5 }, { transport: "udp", host: "h", port: 12345 }],
     [{ serverResolveIpv4: true, sourcePort: 0 }, { transport: "udp", host: "h", port: 62201, family: 4 }],
-    [{ serverProto: "udpraw", spoofSource: "3.3.3.3" }, { transport: "udpraw", host: "h", port: 62201, sourcePort: 23456, spoofedSource: parseIp("3.3.3.3") }],
-    [{ spoofProto: "icmp", icmpType: 8 }, { transport: "icmp", host: "h", port: 62201, sourcePort: 23456, icmp: { type: 8, code: 0 } }],
+    [{ serverProto: "udpraw", spoofSource: "3.3.3.3" }, { transport: "udpraw", host: "h", port: 62201, sourcePort: 12345, spoofedSource: parseIp("3.3.3.3") }],
+    [{ serverProto: "tcpraw", randPort: true }, { transport: "tcpraw", host: "h", port: 12345, sourcePort: 23456 }],
+    [{ spoofProto: "icmp", icmpType: 8 }, { transport: "icmp", host: "h", port: 62201, sourcePort: 12345, icmp: { type: 8, code: 0 } }],
     [{ serverProto: "http" }, { transport: "http", host: "h", port: 62201, http: { userAgent: "Fwknop/1.2.3" } }],
     [{ serverProto: "http", http: true, userAgent: "x" }, { transport: "http", host: "h", port: 80, http: { userAgent: "x" } }],
     [{ serverProto: "http", httpProxy: "p" }, { transport: "http", host: "h", port: 62201, http: { userAgent: "Fwknop/1.2.3", proxy: { host: "p", port: 62201 } } }],
@@ -161,7 +165,7 @@ test("planSending() refuses a proxy that it cannot use, and shows no password", 
 
 test("planSending() leaves the password of the settings to the settings", () => {
   const httpProxyPassword = utf8Bytes("w");
-  const planned = planSending({ destination: "h", serverProto: "http", httpProxy: "u@p", httpProxyPassword }, FACTS_OF_SENDING);
+  const planned = planSending({ destination: "h", serverProto: "http", httpProxy: "u@p", httpProxyPassword }, factsOfSending());
   assert.ok(planned.ok);
   planned.value.http!.proxy!.password!.fill(0);
   assert.deepEqual(httpProxyPassword, utf8Bytes("w"));

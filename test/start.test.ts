@@ -48,7 +48,7 @@ describe("starting the client", () => {
   before(async () => {
     await ensureBuilt();
     folder = mkdtempSync(join(tmpdir(), "fko-tool-start-"));
-    source = `(function (exports, require, module) {${readFileSync(join(ROOT, "dist/fwknop-client.js"), "utf8")}\n})`;
+    source = readFileSync(join(ROOT, "dist/fwknop-client.cjs"), "utf8");
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
   beforeEach(() => {
@@ -71,7 +71,7 @@ describe("starting the client", () => {
     assert.deepEqual([home, join(home, ".cache"), kept].map((path) => readdirSync(path).length), [1, 1, 1]);
     assert.deepEqual([join(home, ".cache"), kept, file].map((path) => (statSync(path).mode & 0o777).toString(8)), ["700", "700", "600"]);
     const bytes = readFileSync(file);
-    const script = new Script(source, { filename: join(ROOT, "dist/fwknop-client.js"), cachedData: bytes.subarray(0, bytes.length / 2) });
+    const script = new Script(source, { filename: join(ROOT, "dist/fwknop-client.cjs"), cachedData: bytes.subarray(0, bytes.length / 2) });
     assert.equal(script.cachedDataRejected, false);
     for (const key of ["Tr0ub4dor", "horse-staple"]) assert(!bytes.includes(key), "a key is kept");
   });

@@ -21,8 +21,8 @@ export interface RequestFacts {
   readonly username: string;
   /** Address to open for; undefined when there is none. */
   readonly allowIp: string | undefined;
-  /** What `--nat-rand-port` opens. */
-  readonly natRandomPort: number;
+  /** Chooses what `--nat-rand-port` opens. */
+  randomPort(): number;
   /** `crypt,PASSWORD` for the server auth field. */
   readonly serverAuth?: string;
 }
@@ -66,7 +66,8 @@ export interface ClientRequest {
  */
 export function buildRequest(settings: ClientSettings, facts: RequestFacts): Parsed<ClientRequest> {
   const isCommand = settings.serverCmd !== undefined && settings.serverCmd !== "";
-  const text = isCommand ? commandMessage(settings.serverCmd!, facts.allowIp) : accessMessage(settings, facts);
+  const natPort = settings.natRandPort ? facts.randomPort() : settings.natPort || undefined;
+  const text = isCommand ? commandMessage(settings.serverCmd!, facts.allowIp) : accessMessage(settings, facts.allowIp, natPort);
   if (!text.ok) return text;
   const { length } = utf8Bytes(text.value);
   if (length > MAX_MESSAGE_BYTES) {
@@ -88,9 +89,8 @@ export function buildRequest(settings: ClientSettings, facts: RequestFacts): Par
     ...(clientTimeout > 0 && { clientTimeout }),
     digestType: settings.digestType ?? "sha256",
   };
-  const announced = settings.natRandPort && !isCommand && nat.value !== undefined;
-  const notice = `[+] Randomly assigned port '${facts.natRandomPort}' on: '${text.value}' will grant access to: '${nat.value}'`;
-  return { ok: true, value: { fields, timeOffset: timeOffset(settings), ...(announced && { notice }) } };
+  const notice = settings.natRandPort && !isCommand && nat.value !== undefined && `[+] Randomly assigned port '${natPort}' on: '${text.value}' will grant access to: '${nat.value}'`;
+  return { ok: true, value: { fields, timeOffset: timeOffset(settings), ...(notice && { notice }) } };
 }
 
 /**
@@ -114,22 +114,21 @@ function commandMessage(command: string, allowIp: string | undefined): Parsed<st
   return { ok: true, value: `${allowIp},${command}` };
 }
 
-function accessMessage(settings: ClientSettings, facts: RequestFacts): Parsed<string> {
+function accessMessage(settings: ClientSettings, allowIp: string | undefined, natPort: number | undefined): Parsed<string> {
   const access = settings.access ?? "";
   // C sends `none/0` then, which every server refuses.
   if (access === "") return refuse(`${fkoWords(102, "fko_set_spa_message")}: no ports to open, use -A, such as '-A tcp/22'`);
-  if (facts.allowIp === undefined) return refuse(`${fkoWords(100, "fko_set_spa_message")}: no address to open for, use -a, -R or -s`);
-  const opened = openedAccess(settings, access, facts);
+  if (allowIp === undefined) return refuse(`${fkoWords(100, "fko_set_spa_message")}: no address to open for, use -a, -R or -s`);
+  const opened = openedAccess(settings, access, natPort);
   if (!opened.ok) return opened;
-  const text = `${facts.allowIp},${opened.value}`;
+  const text = `${allowIp},${opened.value}`;
   const parsed = parseAccessMessage(text);
   if (parsed.ok) return { ok: true, value: text };
   return refuse(`${fkoWords(parsed.code, "fko_set_spa_message")}: --access expects PROTO/PORT[,...], got '${printableText(access)}'`);
 }
 
 /** With `--nat-port` the server opens that port, and the one of `-A` is where it leads to. */
-function openedAccess(settings: ClientSettings, access: string, facts: RequestFacts): Parsed<string> {
-  const natPort = settings.natRandPort ? facts.natRandomPort : settings.natPort || undefined;
+function openedAccess(settings: ClientSettings, access: string, natPort: number | undefined): Parsed<string> {
   if (natPort === undefined) return { ok: true, value: access };
   if (access.includes(",")) {
     const option = settings.natRandPort ? "nat-rand-port" : "nat-port";

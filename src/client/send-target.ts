@@ -1,5 +1,5 @@
 /**
- * Where and how the client sends its packets: settings → target. Random ports come as arguments.
+ * Where and how the client sends its packets: settings → target. What is random comes as an argument.
  *
  * @module
  */
@@ -34,10 +34,8 @@ export interface SendTarget {
 
 /** What the settings do not hold. */
 export interface SendFacts {
-  /** For `-r`. */
-  readonly randomPort: number;
-  /** For hand-made packets. */
-  readonly randomSourcePort: number;
+  /** Chooses a port for `-r`, and the source of hand-made packets. */
+  randomPort(): number;
   /** Ours, for the user agent. */
   readonly version: string;
 }
@@ -53,9 +51,9 @@ export function planSending(settings: ClientSettings, facts: SendFacts): Parsed<
   const transport = transportOf(settings);
   const { host, port: namedPort } = destinationOf(settings);
   const usualPort = settings.http ? 80 : DEFAULT_SERVER_PORT;
-  const port = settings.randPort ? facts.randomPort : settings.serverPort ?? namedPort ?? usualPort;
+  const port = settings.randPort ? facts.randomPort() : settings.serverPort ?? namedPort ?? usualPort;
   const family = familyOf(settings);
-  const sourcePort = settings.sourcePort || (isRawTransport(transport) ? facts.randomSourcePort : undefined);
+  const sourcePort = settings.sourcePort || (isRawTransport(transport) ? facts.randomPort() : undefined);
   const spoofedSource = settings.spoofSource === undefined ? undefined : parseIp(settings.spoofSource);
   const proxy = settings.httpProxy === undefined ? undefined : parseProxy(settings);
   if (proxy?.ok === false) return proxy;

@@ -44,7 +44,7 @@ describe("runtimes", { concurrency: 2 }, () => {
         env: { PATH: process.env["PATH"], HOME: home, USER: "tester", LC_ALL: "C", NO_COLOR: "1" },
         stdio: [stdin, "pipe", "pipe"],
       }));
-    const shipped = (program: string): string => join(ROOT, "dist", `${program}.js`);
+    const shipped = (program: string): string => join(ROOT, "dist", `${program}.cjs`);
 
     test(`${name} seals and opens the same bytes as every other`, async (t) => {
       const runtime = require(t);

@@ -25,7 +25,7 @@ const LONGEST_BUILD_MS = 60_000;
  * @param args its arguments
  */
 export function shipped(name: "fko-tool" | "fwknop" | "fwknopd", ...args: readonly string[]): [string, ...string[]] {
-  return [process.execPath, join(ROOT, "dist", `${name}.js`), ...args];
+  return [process.execPath, join(ROOT, "dist", `${name}.cjs`), ...args];
 }
 
 /**
@@ -59,7 +59,7 @@ async function lock(): Promise<void> {
 }
 
 function isStale(): boolean {
-  const built = modified(join(ROOT, "dist", "fko-tool.js")); // the last to be written and made executable
+  const built = modified(join(ROOT, "dist", "fko-tool.cjs")); // the last to be written and made executable
   return built === undefined || SOURCES.some((source) => newest(join(ROOT, source)) > built);
 }
 

@@ -57,7 +57,7 @@ export async function knock(settings: ClientSettings, host: ClientHost, output: 
 }
 
 function sendFacts(host: ClientHost): SendFacts {
-  return { randomPort: freshPort(host), randomSourcePort: freshPort(host), version: packageVersion() };
+  return { randomPort: () => freshPort(host), version: packageVersion() };
 }
 
 // --- The packet ------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ export async function factsOf(settings: ClientSettings, host: ClientHost, output
   return {
     username: settings.spoofUser || await loginName(host),
     allowIp,
-    natRandomPort: freshPort(host),
+    randomPort: () => freshPort(host),
     ...(serverAuth !== undefined && { serverAuth }),
   };
 }
