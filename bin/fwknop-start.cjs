@@ -33,7 +33,7 @@ function load(cachedData) {
 function cacheFolder() {
   const { XDG_CACHE_HOME = "", HOME } = process.env;
   const caches = XDG_CACHE_HOME.startsWith("/") ? XDG_CACHE_HOME : `${HOME}/.cache`;
-  const isShunned = process.argv.some((word) => word.startsWith("--no-h")); // --no-home-dir, shortened perhaps
+  const isShunned = process.argv.join(" ").includes(" --no-h"); // --no-home-dir, shortened perhaps
   if (isShunned || !caches.startsWith("/") || !process.geteuid || process.versions.deno || process.versions.bun) return undefined;
   const folder = `${caches}/fko-tool`;
   try {
@@ -52,7 +52,7 @@ function readKept(path) {
     const stats = fstatSync(descriptor);
     // A file with a second name may have come from where others write.
     if (!stats.isFile() || stats.nlink !== 1 || !isOurs(stats)) return undefined;
-    const bytes = Buffer.allocUnsafeSlow(stats.size / 2);
+    const bytes = new Uint8Array(stats.size / 2);
     readSync(descriptor, bytes);
     return isNext(descriptor, bytes) ? bytes : undefined;
   } catch { // there is none
@@ -72,11 +72,11 @@ function isOurs({ uid, mode }) {
  * what makes digests takes longer than that (measured), and so does memory for all of it.
  */
 function isNext(descriptor, bytes) {
-  const piece = Buffer.allocUnsafeSlow(PIECE);
+  const piece = new Uint8Array(PIECE);
   let at = 0;
   for (let count = -1; count !== 0; at += count) {
     count = readSync(descriptor, piece);
-    if (bytes.compare(piece, 0, count, at, at + count) !== 0) return false;
+    if (Buffer.compare(piece.subarray(0, count), bytes.subarray(at, at + count)) !== 0) return false;
   }
   return at === bytes.length;
 }

@@ -5,7 +5,7 @@
 // compiles of the rest is kept when it runs (bin/fwknop-start.cjs).
 // The package must be small, so no module is shipped twice: a file takes what another one owns out of that one's `shared`.
 import { createHash } from "node:crypto";
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { buildWeb } from "./build-web.mjs";
@@ -135,7 +135,7 @@ for (const { name, takenFrom = name, exports, frame } of files) {
   if (frame === PROGRAM) chmodSync(`dist/${name}`, 0o755);
   if (exports === client) {
     appendFileSync(`dist/${name}`, `//${createHash("sha256").update(readFileSync(`dist/${name}`)).digest("hex").slice(0, 32)}`);
-    copyFileSync("bin/fwknop-start.cjs", "dist/fwknop.cjs");
+    await build({ ...options, bundle: false, entryPoints: ["bin/fwknop-start.cjs"], outfile: "dist/fwknop.cjs" });
     chmodSync("dist/fwknop.cjs", 0o755);
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { printableText } from "../foreign-text.ts";
-import { type OptionKey, type OptionRow, type OptionTable, optionRows, type Parsed } from "./options.ts";
+import { type OptionKey, type OptionRow, type OptionTable, type Parsed } from "./options.ts";
 
 /** An option as it was given once. */
 export interface Occurrence<Values> {
@@ -50,18 +50,20 @@ export function scanArguments<Values>(table: OptionTable<Values>, argv: readonly
   return { ok: true, value: { occurrences: scanner.occurrences, operands: scanner.operands } };
 }
 
-/** A row and its key. */
-type Found<Values> = readonly [OptionKey<Values>, OptionRow<unknown, Values>];
+/** What is known of a row whatever its value is. */
+type AnyRow<Values> = Omit<OptionRow<never, Values>, "value">;
 
 class Scanner<Values> {
   readonly occurrences: Occurrence<Values>[] = [];
   readonly operands: string[] = [];
-  readonly #rows: readonly Found<Values>[];
+  readonly #table: OptionTable<Values>;
+  readonly #keys: readonly OptionKey<Values>[];
   readonly #argv: readonly string[];
   #at = 0;
 
   constructor(table: OptionTable<Values>, argv: readonly string[]) {
-    this.#rows = optionRows(table);
+    this.#table = table;
+    this.#keys = Object.keys(table) as OptionKey<Values>[];
     this.#argv = argv;
   }
 
@@ -83,25 +85,26 @@ class Scanner<Values> {
     const equals = word.indexOf("=");
     const name = equals < 0 ? word : word.slice(0, equals);
     const attached = equals < 0 ? undefined : word.slice(equals + 1);
-    const [key, row] = this.#findLong(name);
-    const spelling = `--${row.long}`;
-    if (attached !== undefined && row.value.takes === "nothing") throw new UsageProblem(`option '${spelling}' doesn't allow an argument`);
-    this.#take(key, row, spelling, attached);
+    const key = this.#findLong(name);
+    const { long, value } = this.#table[key];
+    const spelling = `--${long}`;
+    if (attached !== undefined && value.takes === "nothing") throw new UsageProblem(`option '${spelling}' doesn't allow an argument`);
+    this.#take(key, spelling, attached);
   }
 
-  #findLong(name: string): Found<Values> {
-    const named = this.#rows.find(([, row]) => row.long === name) ?? this.#rows.find(([, row]) => row.synonyms?.includes(name));
+  #findLong(name: string): OptionKey<Values> {
+    const named = this.#find(({ long }) => long === name) ?? this.#find(({ synonyms }) => synonyms?.includes(name));
     if (named !== undefined) return named;
     const begun = (longs: readonly string[]): string[] => (name === "" ? [] : longs.filter((long) => long.startsWith(name)));
     const tiers = [
-      (row: OptionRow<unknown, Values>) => (row.added ? [] : begun([row.long])),
-      (row: OptionRow<unknown, Values>) => begun([...(row.added ? [row.long] : []), ...(row.synonyms ?? [])]),
+      (row: AnyRow<Values>) => (row.added ? [] : begun([row.long])),
+      (row: AnyRow<Values>) => begun([...(row.added ? [row.long] : []), ...(row.synonyms ?? [])]),
     ];
     for (const namesOf of tiers) {
-      const rows = this.#rows.filter(([, row]) => namesOf(row).length > 0);
-      if (rows.length === 1) return rows[0]!;
-      if (rows.length > 1) {
-        const candidates = rows.flatMap(([, row]) => namesOf(row)).map((long) => `'--${long}'`);
+      const keys = this.#keys.filter((key) => namesOf(this.#table[key]).length > 0);
+      if (keys.length === 1) return keys[0]!;
+      if (keys.length > 1) {
+        const candidates = keys.flatMap((key) => namesOf(this.#table[key])).map((long) => `'--${long}'`);
         throw new UsageProblem(`option '--${printableText(name)}' is ambiguous; possibilities: ${candidates.join(" ")}`);
       }
     }
@@ -112,27 +115,31 @@ class Scanner<Values> {
   #cluster(letters: string): void {
     for (let at = 0; at < letters.length; at++) {
       const letter = letters[at]!;
-      const found = this.#rows.find(([, row]) => row.short === letter || row.shortSynonym === letter);
-      if (found === undefined) throw new UsageProblem(`invalid option -- '${printableText(letter)}'`);
-      const [key, row] = found;
-      if (row.value.takes === "nothing") {
-        this.#take(key, row, `-${letter}`, undefined);
+      const key = this.#find(({ short, shortSynonym }) => short === letter || shortSynonym === letter);
+      if (key === undefined) throw new UsageProblem(`invalid option -- '${printableText(letter)}'`);
+      if (this.#table[key].value.takes === "nothing") {
+        this.#take(key, `-${letter}`, undefined);
         continue;
       }
-      this.#take(key, row, `-${letter}`, letters.slice(at + 1) || undefined);
+      this.#take(key, `-${letter}`, letters.slice(at + 1) || undefined);
       return;
     }
   }
 
-  #take(key: OptionKey<Values>, row: OptionRow<unknown, Values>, spelling: string, attached: string | undefined): void {
+  #find(fits: (row: AnyRow<Values>) => boolean | undefined): OptionKey<Values> | undefined {
+    return this.#keys.find((key) => fits(this.#table[key]));
+  }
+
+  #take(key: OptionKey<Values>, spelling: string, attached: string | undefined): void {
+    const { takes } = this.#table[key].value;
     const words: string[] = attached === undefined ? [] : [attached];
-    if (row.value.takes === "rest") {
+    if (takes === "rest") {
       words.push(...this.#argv.slice(this.#at));
       this.#at = this.#argv.length;
-    } else if (row.value.takes === "optional" && attached === undefined) {
+    } else if (takes === "optional" && attached === undefined) {
       const next = this.#argv[this.#at];
       if (next !== undefined && !next.startsWith("-")) words.push(this.#argv[this.#at++]!);
-    } else if (row.value.takes === "argument" && attached === undefined) {
+    } else if (takes === "argument" && attached === undefined) {
       const next = this.#argv[this.#at++];
       if (next === undefined) throw new UsageProblem(missingArgument(spelling));
       words.push(next);

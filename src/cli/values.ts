@@ -17,6 +17,8 @@ export const count: ValueType<number> = { takes: "nothing", parse: (_, before = 
 /** What a shell can do about a text. */
 type TextHints = Pick<ValueType<string>, "completes" | "redact">;
 
+const takeText: ValueType<string>["parse"] = ([given]) => ({ ok: true, value: given! });
+
 /**
  * Any text.
  *
@@ -24,8 +26,9 @@ type TextHints = Pick<ValueType<string>, "completes" | "redact">;
  * @param hints for completion, and what may be shown
  * @returns the kind of value
  */
-export function text(argument: string, hints: TextHints = {}): ValueType<string> {
-  return { takes: "argument", argument, ...hints, parse: ([given]) => ({ ok: true, value: given! }) };
+export function text(argument: string, hints?: TextHints): ValueType<string> {
+  const type: ValueType<string> = { takes: "argument", argument, parse: takeText };
+  return hints === undefined ? type : { ...type, ...hints }; // most have none, and all are made at each start
 }
 
 /**
@@ -35,7 +38,7 @@ export function text(argument: string, hints: TextHints = {}): ValueType<string>
  * @param hints for completion, and what may be shown
  * @returns the kind of value
  */
-export function optionalText(argument: string, hints: TextHints = {}): ValueType<string> {
+export function optionalText(argument: string, hints?: TextHints): ValueType<string> {
   return { ...text(argument, hints), takes: "optional", parse: ([given = ""]) => ({ ok: true, value: given }) };
 }
 

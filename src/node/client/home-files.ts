@@ -13,17 +13,18 @@ import { ClientError, type ClientOutput } from "./output.ts";
 export const MAX_FILE_BYTES = 1 << 20;
 
 /**
- * The user's folder.
+ * Where a file in the user's folder is.
  *
- * @param options whether they name it
+ * @param name of the file
+ * @param options whether they name the folder
  * @param host the environment, which names it otherwise
  * @param what is looked for in it, as the message says
- * @returns its path
- * @throws ClientError when there is none
+ * @returns the file's path
+ * @throws ClientError when there is no folder
  */
-export function homeFolder(options: ClientOptions, host: ClientHost, what: string): string {
+export function homeFile(name: string, options: ClientOptions, host: ClientHost, what: string): string {
   const home = options.homeDir || host.env["HOME"];
-  if (home !== undefined && home !== "") return home;
+  if (home !== undefined && home !== "") return home.endsWith("/") ? home + name : `${home}/${name}`;
   throw new ClientError(`Unable to determine ${what}, HOME is not set`, { hint: "use --home-dir, or --rc-file or --no-rc-file, and -E or --no-save-args" });
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { utf8Bytes, utf8OrLatin1Text } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import type { ScannedArguments } from "../../cli/getopt.ts";
@@ -13,7 +12,7 @@ import { findCommandForHost, formatCommandLine, parseCommandLine, rememberForHos
 import { printableText } from "../../foreign-text.ts";
 import { writeWhole } from "../files.ts";
 import { reasonOf } from "../system-error.ts";
-import { homeFolder, readSecretFile } from "./home-files.ts";
+import { homeFile, readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
 
@@ -36,8 +35,8 @@ export interface ArgumentFiles {
  */
 export function argumentFiles(options: ClientOptions, host: ClientHost): ArgumentFiles {
   if (options.saveArgsFile) return { last: options.saveArgsFile };
-  const home = homeFolder(options, host, "args save file");
-  return { last: join(home, ".fwknop.run"), hosts: join(home, ".fwknop.hosts"), preferred: join(home, ".fwknop.save") };
+  const pathOf = (name: string): string => homeFile(name, options, host, "args save file");
+  return { last: pathOf(".fwknop.run"), hosts: pathOf(".fwknop.hosts"), preferred: pathOf(".fwknop.save") };
 }
 
 /**

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { join } from "node:path";
 import type { ClientSettings } from "../../client/settings.ts";
-import { homeFolder } from "./home-files.ts";
+import { homeFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError } from "./output.ts";
 
@@ -25,7 +24,7 @@ export function perlSettings(given: ClientSettings, host: ClientHost): ClientSet
     settings.httpProxy = proxy;
   }
   if (given.perlSavePacket && given.savePacket === undefined) {
-    settings.savePacket = join(homeFolder(given, host, "folder of the saved packet"), `fwknop_save_packet.${process.pid}`);
+    settings.savePacket = homeFile(`fwknop_save_packet.${process.pid}`, given, host, "folder of the saved packet");
   }
   if (given.perlSpoofSource !== undefined) {
     settings.spoofSource = given.perlSpoofSource;

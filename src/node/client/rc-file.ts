@@ -4,13 +4,12 @@
  * @module
  */
 import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import type { Bytes } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import { type RcLine, readRcLines } from "../../config/fwknoprc.ts";
 import { printableText } from "../../foreign-text.ts";
 import { FileError } from "../files.ts";
-import { homeFolder, readSecretFile } from "./home-files.ts";
+import { homeFile, readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
 import { ClientError, type ClientOutput } from "./output.ts";
 
@@ -43,7 +42,7 @@ export function rcPathOf(options: ClientOptions, host: ClientHost): string | und
     throw new ClientError("Warning: in --no-home-dir mode, must set --rc-file path.");
   }
   if (options.noHomeDir && !options.saveArgsFile) throw new ClientError("In --no-home-dir mode must set the args save file path with -E");
-  return options.noRcFile ? undefined : options.rcFile || join(homeFolder(options, host, "HOME directory"), ".fwknoprc");
+  return options.noRcFile ? undefined : options.rcFile || homeFile(".fwknoprc", options, host, "HOME directory");
 }
 
 /**
