@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { applyOccurrences, parseArguments, scanArguments } from "../src/cli/getopt.ts";
-import type { OptionTable } from "../src/cli/options.ts";
+import type { OptionTable, Program } from "../src/cli/options.ts";
 import { choice, count, flag, integer, portRefusal, rest, secret, text } from "../src/cli/values.ts";
 import { generator } from "./support/gen.ts";
 
@@ -22,28 +22,31 @@ interface Values {
 
 const row = { group: "g", doc: "Text." };
 const TABLE: OptionTable<Values> = {
-  port: { ...row, long: "server-port", short: "p", synonyms: ["Server-port"], value: integer("PORT", 0, 65535, portRefusal) },
-  proto: { ...row, long: "server-proto", short: "P", value: choice("PROTO", ["tcp", "udp"], (shown) => `unknown ${shown}`) },
-  source: { ...row, long: "source", short: "s", value: text("ADDRESS") },
+  port: { ...row, long: "server-port", synonyms: ["Server-port"], value: integer("PORT", 0, 65535, portRefusal) },
+  proto: { ...row, long: "server-proto", value: choice("PROTO", ["tcp", "udp"], (shown) => `unknown ${shown}`) },
+  source: { ...row, long: "source", value: text("ADDRESS") },
   spoofSource: { ...row, long: "spoof-source", synonyms: ["spoof-src"], value: text("ADDRESS") },
-  test: { ...row, long: "test", short: "T", value: flag },
-  verbose: { ...row, long: "verbose", short: "v", value: count },
+  test: { ...row, long: "test", value: flag },
+  verbose: { ...row, long: "verbose", value: count },
   key: { ...row, long: "key", value: secret("KEY") },
   keyFile: { ...row, long: "key-file", value: text("FILE") },
   proxyUser: { ...row, long: "proxy-user", added: true, value: text("USER") },
-  proxy: { ...row, long: "proxy", short: "H", value: text("HOST") },
+  proxy: { ...row, long: "proxy", value: text("HOST") },
   tcp: { ...row, long: "tcp", value: flag, implies: { proto: "tcp" } },
   then: { ...row, long: "then", value: rest("COMMAND...") },
 };
 
+const PROGRAM: Pick<Program<Values>, "options" | "letters"> = { options: TABLE, letters: { p: "port", P: "proto", s: "source", S: "source", T: "test", v: "verbose", H: "proxy" } };
+
 const parse = (...argv: string[]): object => {
-  const parsed = parseArguments(TABLE, argv);
+  const parsed = parseArguments(PROGRAM, argv);
   return parsed.ok ? { ...parsed.value.values, ...(parsed.value.operands.length > 0 && { operands: parsed.value.operands }) } : { message: parsed.message };
 };
 
 const ACCEPTED: readonly (readonly [argv: string, expected: object])[] = [
   ["-p 22", { port: 22 }],
   ["-p22", { port: 22 }],
+  ["-Sx", { source: "x" }],
   ["--server-port 22", { port: 22 }],
   ["--server-port=22", { port: 22 }],
   ["--Server-port=22", { port: 22 }],
@@ -112,7 +115,7 @@ test("parseArguments() makes bytes of a secret", () => {
 });
 
 test("applyOccurrences() leaves what was set before as it is, and changes only what is given", () => {
-  const scanned = scanArguments(TABLE, ["-v", "-p", "1"]);
+  const scanned = scanArguments(PROGRAM, ["-v", "-p", "1"]);
   assert.ok(scanned.ok);
   const start: Values = { port: 9, source: "a", verbose: 4 };
   assert.deepEqual(applyOccurrences(TABLE, scanned.value.occurrences, start), { ok: true, value: { port: 1, source: "a", verbose: 5 } });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT_OPTIONS } from "../src/cli/client-options.ts";
+import { CLIENT } from "../src/cli/client-options.ts";
 import { scanArguments } from "../src/cli/getopt.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine, rememberForHost } from "../src/client/last-command.ts";
 
 const scan = (...argv: string[]): Extract<ReturnType<typeof parseCommandLine>, { ok: true }>["value"] => {
-  const scanned = scanArguments(CLIENT_OPTIONS, argv);
+  const scanned = scanArguments(CLIENT, argv);
   assert.ok(scanned.ok);
   return scanned.value;
 };

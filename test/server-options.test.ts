@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { optionRows } from "../src/cli/options.ts";
-import { parseServerOptions, SERVER, SERVER_OPTIONS } from "../src/cli/server-options.ts";
+import { listOptions } from "../src/cli/options.ts";
+import { parseServerOptions, SERVER } from "../src/cli/server-options.ts";
 
 const read = (...argv: string[]): object | string => {
   const parsed = parseServerOptions(argv);
@@ -9,10 +9,10 @@ const read = (...argv: string[]): object | string => {
 };
 
 test("SERVER_OPTIONS has no name twice, and a heading for each row", () => {
-  const rows = optionRows(SERVER_OPTIONS).map(([, row]) => row);
+  const rows = listOptions(SERVER);
   const names = rows.flatMap((row) => [row.long, ...(row.synonyms ?? [])]);
   assert.equal(new Set(names).size, names.length);
-  const letters = rows.flatMap((row) => row.short ?? []).sort().join("");
+  const letters = rows.flatMap((row) => row.letters).sort().join("");
   assert.equal(letters, [..."acOfiCdDKRSlpPrtUvVh", ..."sToI"].sort().join(""));
   for (const row of rows) {
     assert.ok(row.group in SERVER.groups, row.long);

@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from "node:test";
 import { CLIENT } from "../src/cli/client-options.ts";
 import { renderCompletion } from "../src/cli/completion.ts";
 import { renderManuals } from "../src/cli/manuals.ts";
-import { optionRows, type Program } from "../src/cli/options.ts";
+import { listOptions, type Program } from "../src/cli/options.ts";
 import { SERVER } from "../src/cli/server-options.ts";
 import { renderUsage, wrap } from "../src/cli/usage.ts";
 import { rcVariables } from "../src/config/fwknoprc-variables.ts";
@@ -27,13 +27,13 @@ function scriptFile(t: TestContext, script: string): string {
 
 describe("texts made from the option tables", () => {
   for (const program of PROGRAMS) {
-    const rows = optionRows(program.options).map(([, row]) => row);
+    const rows = listOptions<never>(program);
 
     test(`renderUsage() shows each option of ${program.name} in 80 columns`, () => {
       const lines = renderUsage(program, "1.2.3").split("\n");
       assert.match(lines[0]!, new RegExp(`^${program.name} 1\\.2\\.3: `));
       for (const row of rows) {
-        const shown = lines.filter((line) => line.startsWith(` ${row.short ? `-${row.short}, ` : "    "}--${row.long}`) && !/^[\w-]/.test(line.slice(7 + row.long.length)));
+        const shown = lines.filter((line) => line.startsWith(` ${row.letters.length > 0 ? `-${row.letters[0]}, ` : "    "}--${row.long}`) && !/^[\w-]/.test(line.slice(7 + row.long.length)));
         assert.equal(shown.length, row.minor ? 0 : 1, row.long);
       }
       for (const line of lines) assert.ok(line.length < 80 && line.trimEnd() === line, line);

@@ -193,19 +193,19 @@ const ONE_LANGUAGE = "We and gpg speak English under every locale";
 /** The table. Order within a group is the order in usage. */
 export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   access: {
-    long: "access", short: "A", synonyms: ["Access"], value: /* @__PURE__ */ text("PROTO/PORT[,...]"), group: "request",
+    long: "access", synonyms: ["Access"], value: /* @__PURE__ */ text("PROTO/PORT[,...]"), group: "request",
     doc: "Ports to open, such as 'tcp/22' or 'tcp/22,udp/53'.",
   },
   allowIp: {
-    long: "allow-ip", short: "a", synonyms: ["allow-IP"], value: /* @__PURE__ */ text("ADDRESS"), group: "request",
+    long: "allow-ip", synonyms: ["allow-IP"], value: /* @__PURE__ */ text("ADDRESS"), group: "request",
     doc: "Address to open the ports for; it travels inside the encrypted packet. IPv6 needs a server that reads it: the C program does not. The address of a host name is looked up, IPv4 first; the C client takes no name.",
   },
   sourceIp: {
-    long: "source-ip", short: "s", synonyms: ["source-IP"], value: flag, implies: { allowIp: "0.0.0.0" }, group: "request",
+    long: "source-ip", synonyms: ["source-IP"], value: flag, implies: { allowIp: "0.0.0.0" }, group: "request",
     doc: "Open the ports for whatever address the packet comes from. Not recommended: whoever catches the packet can send it from elsewhere first, and servers may refuse it.",
   },
   resolveIpHttps: {
-    long: "resolve-ip-https", short: "R", synonyms: ["resolve-ip-http", "Resolve-external-IP", "whatismyip"], value: flag, group: "request",
+    long: "resolve-ip-https", synonyms: ["resolve-ip-http", "Resolve-external-IP", "whatismyip"], value: flag, group: "request",
     doc: "Ask a web server over HTTPS for the address that we are seen with, and open the ports for that. -a and -s win over it.",
   },
   resolveHttpOnly: {
@@ -217,11 +217,11 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Which web server -R asks, and, unless -T is given, asks it. Several, separated by commas, must agree.",
   },
   serverCmd: {
-    long: "server-cmd", short: "C", synonyms: ["Server-cmd"], value: /* @__PURE__ */ text("COMMAND"), group: "request",
+    long: "server-cmd", synonyms: ["Server-cmd"], value: /* @__PURE__ */ text("COMMAND"), group: "request",
     doc: "Have the server run a command instead of opening ports. Needs -a or -s.",
   },
   natAccess: {
-    long: "nat-access", short: "N", shortSynonym: "F", synonyms: ["NAT-access", "Forward-access"], value: /* @__PURE__ */ text("HOST[:PORT]"), group: "request",
+    long: "nat-access", synonyms: ["NAT-access", "Forward-access"], value: /* @__PURE__ */ text("HOST[:PORT]"), group: "request",
     doc: "Have the server forward the port of -A to this host behind it. Without PORT the port is that of -A.",
   },
   natLocal: {
@@ -237,7 +237,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "As --nat-port, with a random port, which is printed.",
   },
   fwTimeout: {
-    long: "fw-timeout", short: "f", value: /* @__PURE__ */ fwTimeout(131072), group: "request",
+    long: "fw-timeout", value: /* @__PURE__ */ fwTimeout(131072), group: "request",
     doc: "How long the ports are to stay open, if the server lets clients choose; it takes up to 65536. 0 leaves it to the server.",
   },
   close: {
@@ -245,7 +245,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "End a grant early: the same request again, with a timeout of one second.",
   },
   spoofUser: {
-    long: "spoof-user", short: "U", synonyms: ["Spoof-user"], value: /* @__PURE__ */ spoofUser(), group: "request",
+    long: "spoof-user", synonyms: ["Spoof-user"], value: /* @__PURE__ */ spoofUser(), group: "request",
     doc: "User name inside the packet, cut at 29 characters; the login name unless given, or when empty.",
   },
   serverAuth: {
@@ -262,31 +262,31 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   },
 
   destination: {
-    long: "destination", short: "D", synonyms: ["Destination", "knock-dst"], value: /* @__PURE__ */ destination(), group: "transport",
+    long: "destination", synonyms: ["Destination", "knock-dst"], value: /* @__PURE__ */ destination(), group: "transport",
     doc: "Host name or address of the server. 'HOST:PORT' also sets -p.",
   },
   serverPort: {
-    long: "server-port", short: "p", synonyms: ["Server-port"], value: /* @__PURE__ */ port(), group: "transport",
+    long: "server-port", synonyms: ["Server-port"], value: /* @__PURE__ */ port(), group: "transport",
     doc: "Port that the packet is sent to; 62201 unless given.",
   },
   serverProto: {
-    long: "server-proto", short: "P", synonyms: ["Server-proto"], value: /* @__PURE__ */ serverProto(), group: "transport",
+    long: "server-proto", synonyms: ["Server-proto"], value: /* @__PURE__ */ serverProto(), group: "transport",
     doc: "How the packet travels: udp (default), tcp and http open a socket; udpraw, tcpraw and icmp make the IP packet by hand, which needs root.",
   },
   sourcePort: {
-    long: "source-port", short: "S", synonyms: ["Source-port"], value: /* @__PURE__ */ port(), group: "transport",
+    long: "source-port", synonyms: ["Source-port"], value: /* @__PURE__ */ port(), group: "transport",
     doc: "Port that the packet is sent from.",
   },
   spoofSource: {
-    long: "spoof-source", short: "Q", synonyms: ["spoof-src"], value: /* @__PURE__ */ text("ADDRESS"), group: "transport",
+    long: "spoof-source", synonyms: ["spoof-src"], value: /* @__PURE__ */ text("ADDRESS"), group: "transport",
     doc: "Address that the packet claims to come from, with -P udpraw, tcpraw or icmp.",
   },
   randPort: {
-    long: "rand-port", short: "r", value: flag, group: "transport",
+    long: "rand-port", value: flag, group: "transport",
     doc: "Send to a random port from 10000 on. The server must listen to all of them.",
   },
   httpProxy: {
-    long: "http-proxy", short: "H", value: /* @__PURE__ */ text("[http://][USER:PASSWORD@]HOST[:PORT]", { redact: withoutCredentials }),
+    long: "http-proxy", value: /* @__PURE__ */ text("[http://][USER:PASSWORD@]HOST[:PORT]", { redact: withoutCredentials }),
     implies: { serverProto: "http" }, group: "transport",
     doc: "Send over HTTP through this proxy.",
   },
@@ -306,13 +306,13 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     long: "icmp-code", value: /* @__PURE__ */ integer("CODE", 0, 15, (shown) => `Invalid icmp code '${shown}', must be in [0-15]`), group: "transport",
     doc: "ICMP code for -P icmp; 0 unless given.",
   },
-  ipv4: { long: "ipv4", added: true, short: "4", value: flag, group: "transport", doc: "Use only IPv4 addresses of the server." },
-  ipv6: { long: "ipv6", added: true, short: "6", value: flag, group: "transport", doc: "Use only IPv6 addresses of the server." },
+  ipv4: { long: "ipv4", added: true, value: flag, group: "transport", doc: "Use only IPv4 addresses of the server." },
+  ipv6: { long: "ipv6", added: true, value: flag, group: "transport", doc: "Use only IPv6 addresses of the server." },
   serverResolveIpv4: {
     long: "server-resolve-ipv4", value: flag, group: "transport", doc: "As -4.",
   },
   userAgent: {
-    long: "user-agent", short: "u", synonyms: ["User-agent", "HTTP-user-agent"], value: /* @__PURE__ */ text("TEXT"), group: "transport",
+    long: "user-agent", synonyms: ["User-agent", "HTTP-user-agent"], value: /* @__PURE__ */ text("TEXT"), group: "transport",
     doc: "How -P http and -R name themselves; 'Fwknop/' and our version unless given.",
   },
   useWgetUserAgent: {
@@ -320,11 +320,11 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   },
 
   digestType: {
-    long: "digest-type", short: "m", synonyms: ["digest-alg"], value: /* @__PURE__ */ digestType("digest"), group: "keys",
+    long: "digest-type", synonyms: ["digest-alg"], value: /* @__PURE__ */ digestType("digest"), group: "keys",
     doc: "Digest inside the packet: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512.",
   },
   encryptionMode: {
-    long: "encryption-mode", short: "M", value: /* @__PURE__ */ encryptionMode(), group: "keys",
+    long: "encryption-mode", value: /* @__PURE__ */ encryptionMode(), group: "keys",
     doc: "CBC (default), ECB, CFB, OFB, CTR; Asymmetric is GnuPG; legacy pads and cuts the key at 16 bytes as fwknop before 2.5 did; perl pads short keys only, as fwknop 1.9 did.",
   },
   useHmac: { long: "use-hmac", value: flag, group: "keys", doc: "Put an HMAC behind the packet, so that the server refuses strangers without decrypting." },
@@ -347,7 +347,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "The HMAC key in base64. As visible as --key-rijndael.",
   },
   getKey: {
-    long: "get-key", short: "G", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keys",
+    long: "get-key", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keys",
     doc: "Take the encryption key from a file of lines 'DESTINATION: KEY'; the destination is that of -D.",
   },
   getHmacKey: {
@@ -378,7 +378,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Keep '=' at the end of a packet without HMAC, for fwknopd 1.9.",
   },
 
-  gpgEncryption: { long: "gpg-encryption", short: "g", value: flag, group: "gpg", doc: "Encrypt with GnuPG instead of a shared key." },
+  gpgEncryption: { long: "gpg-encryption", value: flag, group: "gpg", doc: "Encrypt with GnuPG instead of a shared key." },
   gpgRecipientKey: {
     long: "gpg-recipient-key", value: /* @__PURE__ */ text("KEY"), implies: { gpgEncryption: true }, group: "gpg", doc: "Name or id of the server's key. Always needed.",
   },
@@ -406,9 +406,9 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "The text that is cut from the packet's beginning, as GPG_PREFIX of fwknopd 1.9 has it; 'hQ' unless given.",
   },
 
-  keyGen: { long: "key-gen", short: "k", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
+  keyGen: { long: "key-gen", value: flag, group: "keygen", doc: "Print an encryption key and an HMAC key, for both sides' files, and exit." },
   keyGenFile: {
-    long: "key-gen-file", short: "K", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a file that only we can read.",
+    long: "key-gen-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "keygen", doc: "Write them to a file that only we can read.",
   },
   keyLen: { long: "key-len", value: /* @__PURE__ */ keyLength("key"), group: "keygen", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
   hmacKeyLen: {
@@ -416,7 +416,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given.",
   },
 
-  namedConfig: { long: "named-config", short: "n", value: /* @__PURE__ */ text("STANZA", { completes: "stanza" }), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
+  namedConfig: { long: "named-config", value: /* @__PURE__ */ text("STANZA", { completes: "stanza" }), group: "files", doc: "Take settings from the stanza of this name in the rc file. The command line wins over them, they win over stanza [default]." },
   rcFile: { long: "rc-file", synonyms: ["user-rc"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "The rc file; ~/.fwknoprc unless given." },
   noRcFile: { long: "no-rc-file", value: flag, group: "files", doc: "Read no rc file." },
   noHomeDir: { long: "no-home-dir", value: flag, group: "files", doc: "Touch nothing in the home folder: needs --rc-file or --no-rc-file, and -E." },
@@ -425,20 +425,20 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
   saveRcStanza: { long: "save-rc-stanza", value: flag, group: "files", doc: "Save the options of this command line as the stanza of -n, or one named as the destination, then go on." },
   forceStanza: { long: "force-stanza", value: flag, group: "files", doc: "Overwrite keys of a saved stanza without a question." },
   stanzaList: { long: "stanza-list", value: flag, group: "files", doc: "List the stanzas of the rc file and exit." },
-  saveArgsFile: { long: "save-args-file", short: "E", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "Where the last command line is kept; ~/.fwknop.run unless given." },
+  saveArgsFile: { long: "save-args-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files", doc: "Where the last command line is kept; ~/.fwknop.run unless given." },
   noSaveArgs: { long: "no-save-args", value: flag, group: "files", doc: "Do not keep this command line." },
-  lastCmd: { long: "last-cmd", short: "l", value: flag, group: "files", doc: "Run with the options of the last command line; those given now win. Keys are not kept." },
+  lastCmd: { long: "last-cmd", value: flag, group: "files", doc: "Run with the options of the last command line; those given now win. Keys are not kept." },
   showLast: { long: "show-last", synonyms: ["Show-last-cmd"], value: flag, group: "files", doc: "Print the last command line and exit." },
   lastHost: { long: "last-host", added: true, synonyms: ["Last-host"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Run with the options that were last used for this destination." },
   showHostCmd: { long: "show-host-cmd", added: true, synonyms: ["Show-host-cmd"], value: /* @__PURE__ */ text("HOST", { completes: "host" }), group: "files", doc: "Print them and exit." },
   saveDst: { long: "save-dst", added: true, synonyms: ["Save-dst"], value: flag, group: "files", minor: true, doc: "Keep this command line for its destination until --save-dst is given again: --last-host prefers it to later ones." },
 
-  test: { long: "test", short: "T", synonyms: ["Test-mode"], value: flag, group: "output", doc: "Make the packet and show it, but do not send it." },
+  test: { long: "test", synonyms: ["Test-mode"], value: flag, group: "output", doc: "Make the packet and show it, but do not send it." },
   savePacket: {
-    long: "save-packet", short: "B", synonyms: ["Save-packet-file"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output",
+    long: "save-packet", synonyms: ["Save-packet-file"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output",
     doc: "Write the packet to a file as well.",
   },
-  savePacketAppend: { long: "save-packet-append", short: "b", synonyms: ["Save-packet-append"], value: flag, group: "output", doc: "Append it to what the file of -B holds." },
+  savePacketAppend: { long: "save-packet-append", synonyms: ["Save-packet-append"], value: flag, group: "output", doc: "Append it to what the file of -B holds." },
   json: { long: "json", added: true, value: flag, group: "output", doc: "Print one JSON object that says what was sent, without keys." },
   verify: { long: "verify", added: true, value: /* @__PURE__ */ text("PROTO/PORT"), group: "output", doc: "After the knock try the port of the server, such as 'tcp/22', and exit 0 only when it is open." },
   retry: {
@@ -449,14 +449,14 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     long: "then", added: true, value: /* @__PURE__ */ rest("COMMAND..."), group: "output",
     doc: "After a successful knock run the rest of the command line; its exit status is ours. All else that we print goes to standard error then, so an ssh ProxyCommand may be 'fwknop -n %h --verify tcp/%p --then nc %h %p'.",
   },
-  verbose: { long: "verbose", short: "v", synonyms: ["debug"], value: count, group: "output", doc: "Say more: once the fields of the packet, twice how the rc file is read." },
-  quiet: { long: "quiet", short: "q", added: true, value: flag, group: "output", minor: true, doc: "Say only what went wrong." },
+  verbose: { long: "verbose", synonyms: ["debug"], value: count, group: "output", doc: "Say more: once the fields of the packet, twice how the rc file is read." },
+  quiet: { long: "quiet", added: true, value: flag, group: "output", minor: true, doc: "Say only what went wrong." },
   completion: {
     long: "completion", added: true, value: /* @__PURE__ */ shell(), group: "output",
     doc: "Print a completion script for this shell and exit.",
   },
-  version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "output", doc: "Print the version and exit." },
-  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this and exit." },
+  version: { long: "version", synonyms: ["Version"], value: flag, group: "output", doc: "Print the version and exit." },
+  help: { long: "help", value: flag, group: "output", doc: "Print this and exit." },
 
   tcpSock: { long: "TCP-sock", added: true, value: flag, implies: { serverProto: "tcp" }, group: "perl", minor: true, doc: "As '-P tcp'." },
   http: { long: "HTTP", added: true, value: flag, implies: { serverProto: "http" }, group: "perl", minor: true, doc: "As '-P http', to port 80 unless -p says otherwise." },
@@ -475,7 +475,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "As -Q, with '-P udpraw' and '-U root' unless something else is said.",
   },
   wgetCmd: {
-    long: "wget-cmd", short: "w", value: /* @__PURE__ */ text("FILE", { completes: "file" }), obsolete: NO_WGET, group: "perl", minor: true, doc: `Without effect. ${NO_WGET}.`,
+    long: "wget-cmd", value: /* @__PURE__ */ text("FILE", { completes: "file" }), obsolete: NO_WGET, group: "perl", minor: true, doc: `Without effect. ${NO_WGET}.`,
   },
   serverMode: {
     long: "Server-mode", added: true,
@@ -483,7 +483,7 @@ export const CLIENT_OPTIONS: OptionTable<ClientOptions> = {
     doc: "What is done: pcap sends a packet, as is usual; knock tries 32 ports that spell the encrypted request, for a fwknopd 1.9 that hears nothing else; shared tries the ports of a line 'SERVER: tcp/5501, udp/1001, icmp' that stands in front of the rc file's stanzas. Whoever sees such knocks can repeat them.",
   },
   offset: {
-    long: "offset", short: "o", added: true, value: /* @__PURE__ */ integer("PORT", 1, 65280), group: "perl", minor: true,
+    long: "offset", added: true, value: /* @__PURE__ */ integer("PORT", 1, 65280), group: "perl", minor: true,
     doc: "With '--Server-mode knock' the port that stands for a zero byte; 61000 unless given.",
   },
   rotateProto: { long: "rotate-proto", added: true, value: flag, group: "perl", minor: true, doc: "With '--Server-mode knock' make every second knock over UDP." },
@@ -516,6 +516,12 @@ export const CLIENT: Program<ClientOptions> = {
   summary: "open ports of a server with one encrypted packet",
   synopsis: ["-A PROTO/PORT[,...] {-a ADDRESS | -R | -s} -D HOST [OPTION]...", "-n STANZA [OPTION]...", "--key-gen [OPTION]..."],
   options: CLIENT_OPTIONS,
+  letters: {
+    A: "access", a: "allowIp", s: "sourceIp", R: "resolveIpHttps", C: "serverCmd", N: "natAccess", F: "natAccess", f: "fwTimeout", U: "spoofUser", D: "destination",
+    p: "serverPort", P: "serverProto", S: "sourcePort", Q: "spoofSource", r: "randPort", H: "httpProxy", 4: "ipv4", 6: "ipv6", u: "userAgent", m: "digestType", M: "encryptionMode",
+    G: "getKey", g: "gpgEncryption", k: "keyGen", K: "keyGenFile", n: "namedConfig", E: "saveArgsFile", l: "lastCmd", T: "test", B: "savePacket", b: "savePacketAppend",
+    v: "verbose", q: "quiet", V: "version", h: "help", w: "wgetCmd", o: "offset",
+  },
   groups: {
     request: "What to ask for",
     transport: "How to send it",

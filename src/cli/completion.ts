@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type OptionRow, optionRows, type Program, type ValueType } from "./options.ts";
+import { type ListedOption, listOptions, type Program, type ValueType } from "./options.ts";
 
 /** The shells that are known. */
 export type Shell = "bash" | "zsh" | "fish";
 
-type Row = Pick<OptionRow<unknown, object>, "long" | "short" | "value" | "doc">;
+type Row = Pick<ListedOption<object>, "long" | "letters" | "value" | "doc">;
 
 /**
  * Writes a completion script.
@@ -19,7 +19,7 @@ type Row = Pick<OptionRow<unknown, object>, "long" | "short" | "value" | "doc">;
  * @returns the script, without a line end behind its last line
  */
 export function renderCompletion<Values>(program: Program<Values>, shell: Shell): string {
-  const rows = optionRows(program.options).map(([, row]) => row).filter((row) => !row.minor);
+  const rows = listOptions(program).filter((row) => !row.minor);
   return { bash, zsh, fish }[shell](program.name, rows);
 }
 
@@ -29,7 +29,7 @@ const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 /** The first sentence, for a menu. */
 const brief = (row: Row): string => row.doc.split(/(?<=[.:;]) /)[0]!.replace(/[.:;]$/, "");
 
-const names = (row: Row): readonly string[] => [`--${row.long}`, ...(row.short === undefined ? [] : [`-${row.short}`])];
+const names = (row: Row): readonly string[] => [`--${row.long}`, ...row.letters.slice(0, 1).map((letter) => `-${letter}`)];
 
 function bash(program: string, rows: readonly Row[]): string {
   const cases = rows.flatMap((row) => {
@@ -101,7 +101,7 @@ const zshStanzas = (program: string): string => `_${program}_stanzas() {
 function zshSpec(program: string, row: Row): string {
   const text = brief(row).replace(/[\\[\]:]/g, "\\$&").replaceAll("'", "'\\''");
   const described = `[${text}]${zshArgument(program, row)}'`;
-  return row.short === undefined ? `  '--${row.long}${described}` : `  {${names(row).join(",")}}'${described}`;
+  return row.letters.length === 0 ? `  '--${row.long}${described}` : `  {${names(row).join(",")}}'${described}`;
 }
 
 function zshArgument(program: string, row: Row): string {
@@ -119,7 +119,7 @@ const zshAction = (program: string, completes: NonNullable<ValueType<unknown>["c
 function fish(program: string, rows: readonly Row[]): string {
   const lines = rows.map((row) => {
     const { takes, choices, completes } = row.value;
-    const short = row.short === undefined ? "" : ` -s ${row.short}`;
+    const short = row.letters.length === 0 ? "" : ` -s ${row.letters[0]}`;
     const argument = takes === "nothing" ? "" : completes === "file" || completes === "folder" ? " -r -F" : " -x";
     const offer = choices?.join(" ") ?? (takes === "rest" ? "(__fish_complete_command)" : fishOffer(program, completes));
     const words = offer === "" ? "" : ` -a ${quote(offer)}`;

@@ -6,7 +6,7 @@
  */
 
 import { printableText } from "../foreign-text.ts";
-import { type OptionKey, type OptionRow, type OptionTable, type Parsed } from "./options.ts";
+import type { OptionKey, OptionRow, OptionTable, Parsed, Program } from "./options.ts";
 
 /** An option as it was given once. */
 export interface Occurrence<Values> {
@@ -32,15 +32,18 @@ class UsageProblem {
   }
 }
 
+/** What is looked at of a program. */
+type Spellings<Values> = Pick<Program<Values>, "options" | "letters">;
+
 /**
  * Takes a command line apart. No value is looked at yet.
  *
- * @param table the program's options
+ * @param program its options and their letters
  * @param argv the words after the program's name
  * @returns the options in their order, or getopt's complaint about the first word that fits none
  */
-export function scanArguments<Values>(table: OptionTable<Values>, argv: readonly string[]): Parsed<ScannedArguments<Values>> {
-  const scanner = new Scanner(table, argv);
+export function scanArguments<Values>(program: Spellings<Values>, argv: readonly string[]): Parsed<ScannedArguments<Values>> {
+  const scanner = new Scanner(program, argv);
   try {
     scanner.run();
   } catch (problem) {
@@ -57,13 +60,13 @@ class Scanner<Values> {
   readonly occurrences: Occurrence<Values>[] = [];
   readonly operands: string[] = [];
   readonly #table: OptionTable<Values>;
-  readonly #keys: readonly OptionKey<Values>[];
+  readonly #letters: Spellings<Values>["letters"];
   readonly #argv: readonly string[];
   #at = 0;
 
-  constructor(table: OptionTable<Values>, argv: readonly string[]) {
-    this.#table = table;
-    this.#keys = Object.keys(table) as OptionKey<Values>[];
+  constructor({ options, letters }: Spellings<Values>, argv: readonly string[]) {
+    this.#table = options;
+    this.#letters = letters;
     this.#argv = argv;
   }
 
@@ -93,7 +96,11 @@ class Scanner<Values> {
   }
 
   #findLong(name: string): OptionKey<Values> {
-    const named = this.#find(({ long }) => long === name) ?? this.#find(({ synonyms }) => synonyms?.includes(name));
+    // Most keys are their names in camel case: no other row is looked at then.
+    const likely = name.replace(/-./g, (dash) => dash[1]!.toUpperCase()) as OptionKey<Values>;
+    if (Object.hasOwn(this.#table, likely) && this.#table[likely].long === name) return likely;
+    const keys = Object.keys(this.#table) as OptionKey<Values>[];
+    const named = keys.find((key) => this.#table[key].long === name) ?? keys.find((key) => this.#table[key].synonyms?.includes(name));
     if (named !== undefined) return named;
     const begun = (longs: readonly string[]): string[] => (name === "" ? [] : longs.filter((long) => long.startsWith(name)));
     const tiers = [
@@ -101,10 +108,10 @@ class Scanner<Values> {
       (row: AnyRow<Values>) => begun([...(row.added ? [row.long] : []), ...(row.synonyms ?? [])]),
     ];
     for (const namesOf of tiers) {
-      const keys = this.#keys.filter((key) => namesOf(this.#table[key]).length > 0);
-      if (keys.length === 1) return keys[0]!;
-      if (keys.length > 1) {
-        const candidates = keys.flatMap((key) => namesOf(this.#table[key])).map((long) => `'--${long}'`);
+      const begin = keys.filter((key) => namesOf(this.#table[key]).length > 0);
+      if (begin.length === 1) return begin[0]!;
+      if (begin.length > 1) {
+        const candidates = begin.flatMap((key) => namesOf(this.#table[key])).map((long) => `'--${long}'`);
         throw new UsageProblem(`option '--${printableText(name)}' is ambiguous; possibilities: ${candidates.join(" ")}`);
       }
     }
@@ -115,7 +122,7 @@ class Scanner<Values> {
   #cluster(letters: string): void {
     for (let at = 0; at < letters.length; at++) {
       const letter = letters[at]!;
-      const key = this.#find(({ short, shortSynonym }) => short === letter || shortSynonym === letter);
+      const key = Object.hasOwn(this.#letters, letter) ? this.#letters[letter] : undefined;
       if (key === undefined) throw new UsageProblem(`invalid option -- '${printableText(letter)}'`);
       if (this.#table[key].value.takes === "nothing") {
         this.#take(key, `-${letter}`, undefined);
@@ -124,10 +131,6 @@ class Scanner<Values> {
       this.#take(key, `-${letter}`, letters.slice(at + 1) || undefined);
       return;
     }
-  }
-
-  #find(fits: (row: AnyRow<Values>) => boolean | undefined): OptionKey<Values> | undefined {
-    return this.#keys.find((key) => fits(this.#table[key]));
   }
 
   #take(key: OptionKey<Values>, spelling: string, attached: string | undefined): void {
@@ -183,16 +186,16 @@ export interface ParsedArguments<Values> {
 /**
  * Reads a command line: {@link scanArguments}, then {@link applyOccurrences}.
  *
- * @param table the program's options
+ * @param program its options and their letters
  * @param argv the words after the program's name
  * @param start what is set already
  * @returns values and other words, or one line that says what is wrong
  */
 export function parseArguments<Values extends object>(
-  table: OptionTable<Values>, argv: readonly string[], start: Partial<Values> = {},
+  program: Spellings<Values>, argv: readonly string[], start: Partial<Values> = {},
 ): Parsed<ParsedArguments<Values>> {
-  const scanned = scanArguments(table, argv);
+  const scanned = scanArguments(program, argv);
   if (!scanned.ok) return scanned;
-  const applied = applyOccurrences(table, scanned.value.occurrences, start);
+  const applied = applyOccurrences(program.options, scanned.value.occurrences, start);
   return applied.ok ? { ok: true, value: { values: applied.value, operands: scanned.value.operands } } : applied;
 }

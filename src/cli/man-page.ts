@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type OptionRow, optionRows, type Program } from "./options.ts";
+import { type ListedOption, listOptions, type Program } from "./options.ts";
 
 /** A term and what it means. */
 export interface Definition {
@@ -57,7 +57,7 @@ export function renderManPage<Values>(program: Program<Values>, manual: Manual, 
     ".SH OPTIONS",
     "Long names may be shortened as long as they are unique.",
   ];
-  const rows = optionRows(program.options).map(([, row]) => row);
+  const rows = listOptions(program);
   for (const [group, heading] of Object.entries(program.groups)) {
     const members = rows.filter((row) => row.group === group);
     if (members.length > 0) lines.push(`.SS ${argument(heading)}`, ...members.flatMap(option));
@@ -68,9 +68,8 @@ export function renderManPage<Values>(program: Program<Values>, manual: Manual, 
   return `${lines.join("\n")}\n`;
 }
 
-function option<Values>(row: OptionRow<unknown, Values>): string[] {
-  const letters = [row.short, row.shortSynonym].filter((letter) => letter !== undefined);
-  const names = [...letters.map((letter) => `-${letter}`), `--${row.long}`, ...(row.synonyms ?? []).map((name) => `--${name}`)];
+function option<Values>(row: ListedOption<Values>): string[] {
+  const names = [...row.letters.map((letter) => `-${letter}`), `--${row.long}`, ...(row.synonyms ?? []).map((name) => `--${name}`)];
   const value = row.value.argument === undefined ? "" : ` \\fI${escape(row.value.argument)}\\fR`;
   return [".TP", names.map((name) => `\\fB${escape(name)}\\fR`).join(", ") + value, escape(row.doc)];
 }

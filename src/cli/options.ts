@@ -49,10 +49,6 @@ export interface ValueType<T> {
 export interface OptionRow<T, Values> {
   /** The long name without its dashes. */
   readonly long: string;
-  /** One letter. */
-  readonly short?: string;
-  /** One letter more, that of another program. */
-  readonly shortSynonym?: string;
   /** Further long names, those of other programs. */
   readonly synonyms?: readonly string[];
   /**
@@ -84,6 +80,8 @@ export interface Program<Values> {
   /** How it is called, without the program's name. */
   readonly synopsis: readonly string[];
   readonly options: OptionTable<Values>;
+  /** The options that have a letter, the usual one before any other of theirs. Apart, so that no row is looked at to find one. */
+  readonly letters: Readonly<Record<string, OptionKey<Values>>>;
   /** Headings in their order. */
   readonly groups: Readonly<Record<string, string>>;
 }
@@ -91,14 +89,22 @@ export interface Program<Values> {
 /** A key of an option table. */
 export type OptionKey<Values> = keyof Values & string;
 
+/** An option as people are told of it. */
+export interface ListedOption<Values> extends OptionRow<unknown, Values> {
+  /** The usual one first. */
+  readonly letters: readonly string[];
+}
+
 /**
- * The rows of a table with their keys, in the table's order.
+ * The options of a program, in the order of their table.
  *
- * @param table an option table
- * @returns pairs of key and row
+ * @param program the program
+ * @returns the rows with their letters
  */
-export function optionRows<Values>(table: OptionTable<Values>): readonly (readonly [OptionKey<Values>, OptionRow<unknown, Values>])[] {
-  return Object.entries(table) as unknown as (readonly [OptionKey<Values>, OptionRow<unknown, Values>])[];
+export function listOptions<Values>({ options, letters }: Pick<Program<Values>, "options" | "letters">): readonly ListedOption<Values>[] {
+  return (Object.keys(options) as OptionKey<Values>[]).map((key) => ({
+    ...(options[key] as unknown as OptionRow<unknown, Values>), letters: Object.keys(letters).filter((letter) => letters[letter] === key),
+  }));
 }
 
 /**
@@ -111,7 +117,7 @@ export function optionRows<Values>(table: OptionTable<Values>): readonly (readon
  * @returns the row
  */
 export function obsolete<T, Values>(
-  long: string, value: ValueType<T>, now: string, names: Pick<OptionRow<T, Values>, "short" | "synonyms"> = {},
+  long: string, value: ValueType<T>, now: string, names: Pick<OptionRow<T, Values>, "synonyms"> = {},
 ): OptionRow<T, Values> {
   return { long, ...names, added: true, value, obsolete: now, group: "perl", minor: true, doc: `Without effect. ${now}.` };
 }

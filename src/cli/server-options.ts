@@ -113,15 +113,15 @@ const GPG_ITSELF = "GnuPG finds its agent and the options of its home itself, an
 /** The table. Order within a group is the order in usage. */
 export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   configFile: {
-    long: "config-file", short: "c", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files",
+    long: "config-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files",
     doc: "The configuration; /etc/fwknop/fwknopd.conf unless given.",
   },
   overrideConfig: {
-    long: "override-config", short: "O", synonyms: ["Override-config"], value: /* @__PURE__ */ custom("FILE[,FILE...]", fileList, { completes: "file" }), group: "files",
+    long: "override-config", synonyms: ["Override-config"], value: /* @__PURE__ */ custom("FILE[,FILE...]", fileList, { completes: "file" }), group: "files",
     doc: "Read after it, in this order; what they say wins.",
   },
   accessFile: {
-    long: "access-file", short: "a", synonyms: ["access-conf"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files",
+    long: "access-file", synonyms: ["access-conf"], value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "files",
     doc: "Who may ask for what; /etc/fwknop/access.conf unless given.",
   },
   accessFolder: {
@@ -131,31 +131,31 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
     long: "insecure-permissions", added: true, value: flag, group: "files", doc: "Use files with keys although other users can write to them.",
   },
 
-  interface: { long: "interface", short: "i", synonyms: ["intf"], value: /* @__PURE__ */ text("NAME"), group: "packets", doc: "Network interface to listen on (PCAP_INTF)." },
-  pcapFilter: { long: "pcap-filter", short: "P", value: /* @__PURE__ */ text("EXPRESSION"), group: "packets", doc: "Which packets tcpdump takes (PCAP_FILTER)." },
+  interface: { long: "interface", synonyms: ["intf"], value: /* @__PURE__ */ text("NAME"), group: "packets", doc: "Network interface to listen on (PCAP_INTF)." },
+  pcapFilter: { long: "pcap-filter", value: /* @__PURE__ */ text("EXPRESSION"), group: "packets", doc: "Which packets tcpdump takes (PCAP_FILTER)." },
   pcapFile: { long: "pcap-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "packets", doc: "Read packets from a capture file, and end with it." },
   pcapAnyDirection: { long: "pcap-any-direction", value: flag, group: "packets", doc: "Take outgoing packets as well as incoming ones." },
   linuxCookedIntf: { long: "Linux-cooked-intf", added: true, value: flag, group: "packets", minor: true, doc: "Capture without link-layer headers (ENABLE_COOKED_INTF)." },
   stdin: { long: "stdin", added: true, value: flag, group: "packets", doc: "Read a capture from standard input: 'tcpdump -U -w - ... | fwknopd --stdin'." },
-  udpServer: { long: "udp-server", short: "U", value: flag, group: "packets", doc: "Listen on a UDP port instead of capturing." },
+  udpServer: { long: "udp-server", value: flag, group: "packets", doc: "Listen on a UDP port instead of capturing." },
   packetLimit: {
-    long: "packet-limit", short: "C", synonyms: ["Count"],
+    long: "packet-limit", synonyms: ["Count"],
     value: /* @__PURE__ */ integer("COUNT", 0, MAX_PACKET_LIMIT, (shown) => `invalid -C packet count limit '${shown}', expected 0..${MAX_PACKET_LIMIT}`), group: "packets",
     doc: "End after so many packets; 0 is no limit.",
   },
 
-  foreground: { long: "foreground", short: "f", synonyms: ["debug"], value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
-  test: { long: "test", short: "t", value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
-  verbose: { long: "verbose", short: "v", value: count, group: "running", doc: "Say more; twice: each command that is run, too; three times: what packets carry." },
+  foreground: { long: "foreground", synonyms: ["debug"], value: flag, group: "running", doc: "Do not become a daemon; log to standard error." },
+  test: { long: "test", value: flag, group: "running", doc: "Decide about packets, but change no firewall, run no command and remember no packet." },
+  verbose: { long: "verbose", value: count, group: "running", doc: "Say more; twice: each command that is run, too; three times: what packets carry." },
   syslogEnable: { long: "syslog-enable", value: flag, group: "running", doc: "With -f: log to syslog as well." },
   logFormat: {
     long: "log-format", added: true, value: /* @__PURE__ */ choice("FORMAT", ["text", "json"]), group: "running",
     doc: "Write the log as text (default) or as one JSON object a line.",
   },
-  locale: { long: "locale", short: "l", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
-  runDir: { long: "run-dir", short: "r", value: /* @__PURE__ */ custom("FOLDER", absolutePath, { completes: "folder" }), group: "running", doc: "Folder of pid file and replay cache (FWKNOP_RUN_DIR)." },
-  pidFile: { long: "pid-file", short: "p", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The pid file (FWKNOP_PID_FILE)." },
-  digestFile: { long: "digest-file", short: "d", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE). In fwknop 1.9 the letter stood for --debug, which is -f here." },
+  locale: { long: "locale", value: /* @__PURE__ */ text("NAME"), group: "running", doc: "Locale (LOCALE)." },
+  runDir: { long: "run-dir", value: /* @__PURE__ */ custom("FOLDER", absolutePath, { completes: "folder" }), group: "running", doc: "Folder of pid file and replay cache (FWKNOP_RUN_DIR)." },
+  pidFile: { long: "pid-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The pid file (FWKNOP_PID_FILE)." },
+  digestFile: { long: "digest-file", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The replay cache (DIGEST_FILE). In fwknop 1.9 the letter stood for --debug, which is -f here." },
   rotateDigestCache: { long: "rotate-digest-cache", value: flag, group: "running", doc: "Put the replay cache aside and start an empty one." },
   gpgHomeDir: { long: "gpg-home-dir", value: /* @__PURE__ */ text("FOLDER", { completes: "folder" }), group: "running", doc: "Folder of the GnuPG key rings (GPG_HOME_DIR)." },
   gpgExe: { long: "gpg-exe", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "running", doc: "The gpg program (GPG_EXE)." },
@@ -164,10 +164,10 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   noIptCheckSupport: { long: "no-ipt-check-support", value: flag, group: "running", doc: "Do not use 'iptables -C'." },
   noFirewdCheckSupport: { long: "no-firewd-check-support", value: flag, group: "running", doc: "The same for firewalld." },
 
-  status: { long: "status", short: "S", synonyms: ["Status"], value: flag, group: "control", doc: "Tell whether the daemon runs, and exit." },
-  restart: { long: "restart", short: "R", synonyms: ["Restart"], value: flag, group: "control", doc: "Have the running daemon read its files again." },
-  kill: { long: "kill", short: "K", synonyms: ["Kill"], value: flag, group: "control", doc: "End the running daemon." },
-  dumpConfig: { long: "dump-config", short: "D", synonyms: ["Dump-config"], value: flag, group: "control", doc: "Print all settings and exit." },
+  status: { long: "status", synonyms: ["Status"], value: flag, group: "control", doc: "Tell whether the daemon runs, and exit." },
+  restart: { long: "restart", synonyms: ["Restart"], value: flag, group: "control", doc: "Have the running daemon read its files again." },
+  kill: { long: "kill", synonyms: ["Kill"], value: flag, group: "control", doc: "End the running daemon." },
+  dumpConfig: { long: "dump-config", synonyms: ["Dump-config"], value: flag, group: "control", doc: "Print all settings and exit." },
   check: { long: "check", added: true, value: flag, group: "control", doc: "Look for mistakes in the files and in the host's set-up, and exit." },
   exitParseConfig: { long: "exit-parse-config", value: flag, group: "control", doc: "Read the files and exit." },
   exitParseDigestCache: { long: "exit-parse-digest-cache", value: flag, group: "control", doc: "Read the files and the replay cache and exit." },
@@ -178,7 +178,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   fwDelIp: { long: "fw-del-ip", added: true, value: /* @__PURE__ */ custom("ADDRESS", address), group: "control", doc: "Remove the rules that let an address in, and exit." },
 
   spaDumpPackets: {
-    long: "spa-dump-packets", short: "s", added: true, value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "control",
+    long: "spa-dump-packets", added: true, value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "control",
     doc: "Print what is in the packets of a file, one a line, as if they had come from 127.0.0.1, and exit. Nothing is opened, run or remembered.",
   },
 
@@ -188,7 +188,7 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ keyLength("hmac key"), group: "keygen", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), group: "keygen", doc: "Digest that the HMAC key is for: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
 
-  testMode: { long: "Test-mode", short: "T", added: true, value: flag, implies: { test: true }, group: "perl", minor: true, doc: "As --test." },
+  testMode: { long: "Test-mode", added: true, value: flag, implies: { test: true }, group: "perl", minor: true, doc: "As --test." },
   noLocale: { long: "no-locale", added: true, synonyms: ["no-LC_ALL"], value: flag, implies: { locale: "NONE" }, group: "perl", minor: true, doc: "As '--locale NONE': commands get the locale C." },
   testFkoExists: { long: "test-FKO-exists", added: true, value: flag, group: "perl", minor: true, doc: "Say that FKO messages are understood, and exit." },
   knoptmCmd: /* @__PURE__ */ obsolete("knoptmCmd", /* @__PURE__ */ text("FILE"), NO_HELPERS),
@@ -204,16 +204,16 @@ export const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   gpgUseOptions: /* @__PURE__ */ obsolete("gpg-use-options", flag, GPG_ITSELF),
   gpgNoOptions: /* @__PURE__ */ obsolete("gpg-no-options", flag, GPG_ITSELF),
   fwLog: { long: "fw-log", added: true, value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "perl", minor: true, doc: "The firewall's log, for AUTH_MODE KNOCK (IPT_SYSLOG_FILE)." },
-  os: /* @__PURE__ */ obsolete("os", flag, "The sender's operating system is looked at where access.conf has REQUIRE_OS", { short: "o" }),
-  includeAllConfig: /* @__PURE__ */ obsolete("Include-all-config", flag, "--dump-config prints every setting but secrets", { short: "I" }),
+  os: /* @__PURE__ */ obsolete("os", flag, "The sender's operating system is looked at where access.conf has REQUIRE_OS"),
+  includeAllConfig: /* @__PURE__ */ obsolete("Include-all-config", flag, "--dump-config prints every setting but secrets"),
 
   dumpServErrCodes: { long: "dump-serv-err-codes", value: flag, group: "other", doc: "Print the numbers of errors and their meanings, and exit." },
   completion: {
     long: "completion", added: true, value: /* @__PURE__ */ shell(), group: "other",
     doc: "Print a completion script for this shell and exit.",
   },
-  version: { long: "version", short: "V", synonyms: ["Version"], value: flag, group: "other", doc: "Print the version and exit." },
-  help: { long: "help", short: "h", value: flag, group: "other", doc: "Print this and exit." },
+  version: { long: "version", synonyms: ["Version"], value: flag, group: "other", doc: "Print the version and exit." },
+  help: { long: "help", value: flag, group: "other", doc: "Print this and exit." },
 };
 
 /** The program. */
@@ -222,6 +222,11 @@ export const SERVER: Program<ServerOptions> = {
   summary: "open ports for whoever sends the right encrypted packet",
   synopsis: ["[OPTION]...", "--stdin [OPTION]... < CAPTURE", "{-S | -R | -K | -D} [OPTION]..."],
   options: SERVER_OPTIONS,
+  letters: {
+    c: "configFile", O: "overrideConfig", a: "accessFile", i: "interface", P: "pcapFilter", U: "udpServer", C: "packetLimit", f: "foreground", t: "test", v: "verbose", l: "locale",
+    r: "runDir", p: "pidFile", d: "digestFile", S: "status", R: "restart", K: "kill", D: "dumpConfig", s: "spaDumpPackets", T: "testMode", o: "os", I: "includeAllConfig",
+    V: "version", h: "help",
+  },
   groups: {
     files: "Files",
     packets: "Where packets come from",
@@ -243,7 +248,7 @@ const EXCLUSIVE = ["dumpConfig", "kill", "restart", "status"] as const;
  * @returns the values, or one line that names the option that is wrong
  */
 export function parseServerOptions(argv: readonly string[]): Parsed<ServerOptions> {
-  const parsed = parseArguments(SERVER_OPTIONS, argv);
+  const parsed = parseArguments(SERVER, argv);
   if (!parsed.ok) return parsed;
   const { values } = parsed.value;
   if (EXCLUSIVE.filter((key) => values[key]).length > 1) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type OptionRow, optionRows, type Program } from "./options.ts";
+import { type ListedOption, listOptions, type Program } from "./options.ts";
 
 /** Columns of a line, and where texts begin, as the C programs lay it out. */
 const WIDTH = 79;
@@ -20,7 +20,7 @@ const TEXT_COLUMN = 29;
 export function renderUsage<Values>(program: Program<Values>, version: string): string {
   const lines = [`${program.name} ${version}: ${program.summary}`, ""];
   program.synopsis.forEach((form, at) => lines.push(...hang(`${at === 0 ? "Usage:" : "      "} ${program.name} `, form)));
-  const rows = optionRows(program.options).map(([, row]) => row).filter((row) => !row.minor);
+  const rows = listOptions(program).filter((row) => !row.minor);
   for (const [group, heading] of Object.entries(program.groups)) {
     const members = rows.filter((row) => row.group === group);
     if (members.length > 0) lines.push("", `${heading}:`, ...members.flatMap(optionLines));
@@ -29,12 +29,12 @@ export function renderUsage<Values>(program: Program<Values>, version: string): 
 }
 
 /** The names of an option, with its argument: `-p, --server-port PORT`. */
-function optionHead<Values>(row: OptionRow<unknown, Values>): string {
+function optionHead<Values>(row: ListedOption<Values>): string {
   const { argument } = row.value;
-  return `${row.short === undefined ? "    " : `-${row.short}, `}--${row.long}${argument === undefined ? "" : ` ${argument}`}`;
+  return `${row.letters.length === 0 ? "    " : `-${row.letters[0]}, `}--${row.long}${argument === undefined ? "" : ` ${argument}`}`;
 }
 
-function optionLines<Values>(row: OptionRow<unknown, Values>): string[] {
+function optionLines<Values>(row: ListedOption<Values>): string[] {
   const head = ` ${optionHead(row)}`;
   const text = wrap(row.doc, WIDTH - TEXT_COLUMN).map((line) => " ".repeat(TEXT_COLUMN) + line);
   if (head.length >= TEXT_COLUMN) return [head, ...text];

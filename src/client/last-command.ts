@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
+import { CLIENT, CLIENT_OPTIONS, type ClientOptions } from "../cli/client-options.ts";
 import { type Occurrence, type ScannedArguments, scanArguments } from "../cli/getopt.ts";
 import type { Parsed } from "../cli/options.ts";
 import { quoteWord } from "../command-text.ts";
@@ -45,7 +45,7 @@ export function formatCommandLine(scanned: ScannedArguments<ClientOptions>): Com
  */
 export function parseCommandLine(line: string): Parsed<ScannedArguments<ClientOptions>> {
   const words = splitWords(line) ?? line.split(/\s+/).filter((word) => word !== "");
-  return scanArguments(CLIENT_OPTIONS, words.slice(1));
+  return scanArguments(CLIENT, words.slice(1));
 }
 
 /**

@@ -20,7 +20,7 @@ export interface DecodeOptions extends KeyOptions {
 const OPTIONS: OptionTable<DecodeOptions> = {
   ...KEY_OPTIONS,
   json: { long: "json", value: flag, group: "output", doc: "Print one JSON object; a refusal too." },
-  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this." },
+  help: { long: "help", value: flag, group: "output", doc: "Print this." },
 };
 
 /** The subcommand. */
@@ -29,6 +29,7 @@ export const DECODE: Program<DecodeOptions> = {
   summary: "opens a packet and shows its fields",
   synopsis: ["[OPTION...] [PACKET|-]"],
   options: OPTIONS,
+  letters: { M: "encryptionMode", h: "help" },
   groups: { keys: "Keys", output: "Output" },
 };
 

@@ -18,7 +18,8 @@ export const DEMO: Program<DemoArguments> = {
   summary: "shows a port that is closed, a packet, and the port open for some seconds",
   synopsis: ["[--help]"],
   options: {
-    help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this. As root, with iptables and tcpdump, the demonstration is a real one, between two network namespaces." },
+    help: { long: "help", value: flag, group: "output", doc: "Print this. As root, with iptables and tcpdump, the demonstration is a real one, between two network namespaces." },
   },
+  letters: { h: "help" },
   groups: { output: "Output" },
 };

@@ -41,16 +41,15 @@ const OPTIONS: OptionTable<EncodeOptions> = {
   ...KEY_OPTIONS,
   digestType: {
     long: "digest-type",
-    short: "m",
     value: /* @__PURE__ */ oneOf("DIGEST", DIGEST_NAMES),
     group: "fields",
     doc: "Digest inside the packet; sha256 unless given.",
   },
-  user: { long: "user", short: "U", value: /* @__PURE__ */ text("USER"), group: "fields", doc: "User name; fko-tool unless given." },
-  natAccess: { long: "nat-access", short: "N", value: /* @__PURE__ */ text("HOST,PORT"), group: "fields", doc: "The NAT field." },
+  user: { long: "user", value: /* @__PURE__ */ text("USER"), group: "fields", doc: "User name; fko-tool unless given." },
+  natAccess: { long: "nat-access", value: /* @__PURE__ */ text("HOST,PORT"), group: "fields", doc: "The NAT field." },
   natLocal: { long: "nat-local", value: flag, group: "fields", doc: "The NAT field is for the server itself." },
   serverAuth: { long: "server-auth", value: /* @__PURE__ */ text("TEXT"), group: "fields", doc: "The server authentication field." },
-  timeout: { long: "timeout", short: "f", value: /* @__PURE__ */ numberFrom("SECONDS", 0, 65536), group: "fields", doc: "The client timeout field; 0 is none." },
+  timeout: { long: "timeout", value: /* @__PURE__ */ numberFrom("SECONDS", 0, 65536), group: "fields", doc: "The client timeout field; 0 is none." },
   command: { long: "command", value: flag, group: "fields", doc: "The message is a command, not a request for ports." },
   random: {
     long: "random",
@@ -69,7 +68,7 @@ const OPTIONS: OptionTable<EncodeOptions> = {
     doc: "Salt of the key derivation; drawn anew unless given.",
   },
   version: { long: "protocol-version", value: /* @__PURE__ */ custom("VERSION", protocolVersion), group: "fields", doc: `The version field; ${PROTOCOL_VERSION} unless given. From 1.… on in the Perl programs' dialect.` },
-  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this." },
+  help: { long: "help", value: flag, group: "output", doc: "Print this." },
 };
 
 /** The subcommand. */
@@ -78,6 +77,7 @@ export const ENCODE: Program<EncodeOptions> = {
   summary: "makes a packet of its fields",
   synopsis: ["[OPTION...] ADDRESS,PROTO/PORT[,PROTO/PORT...]"],
   options: OPTIONS,
+  letters: { M: "encryptionMode", m: "digestType", U: "user", N: "natAccess", f: "timeout", h: "help" },
   groups: { keys: "Keys", fields: "Fields", output: "Output" },
 };
 

@@ -34,11 +34,11 @@ const OPTIONS: OptionTable<KeygenOptions> = {
   keyLen: { long: "key-len", value: /* @__PURE__ */ numberFrom("BYTES", 1, 32), group: "keys", doc: "Bytes of the encryption key, 1 to 32; 32 unless given." },
   hmacKeyLen: { long: "hmac-key-len", value: /* @__PURE__ */ numberFrom("BYTES", 1, 128), group: "keys", doc: "Bytes of the HMAC key, 1 to 128; as many as suit its digest unless given." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ digestType("hmac digest"), group: "keys", doc: "Digest that the HMAC key is for; sha256 unless given." },
-  output: { long: "output", short: "o", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output", doc: "Write the two lines to a file of mode 0600 instead of the terminal." },
+  output: { long: "output", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output", doc: "Write the two lines to a file of mode 0600 instead of the terminal." },
   qr: { long: "qr", value: flag, group: "output", doc: "Draw a QR code of the keys in the terminal; the Android client scans it." },
   qrSvg: { long: "qr-svg", value: /* @__PURE__ */ text("FILE", { completes: "file" }), group: "output", doc: "Write that QR code as SVG to a file of mode 0600." },
   clientIp: { long: "client-ip", value: /* @__PURE__ */ custom("ADDRESS", ipv4), group: "output", doc: "Put the IPv4 address to open for into the QR code as well." },
-  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this." },
+  help: { long: "help", value: flag, group: "output", doc: "Print this." },
 };
 
 /** The subcommand. */
@@ -47,5 +47,6 @@ export const KEYGEN: Program<KeygenOptions> = {
   summary: "makes an encryption key and an HMAC key",
   synopsis: ["[OPTION]..."],
   options: OPTIONS,
+  letters: { o: "output", h: "help" },
   groups: { keys: "Keys", output: "Output" },
 };

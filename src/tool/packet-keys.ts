@@ -35,7 +35,7 @@ export const KEY_OPTIONS: OptionTable<KeyOptions> = {
   hmacKey: { long: "hmac-key", value: /* @__PURE__ */ secret("KEY"), group: "keys", doc: "The HMAC key, as it is. Without one the packet bears no HMAC." },
   hmacKeyBase64: { long: "hmac-key-base64", value: /* @__PURE__ */ secret("BASE64"), group: "keys", doc: "The HMAC key in base64." },
   hmacDigestType: { long: "hmac-digest-type", value: /* @__PURE__ */ oneOf("DIGEST", DIGEST_NAMES), group: "keys", doc: "Digest of the HMAC: md5, sha1, sha256 (default), sha384, sha512, sha3_256, sha3_512." },
-  encryptionMode: { long: "encryption-mode", short: "M", value: /* @__PURE__ */ oneOf("MODE", MODE_NAMES), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
+  encryptionMode: { long: "encryption-mode", value: /* @__PURE__ */ oneOf("MODE", MODE_NAMES), group: "keys", doc: "CBC (default), ECB, CFB, OFB, CTR, legacy (fwknop before 2.5), perl (fwknop 1.9)." },
 };
 
 /** Keys ready for use, and the type of the HMAC. */

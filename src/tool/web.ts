@@ -20,12 +20,11 @@ export const WEB_PORT = 62280;
 const OPTIONS: OptionTable<WebOptions> = {
   port: {
     long: "port",
-    short: "p",
     value: /* @__PURE__ */ numberFrom("PORT", 0, 65535),
     group: "server",
     doc: `Port on this computer's loopback address; ${WEB_PORT} unless given, 0 for any that is free.`,
   },
-  help: { long: "help", short: "h", value: flag, group: "output", doc: "Print this." },
+  help: { long: "help", value: flag, group: "output", doc: "Print this." },
 };
 
 /** The subcommand. */
@@ -34,5 +33,6 @@ export const WEB: Program<WebOptions> = {
   summary: "serves the page that makes knocks, to this computer only",
   synopsis: ["[--port PORT]"],
   options: OPTIONS,
+  letters: { p: "port", h: "help" },
   groups: { server: "Server", output: "Output" },
 };

@@ -76,7 +76,7 @@ async function tellFailure(error: unknown, output: ClientOutput): Promise<number
 const HELP_HINT = "'fwknop --help' lists the options";
 
 async function run(argv: readonly string[], host: ClientHost, output: ClientOutput): Promise<number> {
-  const scanned = unwrap(scanArguments(CLIENT_OPTIONS, argv), HELP_HINT);
+  const scanned = unwrap(scanArguments(CLIENT, argv), HELP_HINT);
   if (scanned.occurrences.some(({ key }) => key === "help")) {
     const { renderUsage } = await import("../../cli/usage.ts");
     output.result(renderUsage(CLIENT, packageVersion()));

@@ -47,7 +47,7 @@ function accept<T>(parsed: Parsed<T>): T {
  * @param mostOperands how many words it takes that are no options
  */
 function readArguments<Options extends { help?: true }>(program: Program<Options>, argv: readonly string[], mostOperands: number) {
-  const { values, operands } = accept(parseArguments(program.options, argv));
+  const { values, operands } = accept(parseArguments(program, argv));
   if (values.help) {
     print(`${renderUsage(program, packageVersion())}\n`);
     return undefined;
