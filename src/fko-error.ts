@@ -6,7 +6,7 @@
  */
 
 /** Symbols 5..93 in order; libfko shows them behind `Args contain invalid data: FKO_ERROR_INVALID_DATA`. */
-const INVALID_DATA: readonly string[] = /* @__PURE__ */ (
+const INVALID_DATA =
   "CLIENT_TIMEOUT_NEGATIVE DECODE_MSGLEN_VALIDFAIL DECODE_NON_ASCII DECODE_LT_MIN_FIELDS DECODE_GT_MAX_FIELDS " +
   "DECODE_WRONG_NUM_FIELDS DECODE_ENC_MSG_LEN_MT_T_SIZE DECODE_RAND_MISSING DECODE_USERNAME_MISSING " +
   "DECODE_USERNAME_TOOBIG DECODE_USERNAME_DECODEFAIL DECODE_USERNAME_VALIDFAIL DECODE_TIMESTAMP_MISSING " +
@@ -28,8 +28,7 @@ const INVALID_DATA: readonly string[] = /* @__PURE__ */ (
   "HMAC_ENCMSGLEN_VALIDFAIL HMAC_COMPAREFAIL HMAC_TYPE_VALIDFAIL HMAC_LEN_VALIDFAIL MESSAGE_PORT_MISSING " +
   "MESSAGE_TYPE_VALIDFAIL MESSAGE_EMPTY MESSAGE_CMD_MISSING MESSAGE_ACCESS_MISSING MESSAGE_NAT_MISSING " +
   "MESSAGE_PORTPROTO_MISSING NAT_EMPTY RAND_LEN_VALIDFAIL SRVAUTH_MISSING TIMESTAMP_VALIDFAIL USER_MISSING " +
-  "USER_FIRSTCHAR_VALIDFAIL USER_REMCHAR_VALIDFAIL UTIL_STRTOL_LT_MIN UTIL_STRTOL_GT_MAX"
-).split(" ");
+  "USER_FIRSTCHAR_VALIDFAIL USER_REMCHAR_VALIDFAIL UTIL_STRTOL_LT_MIN UTIL_STRTOL_GT_MAX";
 
 const OTHERS: Readonly<Record<number, string>> = {
   0: "Success",
@@ -75,7 +74,7 @@ const OTHERS: Readonly<Record<number, string>> = {
  * @returns its words, `Undefined Error` for a number that is none
  */
 export function describeFkoError(code: number): string {
-  const symbol = INVALID_DATA[code - 5];
+  const symbol = INVALID_DATA.split(" ")[code - 5];
   if (code >= 5 && symbol !== undefined) return `Args contain invalid data: FKO_ERROR_INVALID_DATA_${symbol}`;
   return OTHERS[code] ?? "Undefined Error";
 }

@@ -57,15 +57,16 @@ type RowOptions = Pick<RcVariable, "critical" | "wholeLine"> & {
 /** A variable that takes what an option takes. */
 function like<K extends keyof ClientOptions>(name: string, option: K, options: RowOptions = {}): RcVariable {
   const { implies, format = String as (value: never) => string, value: ownValue, ...row } = options;
-  const optionValue = CLIENT_OPTIONS[option].value as ValueType<unknown>;
-  const value = (ownValue as ValueType<unknown> | undefined) ?? optionValue;
+  const value = (): ValueType<unknown> => (ownValue ?? CLIENT_OPTIONS[option].value) as ValueType<unknown>;
   return {
     name,
     option,
-    describe: value.choices?.join(", ") ?? value.argument ?? "",
+    get describe() {
+      return value().choices?.join(", ") ?? value().argument ?? "";
+    },
     ...row,
     read: (bytes) => {
-      const parsed = value.parse([utf8OrLatin1Text(bytes)], undefined);
+      const parsed = value().parse([utf8OrLatin1Text(bytes)], undefined);
       return parsed.ok ? { ok: true, value: { ...implies, [option]: parsed.value } } : parsed;
     },
     write: (given) => (given[option] === undefined || given[option] === "" ? undefined : format(given[option] as never)),
