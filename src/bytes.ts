@@ -14,8 +14,10 @@ export type Bytes = Uint8Array<ArrayBuffer>;
  * @returns a fresh array
  */
 export function utf8Bytes(text: string): Bytes {
-  return new TextEncoder().encode(text) as Bytes;
+  return (encoder ??= new TextEncoder()).encode(text) as Bytes;
 }
+
+let encoder: TextEncoder | undefined;
 
 /**
  * Decodes UTF-8 strictly.

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -743,6 +743,22 @@ describe("fwknop: the last command line", () => {
     const text = readFileSync(kept, "utf8");
     assert.match(text, /^fwknop .* --no-rc-file\n$/);
     assert(text.length < long);
+  });
+
+  test("fwknop does not write a command line again that is kept already, unless others can read it", async (t) => {
+    const { run, home } = bench(t);
+    const kept = join(home, ".fwknop.run");
+    const argv = ["-T", ...REQUEST, ...KEYS, "--no-rc-file"];
+    await run(...argv);
+    const content = readFileSync(kept, "latin1");
+    for (const [mode, isWritten] of [[0o600, false], [0o644, true]] as const) {
+      chmodSync(kept, mode);
+      utimesSync(kept, 1, 1);
+      await run(...argv);
+      assert.equal(statSync(kept).mtimeMs !== 1000, isWritten);
+      assert.equal(statSync(kept).mode & 0o777, 0o600);
+      assert.equal(readFileSync(kept, "latin1"), content);
+    }
   });
 
   test("fwknop --no-save-args keeps nothing", async (t) => {

@@ -55,7 +55,7 @@ function clientManual(): Manual {
           "~/.fwknoprc holds stanzas. Each begins with a line [NAME]; lines 'VARIABLE value' follow. A value ends at the first blank, ';' or '#', except for commands, which take the whole line. Lines that begin with '#' or ';' are comments. [default] is always read; the stanza of -n wins over it, and the command line over both.",
           "Where both KEY and KEY_BASE64 are set, KEY is used; then come KEY_FILE, KEY_CMD, standard input, the terminal. The same holds for the HMAC key.",
           ...rcVariables().map(({ name, describe, option }): Definition => ({
-            term: name, text: `${describe}${describe === "" ? "" : ". "}${option === undefined ? "" : `As --${CLIENT_OPTIONS[option].long}.`}`.trim(),
+            term: name, text: `${describe().replace(/.$/, "$&. ")}${option === undefined ? "" : `As --${CLIENT_OPTIONS[option].long}.`}`.trim(),
           })),
         ],
       },

@@ -30,7 +30,7 @@ export function rcTemplate(): string {
     "#",
     "# All variables and the values that they take:",
     "#",
-    ...rcVariables().map(({ name, describe }) => `# ${name.padEnd(NAME_WIDTH)}${describe}`),
+    ...rcVariables().map(({ name, describe }) => `# ${name.padEnd(NAME_WIDTH)}${describe()}`),
     "",
     "[default]",
     "",

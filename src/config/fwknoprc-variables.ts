@@ -20,15 +20,15 @@ import { parseIp } from "../ip.ts";
 export interface RcVariable {
   readonly name: string;
   /** The option that it stands for, for the manual page. */
-  readonly option?: keyof ClientOptions;
-  /** The values that it takes, for the manual page. */
-  readonly describe: string;
+  readonly option?: keyof ClientOptions | undefined;
   /** A key, or what names one: replacing it needs a question. */
-  readonly critical?: true;
+  readonly critical?: true | undefined;
   /** The value must not be shown. */
-  readonly secret?: true;
+  readonly secret?: true | undefined;
   /** The value is all of the line, blanks included. */
-  readonly wholeLine?: true;
+  readonly wholeLine?: true | undefined;
+  /** @returns the values that it takes, for people */
+  describe(): string;
   /**
    * Reads a value.
    *
@@ -45,6 +45,7 @@ export interface RcVariable {
   write(given: ClientSettings): string | Uint8Array | undefined;
 }
 
+/** All variables are made for each rc file: rows without rests and spreads take half the time. */
 type RowOptions = Pick<RcVariable, "critical" | "wholeLine"> & {
   /** What the variable sets besides. Other than the option it may switch nothing on. */
   readonly implies?: ClientSettings;
@@ -56,15 +57,14 @@ type RowOptions = Pick<RcVariable, "critical" | "wholeLine"> & {
 
 /** A variable that takes what an option takes. */
 function like<K extends keyof ClientOptions>(name: string, option: K, options: RowOptions = {}): RcVariable {
-  const { implies, format = String as (value: never) => string, value: ownValue, ...row } = options;
+  const { critical, wholeLine, implies, format = String as (value: never) => string, value: ownValue } = options;
   const value = (): ValueType<unknown> => (ownValue ?? CLIENT_OPTIONS[option].value) as ValueType<unknown>;
   return {
     name,
     option,
-    get describe() {
-      return value().choices?.join(", ") ?? value().argument ?? "";
-    },
-    ...row,
+    critical,
+    wholeLine,
+    describe: () => value().choices?.join(", ") ?? value().argument ?? "",
     read: (bytes) => {
       const parsed = value().parse([utf8OrLatin1Text(bytes)], undefined);
       return parsed.ok ? { ok: true, value: { ...implies, [option]: parsed.value } } : parsed;
@@ -78,7 +78,7 @@ function yes<K extends keyof ClientOptions>(name: string, option: K, options: Pi
   return {
     name,
     option,
-    describe: "Y",
+    describe: () => "Y",
     read: (bytes) => ({ ok: true, value: /^y$/i.test(utf8OrLatin1Text(bytes)) ? { ...options.implies, [option]: true } : {} }),
     write: options.write ?? ((given) => (given[option] ? "Y" : undefined)),
   };
@@ -90,8 +90,8 @@ type SecretSetting = "keyRijndael" | "keyBase64Rijndael" | "keyHmac" | "keyBase6
 function secretRow(name: string, setting: SecretSetting, options: { readonly implies?: ClientSettings; readonly base64?: KeyKind } = {}): RcVariable {
   return {
     name,
-    ...(setting in CLIENT_OPTIONS && { option: setting as keyof ClientOptions }),
-    describe: options.base64 === undefined ? "KEY" : "BASE64",
+    option: setting in CLIENT_OPTIONS ? setting as keyof ClientOptions : undefined,
+    describe: () => (options.base64 === undefined ? "KEY" : "BASE64"),
     critical: true,
     secret: true,
     read: (bytes) => {
@@ -176,8 +176,8 @@ function buildVariables(): readonly RcVariable[] {
     like("SPA_SERVER_PORT", "serverPort"),
     like("SPA_SOURCE_PORT", "sourcePort"),
     like("FW_TIMEOUT", "fwTimeout", { value: fwTimeout(65536) as ValueType<never> }),
-    { name: "ALLOW_IP", option: "allowIp", describe: "address, host name, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
-    { name: "TIME_OFFSET", option: "timeOffsetPlus", describe: "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset },
+    { name: "ALLOW_IP", option: "allowIp", describe: () => "address, host name, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
+    { name: "TIME_OFFSET", option: "timeOffsetPlus", describe: () => "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset },
     like("ENCRYPTION_MODE", "encryptionMode", { format: (mode: keyof typeof ENCRYPTION_MODES) => (mode === "perl" ? mode : ENCRYPTION_MODES[mode].label) }),
     yes("USE_GPG", "gpgEncryption"),
     yes("USE_GPG_AGENT", "gpgAgent"),
@@ -215,7 +215,7 @@ function buildVariables(): readonly RcVariable[] {
     yes("NAT_RAND_PORT", "natRandPort"),
     like("NAT_PORT", "natPort"),
     {
-      name: "VERBOSE", option: "verbose", describe: "Y, or 0 to 4, whatever -v says", read: readVerbose,
+      name: "VERBOSE", option: "verbose", describe: () => "Y, or 0 to 4, whatever -v says", read: readVerbose,
       write: ({ verbose }) => (verbose === undefined ? undefined : verbose === 1 ? "Y" : String(Math.min(verbose, 4))),
     },
     yes("RESOLVE_IP_HTTPS", "resolveIpHttps", { write: (given) => (given.resolveIpHttps ? (given.allowIp === undefined ? "Y" : "N") : undefined) }),

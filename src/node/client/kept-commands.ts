@@ -4,13 +4,13 @@
  * @module
  */
 import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync } from "node:fs";
-import { utf8Bytes, utf8OrLatin1Text } from "../../bytes.ts";
+import { constantTimeEqual, utf8Bytes, utf8OrLatin1Text } from "../../bytes.ts";
 import type { ClientOptions } from "../../cli/client-options.ts";
 import type { ScannedArguments } from "../../cli/getopt.ts";
 import { splitHostPort } from "../../client/destination.ts";
 import { findCommandForHost, formatCommandLine, parseCommandLine, rememberForHost } from "../../client/last-command.ts";
 import { printableText } from "../../foreign-text.ts";
-import { writeWhole } from "../files.ts";
+import { readOwnFile, writeWhole } from "../files.ts";
 import { reasonOf } from "../system-error.ts";
 import { homeFile, readSecretFile } from "./home-files.ts";
 import type { ClientHost } from "./host.ts";
@@ -95,6 +95,7 @@ function readCommandLines(files: { readonly path: string; readonly preferred?: s
  */
 function writePrivately(path: string, text: string): void {
   const bytes = utf8Bytes(text);
+  if (isKept(path, bytes)) return;
   const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
   try {
     const stats = fstatSync(descriptor);
@@ -107,6 +108,16 @@ function writePrivately(path: string, text: string): void {
     throw error;
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Whether it is there already, as often when a command is given again: to write it would take four times as long as to look. */
+function isKept(path: string, bytes: Uint8Array): boolean {
+  try {
+    const { bytes: there, problems } = readOwnFile(path, { maxBytes: bytes.length, kind: "args" });
+    return problems.length === 0 && constantTimeEqual(there, bytes);
+  } catch {
+    return false;
   }
 }
 
