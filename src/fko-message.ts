@@ -151,7 +151,8 @@ interface LengthCodes {
 }
 
 /** How one field is written and read. */
-interface FieldRow<T> extends LengthCodes {
+interface FieldRow<T> {
+  readonly codes: LengthCodes;
   /** Characters on the wire. */
   readonly maxLength: number;
   parse(raw: string): Parsed<T>;
@@ -162,15 +163,15 @@ interface FieldRow<T> extends LengthCodes {
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** A text that travels as base64: printable UTF-8. */
-function base64Field({ undecodable, invalid, ...codes }: LengthCodes & { undecodable: number; invalid: number }, maxLength: number): FieldRow<string> {
+function base64Field(codes: LengthCodes & { undecodable: number; invalid: number }, maxLength: number): FieldRow<string> {
   return {
-    ...codes,
+    codes,
     maxLength,
     parse(raw) {
       const bytes = decodeBase64(raw);
-      if (bytes === undefined) return { code: undecodable };
+      if (bytes === undefined) return { code: codes.undecodable };
       const text = utf8Text(bytes);
-      return text === undefined || text === "" || CONTROL_CHARACTERS.test(text) ? { code: invalid } : { value: text };
+      return text === undefined || text === "" || CONTROL_CHARACTERS.test(text) ? { code: codes.invalid } : { value: text };
     },
     format(text, isPerl) {
       const base64 = encodeBase64(utf8Bytes(text));
@@ -180,21 +181,21 @@ function base64Field({ undecodable, invalid, ...codes }: LengthCodes & { undecod
 }
 
 /** A decimal number that is only digits; C takes leading digits of anything, which lets `x` pass as 0. */
-function numberField<T extends number>({ invalid, ...codes }: LengthCodes & { invalid: number }, maxLength: number, pattern: RegExp): FieldRow<T> {
+function numberField<T extends number>(codes: LengthCodes & { invalid: number }, maxLength: number, pattern: RegExp): FieldRow<T> {
   return {
-    ...codes,
+    codes,
     maxLength,
-    parse: (raw) => (pattern.test(raw) ? { value: Number(raw) as T } : { code: invalid }),
+    parse: (raw) => (pattern.test(raw) ? { value: Number(raw) as T } : { code: codes.invalid }),
     format: String,
   };
 }
 
 /** A text that travels as it is. */
-function plainField({ invalid, ...codes }: LengthCodes & { invalid: number }, maxLength: number, pattern: RegExp): FieldRow<string> {
+function plainField(codes: LengthCodes & { invalid: number }, maxLength: number, pattern: RegExp): FieldRow<string> {
   return {
-    ...codes,
+    codes,
     maxLength,
-    parse: (raw) => (pattern.test(raw) ? { value: raw } : { code: invalid }),
+    parse: (raw) => (pattern.test(raw) ? { value: raw } : { code: codes.invalid }),
     format: (text) => text,
   };
 }
@@ -422,6 +423,6 @@ function readHead(fields: readonly string[]): Parsed<Head> {
 }
 
 function readField<T>(row: FieldRow<T>, raw: string | undefined): Parsed<T> {
-  if (raw === undefined || raw === "") return { code: row.missing };
-  return raw.length > row.maxLength ? { code: row.tooLong } : row.parse(raw);
+  if (raw === undefined || raw === "") return { code: row.codes.missing };
+  return raw.length > row.maxLength ? { code: row.codes.tooLong } : row.parse(raw);
 }
