@@ -522,6 +522,18 @@ test("Firewall looks for rules of others when it closes something, at most every
   await setup.firewall.stop();
 });
 
+test("Firewall keeps both rules of a batch of renewals when somebody removed one of them", async () => {
+  const setup = bench({ chains: { input } });
+  await setup.firewall.start();
+  const knock = (): Promise<unknown> => Promise.all(["10.0.0.1", "10.0.0.2"].map((source) => setup.firewall.open(grant(source, 60))));
+  await knock();
+  const before = openRules(setup.fake);
+  setup.fake.type(`iptables ${before[1]!.replace("-A", "-D")}`);
+  await knock();
+  assert.deepEqual(openRules(setup.fake), before);
+  await setup.firewall.stop();
+});
+
 test("Firewall says once that there are more rules than iptables is made for, and never with ipset", async () => {
   const plain = bench({ chains: { input } });
   const sets = bench({

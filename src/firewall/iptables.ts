@@ -293,6 +293,7 @@ class Iptables implements FirewallBackend {
     for (const rule of change.remove) {
       const listed = there.get(markedKey(rule));
       if (listed !== undefined) transaction.add(rule.table, "-D", rule.chain, ...listed.words);
+      there.delete(markedKey(rule)); // one that takes its own place is among the additions
     }
     // A rule that is missing from a chain that is there was removed by somebody on purpose.
     const lostKeys = new Set(lost.map(chainKey));
