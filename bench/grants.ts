@@ -1,7 +1,7 @@
 /**
  * What grants cost with the real iptables and the real nftables, in a network of its own. See README.md.
  *
- *     node --import tsx bench/grants.ts
+ *     node --import tsx bench/grants.ts [part of a name...]
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { run } from "../src/node/run.ts";
 const GRANTS = 1000;
 /** Beside so many live grants one more is opened. */
 const LIVE = [0, 1000, 10_000];
-const ROUNDS = 21;
+const PACES = [{ how: "in a quick row", pauseMs: 0, rounds: 31 }, { how: "1.1 s after the last", pauseMs: 1100, rounds: 21 }];
 
 const silent: FirewallLog = { error: (message) => console.error(message), warning() {}, info() {}, debug() {} };
 
@@ -37,21 +37,19 @@ interface Engine {
   single(address: string, end: number): readonly [string, ...string[]];
 }
 
-const IPTABLES: Engine = {
-  name: "iptables",
-  backend: (host) => createIptables({
-    program: host.argv(["iptables"]), chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true,
-  }),
-  single: (address, end) => [
-    "iptables", "-w", "5", "-t", "filter", "-A", "FWKNOP_INPUT", "-p", "6", "-s", address, "--dport", "22", "-m", "comment", "--comment", `_exp_${end}`, "-j", "ACCEPT",
-  ],
-};
-
-const IPSET: Engine = {
-  name: "iptables with IPT_USE_IPSET",
-  backend: (host) => createIpset(IPTABLES.backend(host), { program: host.argv(["ipset"]), input: DEFAULT_CHAINS.input }, () => Date.now() / 1000),
-  single: (address, end) => ["ipset", "add", "fwknop_g4", `${address},tcp:22`, "timeout", "3600", "comment", `_exp_${end}`],
-};
+function iptables(kind: "nft" | "legacy", use: boolean | "auto", name: string): Engine {
+  const program = `iptables-${kind}`;
+  return {
+    name: `${program}, IPT_USE_IPSET ${name}`,
+    backend: (host) => {
+      const inner = createIptables({ program: host.argv([program]), chains: { input: DEFAULT_CHAINS.input }, prepend: false, checkComment: true, checkSupport: true });
+      return createIpset(inner, { program: host.argv(["ipset"]), input: DEFAULT_CHAINS.input, use, mayHaveSets: () => false }, () => Date.now() / 1000);
+    },
+    single: (address, end) => use === true
+      ? ["ipset", "add", "fwknop_g4", `${address},tcp:22`, "timeout", "3600", "comment", `_exp_${end}`]
+      : [program, "-w", "5", "-t", "filter", "-A", "FWKNOP_INPUT", "-p", "6", "-s", address, "--dport", "22", "-m", "comment", "--comment", `_exp_${end}`, "-j", "ACCEPT"],
+  };
+}
 
 const NFTABLES: Engine = {
   name: "nftables",
@@ -115,7 +113,10 @@ async function compareBatch(engine: Engine): Promise<void> {
   await host.close();
 }
 
-/** One more grant beside many: firewalls with few and with many take turns, for a machine is not equally busy all the time. */
+/**
+ * One more grant beside many: firewalls with few and with many take turns, for a machine is not equally busy all the time.
+ * In a quick row, and with pauses, after which jumps and rules are looked after that somebody may have removed.
+ */
 async function compareSizes(engine: Engine): Promise<void> {
   const far = Math.floor(Date.now() / 1000) + 3600;
   const opened = await Promise.all(LIVE.map(async (live) => {
@@ -124,14 +125,23 @@ async function compareSizes(engine: Engine): Promise<void> {
       await Promise.all(Array.from({ length: Math.min(5000, live - first) }, (_, at) => firewall.open(grant(first + at + 1, far))));
     }
     await firewall.open(grant(0x200000, far));
-    return { live, firewall, host, started, before: started(), times: [] as number[] };
+    return { live, firewall, host, started };
   }));
-  for (let round = 1; round <= ROUNDS; round++) {
-    for (const { firewall, times } of opened) times.push(await measure(() => firewall.open(grant(0x200000 + round, far))));
+  let next = 0x200001;
+  for (const { how, pauseMs, rounds } of PACES) {
+    const seen = opened.map((one) => ({ ...one, before: one.started(), times: [] as number[] }));
+    for (let round = 0; round < rounds; round++) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      for (const { firewall, times } of seen) times.push(await measure(() => firewall.open(grant(next, far))));
+      next++;
+    }
+    const none = median(seen[0]!.times);
+    for (const { live, started, before, times } of seen) {
+      const ratio = (median(times) / none).toFixed(2);
+      console.log(`${engine.name}: one grant beside ${live}, ${how}, beside none = 1: ${ratio} (${median(times).toFixed(1)} ms, ${((started() - before) / rounds).toFixed(1)} programs)`);
+    }
   }
-  const none = median(opened[0]!.times);
-  for (const { live, firewall, host, started, before, times } of opened) {
-    console.log(`${engine.name}: one grant beside ${live}, beside none = 1: ${(median(times) / none).toFixed(2)} (${((started() - before) / ROUNDS).toFixed(1)} programs)`);
+  for (const { firewall, host } of opened) {
     await firewall.stop();
     await host.close();
   }
@@ -166,7 +176,12 @@ async function watchEnds(engine: Engine): Promise<void> {
   await host.close();
 }
 
-for (const engine of [IPTABLES, IPSET, NFTABLES]) {
+const ENGINES: readonly Engine[] = [
+  iptables("nft", "auto", "auto"), iptables("legacy", "auto", "auto"), iptables("nft", false, "N"), iptables("legacy", false, "N"), iptables("nft", true, "Y"), NFTABLES,
+];
+
+const wanted = process.argv.slice(2);
+for (const engine of ENGINES.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)))) {
   await compareBatch(engine);
   await compareSizes(engine);
   await watchEnds(engine);

@@ -122,7 +122,7 @@ export interface DaemonConfig {
   readonly NFT_MARK: number;
   /** Sets of the administrator's, used instead of any mode. */
   readonly NFT_SET?: NftSets;
-  readonly IPT_USE_IPSET: boolean;
+  readonly IPT_USE_IPSET: boolean | "auto";
   readonly IPSET_EXE: string;
   readonly CONNTRACK_ON_EXPIRE: "keep" | "kill";
   readonly CONNTRACK_EXE: string;

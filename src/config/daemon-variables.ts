@@ -55,6 +55,15 @@ const FACILITIES: Readonly<Record<SyslogFacility, SyslogFacility>> = {
   LOG_LOCAL4: "LOG_LOCAL4", LOG_LOCAL5: "LOG_LOCAL5", LOG_LOCAL6: "LOG_LOCAL6", LOG_LOCAL7: "LOG_LOCAL7",
 };
 
+const autoYesNo: TextKind<boolean | "auto"> = {
+  describe: "auto, Y or N",
+  parse(text, name) {
+    if (/^auto$/i.test(text)) return accept("auto");
+    const parsed = yesNo.parse(text, name);
+    return parsed.ok ? parsed : refuse(`${name} value ${shown(text)} is none of auto, Y, N`);
+  },
+};
+
 const address: TextKind<string> = {
   describe: "address",
   parse(text, name) {
@@ -256,7 +265,7 @@ export function daemonVariables(): VariableTable<DaemonConfig> {
     NFT_GUARD_PORTS: { kind: portList, origin: "own", doc: "What NFT_MODE guard closes; when it is not set, the OPEN_PORTS of all stanzas." },
     NFT_MARK: { kind: mark, origin: "own", default: "0x20000", doc: "The bits that NFT_MODE mark sets in the mark of granted packets." },
     NFT_SET: { kind: nftSets, origin: "own", unset: ["NONE"], doc: "Family, table and one set for each address family, all yours: grants are only added to them, and NFT_MODE does not matter." },
-    IPT_USE_IPSET: { kind: yesNo, origin: "own", default: "N", doc: "With FIREWALL_TYPE iptables: keep access to this host in sets with a time for each element, so that any number of grants is one rule." },
+    IPT_USE_IPSET: { kind: autoYesNo, origin: "own", default: "auto", doc: "With FIREWALL_TYPE iptables: keep access to this host in sets with a time for each element, so that any number of grants is one rule. auto: only what is granted while 250 rules are open, if sets can be used here." },
     IPSET_EXE: { kind: command, origin: "own", default: "/usr/sbin/ipset", doc: "The program of these sets." },
     CONNTRACK_ON_EXPIRE: {
       kind: choice({ keep: "keep", kill: "kill" } as const, (name, value) => `${name} value ${value} is none of keep, kill`),

@@ -18,7 +18,7 @@ export type Answer = (command: Command) => Plan<CommandResult>;
  * @returns a backend that is the same in everything else
  */
 export function withAnswers(backend: FirewallBackend, answer: Answer): FirewallBackend {
-  const { name, ground, headings, lines, newestFirst, endsByItself, needsNoSearch, keepShut, upkeep } = backend;
+  const { name, ground, headings, lines, newestFirst, endsByItself, needsNoSearch, takeOver, keepShut, upkeep } = backend;
   return {
     name, ground, headings, lines, newestFirst,
     rulesFor: (grant, live) => backend.rulesFor(grant, live),
@@ -30,6 +30,7 @@ export function withAnswers(backend: FirewallBackend, answer: Answer): FirewallB
     show: (scope) => answered(backend.show(scope), answer),
     ...(endsByItself && { endsByItself: (rule) => endsByItself.call(backend, rule) }),
     ...(needsNoSearch && { needsNoSearch }),
+    ...(takeOver && { takeOver: () => answered(takeOver.call(backend), answer) }),
     ...(keepShut && { keepShut: (keep) => answered(keepShut.call(backend, keep), answer) }),
     ...(upkeep && { upkeep: { everySeconds: upkeep.everySeconds, run: () => answered(upkeep.run(), answer) } }),
   };

@@ -130,6 +130,9 @@ export interface FirewallBackend {
    */
   prepare(options: { readonly fresh: boolean }): Plan<readonly Rule[]>;
 
+  /** Lays what it needs of a ground that is equal to another backend's, in place of {@link prepare}; absent where that is nothing. */
+  takeOver?(): Plan<void>;
+
   /** Opens, renews and closes in as few transactions as the firewall allows. */
   change(change: Change): Plan<Changed>;
 
@@ -173,9 +176,6 @@ export interface FirewallBackend {
    * @param keep all rules that should be there
    */
   keepShut?(keep: Iterable<Rule>): Plan<void>;
-
-  /** For firewalls that get slower by each rule: what to tell an administrator, once, when there are more than so many. */
-  readonly crowd?: { readonly rules: number; readonly advice: string };
 
   /** For firewalls where a closed rule has to stay until its connections have ended. */
   readonly upkeep?: Upkeep;

@@ -1,7 +1,8 @@
 /**
  * iptables with ipset (IPT_USE_IPSET): access to this host is an element of a set, with the kernel's own timeout, and
- * one rule a set lets in whatever is in it. So thousands of grants stay one rule. Grants that lead elsewhere, or are
- * for one address of ours, have rules of their own as ever.
+ * one rule a set lets in whatever is in it. So thousands of grants stay one rule, and one more costs what the first did.
+ * Grants that lead elsewhere, or are for one address of ours, have rules of their own as ever. Where there may be no sets,
+ * or few grants need none, access has rules as well; what is open is renewed as what it is.
  *
  * @module
  */
@@ -11,10 +12,9 @@ import { RULE_LINES } from "./_rule-lines.ts";
 import {
   type Change, type Changed, type Command, type Family, FirewallError, type FirewallBackend, type Plan, type Program, type Rule, type RulesOrRefusal,
 } from "./backend.ts";
-import type { Grant } from "./grant.ts";
-import { addressProblem, checkGrant } from "./grant-checks.ts";
+import type { Grant, PortSpec } from "./grant.ts";
 import { sourceText, standsFor, subjectOf } from "./grant-text.ts";
-import type { ChainSettings } from "./iptables.ts";
+import type { ChainSettings, IptablesBackend } from "./iptables.ts";
 import { ask, note, type Run, SUCCESS, succeeded, where } from "./steps.ts";
 import { LATEST_END, timeMark } from "./time-mark.ts";
 
@@ -24,6 +24,12 @@ export interface IpsetSettings {
   readonly program: Program;
   /** The chain that the sets' rules are in. */
   readonly input: ChainSettings;
+  /** Whether access to this host goes into sets; `auto`: what comes beside a crowd of rules does, if sets can be used here. */
+  readonly use: boolean | "auto";
+  /** Rules that are a crowd; {@link CROWD} when absent. */
+  readonly crowd?: number;
+  /** Tells whether the kernel may have sets, of anybody. Asked before `ipset` is, which would have it load them. */
+  readonly mayHaveSets: () => boolean;
 }
 
 /** A set of ours. */
@@ -33,15 +39,16 @@ interface OwnSet {
   readonly type: "hash:ip,port" | "hash:net,port";
 }
 
-const SETS: readonly OwnSet[] = ([4, 6] as const).flatMap((family) => [
-  { name: `fwknop_g${family}`, family, type: "hash:ip,port" as const },
-  { name: `fwknop_n${family}`, family, type: "hash:net,port" as const },
-]);
+/**
+ * So many rules are a crowd. Measured: with iptables-legacy, which reads and writes all of them, one more takes 1.3 times
+ * as long as the first beside 250, 1.5 beside 500; with iptables-nft it takes as long beside 1000.
+ */
+const CROWD = 250;
 
 /** ipset takes no longer times, seconds. */
 const MAX_TIMEOUT = 2_147_483;
 
-/** The sets' rules are looked after when something is opened, but not more often than this, seconds. */
+/** The jump to the sets' rules is looked after when something is put into a set, but not more often than this, seconds. */
 const CHECK_INTERVAL = 1;
 
 /** Done, or not so. */
@@ -50,14 +57,22 @@ const ANSWERS: readonly number[] = [0, 1];
 /** In the table column of rules that are elements. */
 const TABLE = "ipset";
 
+/** How the rules of a family's sets were seen last. */
+interface Sight {
+  /** Unix time, seconds. */
+  readonly at: number;
+  /** How many rules name each of the sets, whosever they are. */
+  readonly references: readonly number[];
+}
+
 /**
  * Puts sets in front of iptables.
  *
  * @param inner the planner for iptables
- * @param settings program and chain
+ * @param settings program, chain, and whether there are to be sets
  * @param now Unix time, seconds
  */
-export function createIpset(inner: FirewallBackend, settings: IpsetSettings, now: () => number): FirewallBackend {
+export function createIpset(inner: IptablesBackend, settings: IpsetSettings, now: () => number): FirewallBackend {
   return new Ipset(inner, settings, now);
 }
 
@@ -67,17 +82,24 @@ class Ipset implements FirewallBackend {
   readonly headings: FirewallBackend["headings"];
   readonly newestFirst: boolean;
   readonly lines: FirewallBackend["lines"];
-  readonly #inner: FirewallBackend;
+  readonly #inner: IptablesBackend;
   readonly #settings: IpsetSettings;
   readonly #now: () => number;
-  /** When the rules of a family were seen last, Unix time, seconds. */
-  readonly #seenAt = new Map<Family, number>();
+  readonly #sets: readonly OwnSet[];
+  /** Families whose sets are in use. */
+  readonly #seen = new Map<Family, Sight>();
+  /** How many rules there were when the last grant was planned. */
+  #liveCount = 0;
+  /** The crowd was spoken of, and stays one of rules. */
+  #hasWarned = false;
 
-  constructor(inner: FirewallBackend, settings: IpsetSettings, now: () => number) {
+  constructor(inner: IptablesBackend, settings: IpsetSettings, now: () => number) {
     this.#inner = inner;
     this.#settings = settings;
     this.#now = now;
-    this.ground = JSON.stringify([inner.ground, TABLE, settings.program]);
+    this.#sets = setsOf(settings.input);
+    // Rules and elements live side by side, so whoever takes over from another setting takes both.
+    this.ground = inner.ground;
     this.headings = inner.headings;
     this.newestFirst = inner.newestFirst;
     this.lines = {
@@ -88,93 +110,175 @@ class Ipset implements FirewallBackend {
   }
 
   rulesFor(grant: Grant, live: ReadonlyMap<string, Rule>): RulesOrRefusal {
-    checkGrant(grant);
-    if (grant.nat !== undefined || grant.destination !== undefined) return this.#inner.rulesFor(grant, live);
-    const problem = addressProblem(grant, [], { networks: true });
-    if (problem !== undefined) return { ok: false, reason: problem };
-    const rules = this.#inner.rulesFor(grant, live);
-    if (!rules.ok) return rules;
-    const family = grant.source.version;
-    const client = sourceText(grant);
-    const chain = `fwknop_${grant.sourcePrefix === undefined ? "g" : "n"}${family}`;
-    const elements = grant.ports.map(({ protocol, port }): Rule => ({
-      ...placeOf(family, chain, `${client},${protocol}:${port}`), kind: "access", subject: subjectOf(grant), expiresAt: grant.expiresAt, grant,
-    }));
-    return { ok: true, rules: [...elements, ...rules.rules.filter(({ kind }) => kind !== "access")] };
+    this.#liveCount = live.size;
+    const planned = this.#inner.rulesFor(grant, live);
+    if (!planned.ok || !isForSets(grant)) return planned;
+    const { use } = this.#settings;
+    // Grants of one batch see the same count, so two for the same thing are of one kind.
+    const isForNew = use === true || (use === "auto" && this.#seen.has(grant.source.version) && this.#isCrowd(live.size));
+    const ports = grant.ports.values();
+    const rules = planned.rules.map((rule) => {
+      if (rule.kind !== "access") return rule;
+      const element = this.#elementFor(grant, ports.next().value!);
+      return live.has(element.key) || (isForNew && !live.has(rule.key)) ? element : rule;
+    });
+    return { ok: true, rules };
   }
 
   *prepare({ fresh }: { readonly fresh: boolean }): Plan<readonly Rule[]> {
-    const made = yield* this.#restore(groundLines(fresh));
+    yield* this.takeOver();
+    const sets = this.#settings.use === true ? this.#sets : yield* this.#present();
+    const emptied = yield* this.#restore(fresh ? sets.map(({ name }) => `flush ${name}`) : []);
+    if (!succeeded(emptied)) throw failure(emptied);
+    this.#seen.clear();
+    const found = this.#withoutStanding(yield* this.#inner.prepare({ fresh }));
+    return fresh ? found : [...found, ...(yield* this.#listed(sets))];
+  }
+
+  *takeOver(): Plan<void> {
+    if (this.#settings.use !== true) return;
+    const made = yield* this.#restore(this.#sets.map(creationLine));
     if (!succeeded(made)) throw failure(made);
-    const found = withoutStanding(yield* this.#inner.prepare({ fresh }));
-    this.#seenAt.clear();
-    return fresh ? found : [...found, ...(yield* this.#listed([4, 6]))];
   }
 
   *change(change: Change): Plan<Changed> {
-    const rules = yield* this.#changeRulesOfSets(change);
-    const { run, repaired } = yield* this.#changeElements(change);
-    if (succeeded(run)) return { ...rules, repaired: rules.repaired || repaired };
-    // Line by line: what came before the one that failed is done.
-    yield* this.#restore(change.add.filter(isElement).map(removalLine));
-    yield* this.#inner.change({ add: [], remove: change.add.filter(isRule), keep: where(change.keep, isRule) });
-    throw failure(run);
+    const { add, remove, keep } = change;
+    const family = add[0]?.family ?? remove[0]?.family;
+    if (family === undefined) return { repaired: false };
+    let { repaired } = yield* this.#changeRules(family, { add: add.filter(isRule), remove: remove.filter(isRule), keep });
+    try {
+      if (yield* this.#changeElements(family, change)) repaired = true;
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      yield* this.#undo(change);
+      if (this.#settings.use === "auto" && error.code !== "FULL") yield* this.#giveUp(family, error);
+      throw error;
+    }
+    yield* this.#mindCrowd(family, change);
+    return { repaired };
   }
 
-  /** Changes rules, and makes the sets again when somebody took them away: no rule can name them then. */
-  *#changeRulesOfSets(change: Change): Plan<Changed> {
+  /** Changes rules that are no elements, and makes the sets again when somebody took them away: no rule can name them then. */
+  *#changeRules(family: Family, { add, remove, keep }: Change): Plan<Changed> {
+    const rules: Change = { add, remove, keep: this.#withStanding(add, keep) };
     try {
-      return yield* this.#changeRules(change);
+      return yield* this.#inner.change(rules);
     } catch (error) {
       if (!(error instanceof FirewallError) || !/^.*: Set \S+ doesn't exist/m.test(error.stderr)) throw error;
-      const made = yield* this.#giveBack(change.keep);
+      const made = yield* this.#giveBack(family, keep);
       if (!succeeded(made)) throw failure(made);
-      return yield* this.#changeRules(change);
+      return yield* this.#inner.change(rules);
     }
   }
 
-  /** Changes the rules that are no elements, and with them those of the sets when they are to be looked after. */
-  *#changeRules({ add, remove, keep }: Change): Plan<Changed> {
-    const family = add[0]?.family ?? remove[0]?.family;
-    const standing = family !== undefined && add.some(isElement) ? this.#standing(family, isRenewal(add, remove)) : [];
-    const otherStanding = this.#allStanding().filter(({ key }) => !standing.some((rule) => rule.key === key));
-    const changed = yield* this.#inner.change({
-      add: [...standing, ...add.filter(isRule)],
-      remove: [...(this.#seenAt.has(family!) ? standing : []), ...remove.filter(isRule)],
-      keep: {
-        *[Symbol.iterator]() {
-          yield* where(keep, isRule);
-          yield* otherStanding;
-        },
-      },
-    });
-    if (standing.length > 0) this.#seenAt.set(family!, this.#now());
-    return changed;
-  }
-
-  /** Changes elements, and makes the sets again when somebody took them away. */
-  *#changeElements({ add, remove, keep }: Change): Plan<{ readonly run: Run; readonly repaired: boolean }> {
-    const staying = new Set(add.map(({ key }) => key));
+  /**
+   * Changes elements, and makes the sets again when somebody took them away. The same command tells how many rules name
+   * them: with the next grant those are put back that somebody removed.
+   */
+  *#changeElements(family: Family, { add, remove, keep }: Change): Plan<boolean> {
+    const added = add.filter(isElement);
+    const staying = new Set(added.map(({ key }) => key));
     const lines = [
       ...remove.filter((rule) => isElement(rule) && !staying.has(rule.key)).map(removalLine),
-      ...add.filter(isElement).map((rule) => this.#additionLine(rule)),
+      ...added.map((rule) => this.#additionLine(rule)),
+      ...(added.length > 0 ? this.#setsOf(family).map(({ name }) => `list ${name} -t`) : []),
     ];
-    const run = yield* this.#restore(lines);
-    if (succeeded(run) || !/does not exist/.test(run.result.stderr)) return { run, repaired: false };
-    const made = yield* this.#giveBack(keep);
-    return { run: succeeded(made) ? yield* this.#restore(lines) : made, repaired: true };
+    let run = yield* this.#restore(lines);
+    const isLost = /does not exist/.test(run.result.stderr);
+    if (isLost) {
+      const made = yield* this.#giveBack(family, keep);
+      run = succeeded(made) ? yield* this.#restore(lines) : made;
+    }
+    if (!succeeded(run)) throw failure(run);
+    if (added.length > 0) {
+      const references = Array.from(run.result.stdout.matchAll(/^References: (\d+)/gm), ([, digits]) => Number(digits));
+      yield* this.#lookAfter(family, references, remove.some(({ key }) => staying.has(key)), keep);
+    }
+    return isLost;
+  }
+
+  /** Puts back what somebody took away of the rules of a family's sets and of the jump to them. */
+  *#lookAfter(family: Family, references: readonly number[], renews: boolean, keep: Iterable<Rule>): Plan<void> {
+    const seen = this.#seen.get(family);
+    const isDue = seen === undefined || renews || this.#now() - seen.at > CHECK_INTERVAL;
+    if (seen === undefined || references.some((count, at) => count < (seen.references[at] ?? 1))) yield* this.#putBack(family, keep);
+    else if (isDue) yield* this.#inner.keepJumps(this.#standing(family));
+    this.#seen.set(family, { at: isDue ? this.#now() : seen.at, references: references.map((count) => Math.max(count, 1)) });
+  }
+
+  /** Gives a family's sets rules, in place of those that they have. */
+  *#putBack(family: Family, keep: Iterable<Rule>): Plan<void> {
+    const found = yield* this.#inner.find([family]);
+    yield* this.#changeRules(family, { add: this.#standing(family), remove: found.filter((rule) => this.#isStanding(rule)), keep });
+  }
+
+  /** Takes back what a change added before it failed, and gives back what was to be renewed. */
+  *#undo({ add, remove, keep }: Change): Plan<void> {
+    const added = new Set(add.map(({ key }) => key));
+    const renewed = remove.filter(({ key }) => added.has(key));
+    // Line by line: what came before the one that failed is done.
+    yield* this.#restore([...add.filter(isElement).map(removalLine), ...renewed.filter(isElement).map((rule) => this.#additionLine(rule))]);
+    yield* this.#inner.change({ add: renewed.filter(isRule), remove: add.filter(isRule), keep: where(keep, isRule) });
   }
 
   /** Makes sets that somebody took away, with the grants that were in them. */
-  *#giveBack(keep: Iterable<Rule>): Plan<Run> {
+  *#giveBack(family: Family, keep: Iterable<Rule>): Plan<Run> {
     const back = [...where(keep, isElement)];
+    const families = [family, ...back.map((rule) => rule.family)];
     yield note("warning", `Somebody else removed sets of ours: made again, with ${back.length} grants whose time is not over`);
-    return yield* this.#restore([...groundLines(false), ...back.map((rule) => this.#additionLine(rule))]);
+    return yield* this.#restore([...this.#sets.filter((set) => families.includes(set.family)).map(creationLine), ...back.map((rule) => this.#additionLine(rule))]);
   }
+
+  // --- The crowd --------------------------------------------------------------------------------------------------------
+
+  #isCrowd(count: number): boolean {
+    return count >= (this.#settings.crowd ?? CROWD);
+  }
+
+  /** When so many rules are open that a set were better, makes sets for those to come, or says that there will be none. */
+  *#mindCrowd(family: Family, { add, remove, keep }: Change): Plan<void> {
+    const { use } = this.#settings;
+    const count = this.#liveCount + add.length - remove.length;
+    if (use === true || this.#hasWarned || this.#seen.has(family) || !this.#isCrowd(count)) return;
+    if (!add.some((rule) => isRule(rule) && rule.grant !== undefined && isForSets(rule.grant))) return;
+    if (use === false) {
+      this.#hasWarned = true;
+      yield note("warning", `${count} rules are open: ${ADVICE}; with IPT_USE_IPSET auto, or in nftables, they would be looked up`);
+      return;
+    }
+    try {
+      yield* this.#layGround(family, keep);
+      yield note("info", `${count} rules are open: IPv${family} grants go into sets from now on (IPT_USE_IPSET auto)`);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      yield* this.#giveUp(family, error);
+      for (const { name } of this.#setsOf(family)) yield* ask(this.#command(["destroy", name], "destroy_sets"));
+    }
+  }
+
+  *#layGround(family: Family, keep: Iterable<Rule>): Plan<void> {
+    const sets = this.#setsOf(family);
+    // What nobody of ours put there, a daemon did that was killed.
+    const isTakenOver = [...where(keep, isElement)].length > 0;
+    const made = yield* this.#restore(sets.flatMap((set) => [creationLine(set), ...(isTakenOver ? [] : [`flush ${set.name}`])]));
+    if (!succeeded(made)) throw failure(made);
+    yield* this.#putBack(family, keep);
+    this.#seen.set(family, { at: this.#now(), references: [] });
+  }
+
+  /** Grants are rules from now on, until the next daemon tries again. */
+  *#giveUp(family: Family, error: FirewallError): Plan<void> {
+    this.#seen.delete(family);
+    if (!this.#hasWarned) yield note("warning", `Many rules are open, and grants stay rules, for sets cannot be used here: ${error.summary}; ${ADVICE}`);
+    this.#hasWarned = true;
+  }
+
+  // --- What is there ----------------------------------------------------------------------------------------------------
 
   *find(families: Iterable<Family>): Plan<readonly Rule[]> {
     const wanted = [...families];
-    return [...withoutStanding(yield* this.#inner.find(wanted)), ...(yield* this.#listed(wanted))];
+    const sets = (yield* this.#present()).filter(({ family }) => wanted.includes(family));
+    return [...this.#withoutStanding(yield* this.#inner.find(wanted)), ...(yield* this.#listed(sets))];
   }
 
   concerns(rule: Rule, address: IpAddress): boolean {
@@ -188,43 +292,75 @@ class Ipset implements FirewallBackend {
 
   *clear(): Plan<void> {
     yield* this.#inner.clear();
-    for (const { name } of SETS) {
+    for (const { name } of yield* this.#present()) {
       const run = yield* ask(this.#command(["destroy", name], "destroy_sets"));
       if (!succeeded(run) && !/does not exist/.test(run.result.stderr)) throw failure(run);
     }
-    this.#seenAt.clear();
+    this.#seen.clear();
   }
 
   *show(scope: "ours" | "all"): Plan<{ stdout: string; stderr: string }> {
     const rules = yield* this.#inner.show(scope);
     let { stdout } = rules;
-    for (const { name } of SETS) {
+    for (const { name } of yield* this.#present()) {
       const run = yield* ask({ ...this.#command(["list", name], "fw_dump_rules"), assumedOutput: "" });
       if (succeeded(run)) stdout += `\n${run.result.stdout}`;
     }
     return { stdout, stderr: rules.stderr };
   }
 
-  /** The rules of a family's sets, when they are to be looked after. */
-  #standing(family: Family, renews: boolean): Rule[] {
-    const seenAt = this.#seenAt.get(family);
-    if (seenAt !== undefined && !renews && this.#now() - seenAt <= CHECK_INTERVAL) return [];
-    return this.#allStanding().filter((rule) => rule.family === family);
+  /** Which sets are there. Most hosts have none, and many no program for them: they are not asked unless there is a reason. */
+  *#present(): Plan<readonly OwnSet[]> {
+    const { use, mayHaveSets } = this.#settings;
+    const isInUse = use === true || this.#seen.size > 0;
+    if (!isInUse && !mayHaveSets()) return [];
+    const assumed = isInUse ? this.#sets.map(({ name }) => `${name}\n`).join("") : "";
+    const run = yield* ask({ ...this.#command(["list", "-n"], "list_sets"), assumedOutput: assumed });
+    if (!succeeded(run) && isInUse) throw failure(run);
+    const names = run.result.stdout.split("\n");
+    return this.#sets.filter(({ name }) => names.includes(name));
   }
 
-  /** They have no end: it is the latest that a mark can say. */
-  #allStanding(): Rule[] {
+  #setsOf(wanted: Family): readonly OwnSet[] {
+    return this.#sets.filter(({ family }) => family === wanted);
+  }
+
+  /** The rules of a family's sets. They have no end: it is the latest that a mark can say. */
+  #standing(family: Family): Rule[] {
     const { table, chain, target } = this.#settings.input;
-    return SETS.map(({ name, family }): Rule => {
+    return this.#setsOf(family).map(({ name }): Rule => {
       const words = ["-m", "set", "--match-set", name, "src,dst", "-m", "comment", "--comment", timeMark(LATEST_END), "-j", target];
       return { key: `${TABLE} ${family} ${name}`, family, table, chain, kind: "sets", words, subject: name, expiresAt: LATEST_END };
     });
   }
 
+  #isStanding({ expiresAt, words }: Rule): boolean {
+    return expiresAt === LATEST_END && this.#sets.some(({ name }) => words.includes(name));
+  }
+
+  #withoutStanding(rules: readonly Rule[]): Rule[] {
+    return rules.filter((rule) => !this.#isStanding(rule));
+  }
+
+  /** What an iptables whose chain was taken away is given back: rules, and those of the sets that are in use, unless they are being added. */
+  #withStanding(add: readonly Rule[], keep: Iterable<Rule>): Iterable<Rule> {
+    const families = new Set(this.#seen.keys());
+    const standing = (family: Family): Rule[] => this.#standing(family);
+    return {
+      *[Symbol.iterator]() {
+        for (const rule of keep) {
+          if (isElement(rule)) families.add(rule.family);
+          else yield rule;
+        }
+        for (const family of families) yield* standing(family).filter(({ key }) => !add.some((rule) => rule.key === key));
+      },
+    };
+  }
+
   /** Elements that bear a mark. */
-  *#listed(families: readonly Family[]): Plan<Rule[]> {
+  *#listed(sets: readonly OwnSet[]): Plan<Rule[]> {
     const rules: Rule[] = [];
-    for (const { name, family } of SETS.filter((set) => families.includes(set.family))) {
+    for (const { name, family } of sets) {
       const run = yield* ask({ ...this.#command(["save", name], "list_sets"), assumedOutput: "" });
       if (!succeeded(run)) throw failure(run);
       for (const [, element, digits] of run.result.stdout.matchAll(/^add \S+ (\S+) .*comment "_exp_(\d{1,11})"/gm)) {
@@ -232,6 +368,13 @@ class Ipset implements FirewallBackend {
       }
     }
     return rules;
+  }
+
+  #elementFor(grant: Grant, { protocol, port }: PortSpec): Rule {
+    const type = grant.sourcePrefix === undefined ? "hash:ip,port" : "hash:net,port";
+    const { name, family } = this.#setsOf(grant.source.version).find((set) => set.type === type)!;
+    const place = placeOf(family, name, `${sourceText(grant)},${protocol}:${port}`);
+    return { ...place, kind: "access", subject: subjectOf(grant), expiresAt: grant.expiresAt, grant };
   }
 
   #additionLine(rule: Rule): string {
@@ -249,11 +392,24 @@ class Ipset implements FirewallBackend {
   }
 }
 
-function groundLines(fresh: boolean): string[] {
-  return SETS.flatMap(({ name, family, type }) => [
-    `create ${name} ${type} family ${family === 4 ? "inet" : "inet6"} timeout 1 comment`,
-    ...(fresh ? [`flush ${name}`] : []),
+const ADVICE = "iptables compares each new connection with all of them, and grants begin to take longer";
+
+/** Daemons with chains of their own have sets of their own, too. */
+function setsOf({ chain }: ChainSettings): OwnSet[] {
+  const prefix = chain === "FWKNOP_INPUT" ? "fwknop" : chain;
+  return ([4, 6] as const).flatMap((family) => [
+    { name: `${prefix}_g${family}`, family, type: "hash:ip,port" as const },
+    { name: `${prefix}_n${family}`, family, type: "hash:net,port" as const },
   ]);
+}
+
+/** Whether a set can hold a grant. */
+function isForSets({ nat, destination }: Grant): boolean {
+  return nat === undefined && destination === undefined;
+}
+
+function creationLine({ name, family, type }: OwnSet): string {
+  return `create ${name} ${type} family ${family === 4 ? "inet" : "inet6"} timeout 1 comment`;
 }
 
 function removalLine(rule: Rule): string {
@@ -266,15 +422,6 @@ function isElement({ table }: Rule): boolean {
 
 function isRule(rule: Rule): boolean {
   return !isElement(rule);
-}
-
-/** Whether an element is to take its own place. */
-function isRenewal(add: readonly Rule[], remove: readonly Rule[]): boolean {
-  return remove.some((rule) => isElement(rule) && add.some(({ key }) => key === rule.key));
-}
-
-function withoutStanding(rules: readonly Rule[]): Rule[] {
-  return rules.filter(({ expiresAt }) => expiresAt !== LATEST_END);
 }
 
 function placeOf(family: Family, chain: string, element: string): Pick<Rule, "key" | "family" | "table" | "chain" | "words"> {

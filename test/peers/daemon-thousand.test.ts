@@ -29,11 +29,12 @@ describe("a thousand knocks", () => {
     await knock(10, KNOCKS);
     await fwknopd.waitFor('"verdict":"granted"', KNOCKS + 10);
     await fwknopd.waitFor('"message":"Removed rule', KNOCKS + 10);
-    assert.deepEqual(await lab.rules("FWKNOP_INPUT"), []);
+    // So many at once that some were elements of sets, whose rules stay.
+    assert.deepEqual((await lab.rules("FWKNOP_INPUT")).filter((rule) => !rule.includes("--match-set")), []);
 
     const records = fwknopd.log.trim().split("\n").map((line) => JSON.parse(line) as { readonly time: string; readonly message: string });
     const late = records.flatMap(({ time, message }) => {
-      const end = /^Removed rule \d+ from FWKNOP_INPUT with expire time of (\d+)/.exec(message)?.[1];
+      const end = /^Removed rule \d+ from \w+ with expire time of (\d+)/.exec(message)?.[1];
       return end === undefined ? [] : [Date.parse(time) / 1000 - Number(end)];
     });
     assert.equal(late.length, KNOCKS + 10);

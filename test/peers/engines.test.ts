@@ -25,6 +25,12 @@ COMMIT
 COMMIT
 `;
 
+/** So many rules in our chain that grants become elements of sets, as an earlier daemon may have left them. */
+async function loadCrowd(lab: Lab, kind: "nft" | "legacy"): Promise<void> {
+  const rules = Array.from({ length: 260 }, (_, at) => `-A FWKNOP_INPUT -s 10.4.${at >> 8}.${at & 255} -p tcp --dport 9 -m comment --comment _exp_4000000000 -j ACCEPT\n`);
+  await lab.server.run([`iptables-${kind}-restore`, "--noflush"], { input: `*filter\n:FWKNOP_INPUT -\n${rules.join("")}COMMIT\n` });
+}
+
 async function loadIptables(lab: Lab, kind: "nft" | "legacy"): Promise<void> {
   await lab.server.run(["nft", "flush", "ruleset"]);
   await lab.server.run([`iptables-${kind}-restore`], { input: THEIRS });
@@ -46,24 +52,30 @@ interface Engine {
   load(lab: Lab): Promise<void>;
   /** The kernel ends grants. Else a daemon that is started after the killed one does. */
   readonly endsByItself: boolean;
+  /** What is there of our own when the daemon starts. */
+  leftover?(lab: Lab): Promise<void>;
 }
 
 const ENGINES: readonly Engine[] = [
   { name: "nftables", config: { FIREWALL_TYPE: "nftables" }, load: (lab) => loadRules(lab.server, DROPPING), endsByItself: true },
   { name: "iptables-nft", config: { FIREWALL_EXE: "/usr/sbin/iptables-nft" }, load: (lab) => loadIptables(lab, "nft"), endsByItself: false },
   { name: "iptables-legacy", config: { FIREWALL_EXE: "/usr/sbin/iptables-legacy" }, load: (lab) => loadIptables(lab, "legacy"), endsByItself: false },
+  ...(["nft", "legacy"] as const).map((kind): Engine => ({
+    name: `iptables-${kind} beside a crowd`, config: { FIREWALL_EXE: `/usr/sbin/iptables-${kind}` }, load: (lab) => loadIptables(lab, kind), leftover: (lab) => loadCrowd(lab, kind), endsByItself: true,
+  })),
   { name: "ipset", config: { IPT_USE_IPSET: "Y", FIREWALL_EXE: "/usr/sbin/iptables-nft" }, load: (lab) => loadIptables(lab, "nft"), endsByItself: true },
   { name: "ipset with iptables-legacy", config: { IPT_USE_IPSET: "Y", FIREWALL_EXE: "/usr/sbin/iptables-legacy" }, load: (lab) => loadIptables(lab, "legacy"), endsByItself: true },
 ];
 
 describe("engines", { concurrency: 3 }, () => {
-  for (const { name, config, load, endsByItself } of ENGINES) {
+  for (const { name, config, load, leftover, endsByItself } of ENGINES) {
     test(`fwknopd opens and closes with ${name}, leaves nothing open when it is killed, and leaves what is not its own`, async (t) => {
       const lab = await openLab(t, ["tcpdump", "nft", "ipset", "iptables-nft", "iptables-legacy"]);
       if (lab === undefined) return;
       await load(lab);
       await lab.serve(lab.server, 22);
       const before = await everything(lab);
+      await leftover?.(lab);
       const look = async (): Promise<string> => (await Promise.all([lab.probe(22, SERVER.v4), lab.probe(22, SERVER.v6)])).join(" ");
       const options = { config: { ...config, FLUSH_IPT_AT_INIT: "N" }, stanzas: [{ ...PLAIN_STANZA, FW_ACCESS_TIMEOUT: 6 }] };
       const fwknopd = await startDaemon(lab, "ours", options);
@@ -88,6 +100,7 @@ describe("engines", { concurrency: 3 }, () => {
       assert.equal(await look(), "open open", "both");
 
       const lastEnd = 1000 * Math.max(...[...fwknopd.log.matchAll(/expires at (\d+)/g)].map((match) => Number(match[1])));
+      if (leftover !== undefined) for (const set of ["fwknop_g4", "fwknop_g6"]) assert.ok(fwknopd.log.includes(`Added access rule to ${set} `), set);
       await fwknopd.stop("SIGKILL");
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, lastEnd - Date.now()) + 100));
       if (endsByItself) assert.equal(await look(), closed, "with no daemon at all");

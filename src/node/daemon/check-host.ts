@@ -57,7 +57,7 @@ function firewallPrograms(config: DaemonConfig): readonly (readonly [program: st
   const isIptables = config.FIREWALL_TYPE === "iptables";
   const used = {
     FIREWALL_EXE: isIptables,
-    IPSET_EXE: isIptables && config.IPT_USE_IPSET,
+    IPSET_EXE: isIptables && config.IPT_USE_IPSET === true,
     NFT_EXE: config.FIREWALL_TYPE === "nftables",
     CONNTRACK_EXE: config.CONNTRACK_ON_EXPIRE === "kill" || config.ENABLE_CONNTRACK_PERSIST,
   };

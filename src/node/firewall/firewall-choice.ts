@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { AccessStanza } from "../../config/access-config.ts";
 import type { DaemonConfig } from "../../config/daemon-config.ts";
 import { firewallTypeOf, programName } from "../../config/firewall-type.ts";
@@ -94,9 +94,13 @@ function makeIptables(config: DaemonConfig, { checkSupport }: FirewallChoice): F
   };
   const other = makeOtherFirewall(config, settings);
   if (other !== undefined) return other;
-  const iptables = createIptables(settings);
-  if (!config.IPT_USE_IPSET) return iptables;
-  return createIpset(iptables, { program: splitProgram(config.IPSET_EXE), input: config.IPT_INPUT_ACCESS }, nowSeconds);
+  const { IPSET_EXE, IPT_INPUT_ACCESS: input, IPT_USE_IPSET: use } = config;
+  return createIpset(createIptables(settings), { program: splitProgram(IPSET_EXE), input, use, mayHaveSets }, nowSeconds);
+}
+
+/** Without a list of modules, as in some containers, they may be anywhere. */
+function mayHaveSets(): boolean {
+  return existsSync("/sys/module/ip_set") || !existsSync("/sys/module");
 }
 
 function makeNftables(config: DaemonConfig, { stanzas, tell }: FirewallChoice): FirewallBackend {

@@ -120,13 +120,14 @@ export class Firewall {
    * differs; what no longer can be granted is closed.
    *
    * @param options as for the constructor; clocks stay
-   * @throws {FirewallError} when the new ground cannot be prepared; then the grants are open on the old one again
+   * @throws {FirewallError} when the new ground cannot be prepared; then the grants are open on the old one
    */
   async reload(options: FirewallOptions): Promise<void> {
     await this.#enqueue(async () => {
       if (this.#stopped) return;
       const before = this.#options;
       if (options.backend.ground === before.backend.ground) {
+        if (options.backend.takeOver !== undefined) await this.#live.perform(options.backend.takeOver());
         this.#use(options);
         return;
       }
@@ -155,7 +156,8 @@ export class Firewall {
     const tell = (result: OpenResult): void => {
       if (!result.ok) options.log.warning(`A grant ended with the reload: ${result.reason}`);
     };
-    await this.#openAll(Array.from(grants, (grant) => ({ grant, resolve: tell })));
+    const waiting = Array.from(grants, (grant) => ({ grant, resolve: tell }));
+    while (waiting.length > 0) await this.#openAll(waiting.splice(0, MAX_BATCH));
   }
 
   /** The rules that are open now, oldest first. */

@@ -58,7 +58,6 @@ export class LiveRules {
   #restUntilMs = -Infinity;
   /** When the backend's upkeep is due, monotonic; infinite while it has nothing to do. */
   #upkeepAtMs = Infinity;
-  #hasAdvised = false;
 
   constructor(options: LiveRulesOptions, clock: Clock) {
     this.#options = options;
@@ -273,10 +272,9 @@ export class LiveRules {
       return await this.perform(this.#options.backend.change({ add, remove, keep: this.#rulesToKeep(remove) }));
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
-      if (!this.#options.backend.endsByItself) {
-        for (const { family } of add) this.ledger.expect(family);
-        this.#search.doubt(add, this.#clock.read().monotonicMs);
-      }
+      const staying = add.filter((rule) => this.#options.backend.endsByItself?.(rule) !== true);
+      for (const { family } of staying) this.ledger.expect(family);
+      this.#search.doubt(staying, this.#clock.read().monotonicMs);
       return error;
     }
   }
@@ -291,7 +289,7 @@ export class LiveRules {
   /** Enters what was added. */
   #enter(added: readonly Rule[], { placed }: Changed): void {
     const now = this.#clock.read();
-    const { backend: { crowd, lines }, log } = this.#options;
+    const { backend: { lines }, log } = this.#options;
     for (const planned of added) {
       const rule = placed?.get(planned) ?? planned;
       const before = this.ledger.items.get(rule.key);
@@ -299,9 +297,6 @@ export class LiveRules {
       this.ledger.put(rule, now);
       log.info(lines.opened(rule, before));
     }
-    if (this.#hasAdvised || crowd === undefined || this.ledger.size <= crowd.rules) return;
-    this.#hasAdvised = true;
-    log.warning(`More than ${crowd.rules} rules are open: ${crowd.advice}`);
   }
 
   /** Strikes out what was closed. */
