@@ -114,7 +114,7 @@ class Ipset implements FirewallBackend {
     const planned = this.#inner.rulesFor(grant, live);
     if (!planned.ok || !isForSets(grant)) return planned;
     const { use } = this.#settings;
-    // Grants of one batch see the same count, so two for the same thing are of one kind.
+    // Grants of one batch see the same count: two for the same thing are of one kind, and a batch more than the crowd may be rules.
     const isForNew = use === true || (use === "auto" && this.#seen.has(grant.source.version) && this.#isCrowd(live.size));
     const ports = grant.ports.values();
     const rules = planned.rules.map((rule) => {
@@ -151,7 +151,6 @@ class Ipset implements FirewallBackend {
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
       yield* this.#undo(change);
-      if (this.#settings.use === "auto" && error.code !== "FULL") yield* this.#giveUp(family, error);
       throw error;
     }
     yield* this.#mindCrowd(family, change);
@@ -189,7 +188,11 @@ class Ipset implements FirewallBackend {
       const made = yield* this.#giveBack(family, keep);
       run = succeeded(made) ? yield* this.#restore(lines) : made;
     }
-    if (!succeeded(run)) throw failure(run);
+    if (!succeeded(run)) {
+      const error = failure(run);
+      if (this.#settings.use === "auto" && error.code !== "FULL") yield* this.#giveUp(family, error);
+      throw error;
+    }
     if (added.length > 0) {
       const references = Array.from(run.result.stdout.matchAll(/^References: (\d+)/gm), ([, digits]) => Number(digits));
       yield* this.#lookAfter(family, references, remove.some(({ key }) => staying.has(key)), keep);
@@ -258,7 +261,7 @@ class Ipset implements FirewallBackend {
 
   *#layGround(family: Family, keep: Iterable<Rule>): Plan<void> {
     const sets = this.#setsOf(family);
-    // What nobody of ours put there, a daemon did that was killed.
+    // What we know nothing of is that of a daemon that was killed.
     const isTakenOver = [...where(keep, isElement)].length > 0;
     const made = yield* this.#restore(sets.flatMap((set) => [creationLine(set), ...(isTakenOver ? [] : [`flush ${set.name}`])]));
     if (!succeeded(made)) throw failure(made);
@@ -316,7 +319,7 @@ class Ipset implements FirewallBackend {
     if (!isInUse && !mayHaveSets()) return [];
     const assumed = isInUse ? this.#sets.map(({ name }) => `${name}\n`).join("") : "";
     const run = yield* ask({ ...this.#command(["list", "-n"], "list_sets"), assumedOutput: assumed });
-    if (!succeeded(run) && isInUse) throw failure(run);
+    if (!succeeded(run)) return isInUse ? this.#sets : []; // each will say what is wrong
     const names = run.result.stdout.split("\n");
     return this.#sets.filter(({ name }) => names.includes(name));
   }
