@@ -272,7 +272,7 @@ class Ipset implements FirewallBackend {
   /** Grants are rules from now on, until the next daemon tries again. */
   *#giveUp(family: Family, error: FirewallError): Plan<void> {
     this.#seen.delete(family);
-    if (!this.#hasWarned) yield note("warning", `Many rules are open, and grants stay rules, for sets cannot be used here: ${error.summary}; ${ADVICE}`);
+    if (!this.#hasWarned) yield note("warning", `Many rules are open, and grants stay rules, for sets cannot be used here: ${error.argv[0]}: ${error.summary}; ${ADVICE}`);
     this.#hasWarned = true;
   }
 

@@ -72,6 +72,48 @@ describe("settings of grants", { concurrency: 2 }, () => {
     }
   });
 
+  test("IPT_USE_IPSET auto goes over to sets beside a crowd, keeps what is open at each HUP, and without ipset keeps to rules and says so once", async (t) => {
+    const lab = await openLab(t, ["tcpdump", "ipset"]);
+    if (lab === undefined) return;
+    for (const port of [22, 23]) await lab.serve(lab.server, port);
+    const before = (await lab.server.run(["iptables-save"])).stdout.replace(/^#.*$|\[\d+:\d+\]/gm, "");
+    const crowd = Array.from({ length: 249 }, (_, at) => `-A FWKNOP_INPUT -s 10.4.0.${at}/32 -j ACCEPT -m comment --comment _exp_4000000000\n`);
+    const sets = async (): Promise<string[]> => (await lab.server.run(["ipset", "list", "-n"])).stdout.split("\n").filter((name) => name !== "");
+    const stanzas = [{ ...PLAIN_STANZA, OPEN_PORTS: "tcp/20-25", FW_ACCESS_TIMEOUT: 60 }];
+    const look = async (): Promise<string> => `${await lab.probe(22)} ${await lab.probe(23)}`;
+    const command = async (...args: string[]) => lab.server.run(await daemonArgv("ours", args));
+    for (const [name, program] of [["with", "/usr/sbin/ipset"], ["without", "/nowhere/ipset"]] as const) {
+      await lab.server.run(["iptables-restore", "--noflush"], { input: `*filter\n:FWKNOP_INPUT -\n${crowd.join("")}COMMIT\n` });
+      const config = { FLUSH_IPT_AT_INIT: "N", IPSET_EXE: program };
+      const fwknopd = await startDaemon(lab, "ours", { name, config, stanzas });
+      const hup = async (use: string, says: string): Promise<void> => {
+        const count = fwknopd.count(says);
+        writeDaemonFiles(lab, { name, config: { ...config, IPT_USE_IPSET: use }, stanzas });
+        process.kill(fwknopd.pid, "SIGHUP");
+        await fwknopd.waitFor(says, count + 1);
+      };
+      assert.deepEqual(await sets(), []);
+      await knock(lab, "ours");
+      await fwknopd.waitFor("Added access rule to FWKNOP_INPUT for 10.77.0.2");
+      await knock(lab, "ours", { access: "tcp/23" });
+      await fwknopd.waitFor(`Added access rule to ${name === "with" ? "fwknop_g4" : "FWKNOP_INPUT"} for 10.77.0.2 -> 0.0.0.0/0 tcp/23`);
+      assert.equal(await look(), "open open");
+      assert.deepEqual(await sets(), name === "with" ? ["fwknop_g4", "fwknop_n4"] : []);
+      for (const use of ["N", "Y", "auto"]) {
+        await hup(use, name === "without" && use === "Y" ? "The old configuration stays in force" : "Re-starting fwknopd");
+        assert.equal(await look(), "open open", use);
+      }
+      assert.equal(fwknopd.count("sets cannot be used here: "), name === "with" ? 0 : 1, fwknopd.log);
+      const files = writeDaemonFiles(lab, { name, config, stanzas }).slice(1);
+      assert.equal((await command(...files, "--fw-list")).stdout.includes("Name: fwknop_g4"), name === "with");
+      assert.equal((await command(...files, "--fw-del-ip", "10.77.0.2")).stdout.trim().split("\n").length, 2);
+      assert.equal(await look(), "filtered filtered");
+      await fwknopd.stop("SIGKILL");
+      assert.equal((await command(...files, "--fw-flush")).stderr, "");
+      assert.deepEqual([await sets(), (await lab.server.run(["iptables-save"])).stdout.replace(/^#.*$|\[\d+:\d+\]/gm, "")], [[], before]);
+    }
+  });
+
   test("NFT_MODE guard closes what the stanzas open, and IPT_USE_IPSET keeps grants in a set", async (t) => {
     const lab = await openLab(t, ["tcpdump", "nft", "ipset"]);
     if (lab === undefined) return;
