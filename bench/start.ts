@@ -44,7 +44,7 @@ function milliseconds(program: string, args: readonly string[]): number {
 
 /** Largest resident set, MiB, as the process itself reports it at its end. */
 function memory(node: string, args: readonly string[]): number {
-  const report = 'process.on("exit", () => process.stderr.write(`maxRSS=${process.resourceUsage().maxRSS}`))';
+  const report = 'const { reallyExit } = process; process.reallyExit = (status) => { process.stderr.write(`maxRSS=${process.resourceUsage().maxRSS}`); reallyExit.call(process, status); }';
   return Number(/maxRSS=(\d+)/.exec(run(node, ["--import", `data:text/javascript,${encodeURIComponent(report)}`, ...args]))![1]) / 1024;
 }
 

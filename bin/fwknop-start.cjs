@@ -11,23 +11,16 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const { Script } = require("node:vm");
 
 const PIECE = 32_768;
+const isProgram = require.main === module; // else one of the others, which take parts of it
 const filename = `${__dirname}/fwknop-client.cjs`;
 const source = readFileSync(filename, "utf8");
 
-function startClient() {
-  const folder = cacheFolder();
-  // V8 compares no more of the source than its length: the last line is its digest.
-  const path = folder && `${folder}/fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
-  const script = load(path && readKept(path));
-  module.exports.start(path === undefined || script.cachedDataRejected === false ? undefined : { script, path });
-}
-
-/** Makes this module the client's, which is one function. */
-function load(cachedData) {
-  const script = new Script(source, { filename, cachedData });
-  script.runInThisContext()(exports, require, module);
-  return script;
-}
+const folder = isProgram ? cacheFolder() : undefined;
+// V8 compares no more of the source than its length: the last line is its digest.
+const path = folder && `${folder}/fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
+const script = new Script(source, { filename, cachedData: path && readKept(path) });
+script.runInThisContext()(exports, require, module);
+if (isProgram) module.exports.start(path === undefined || script.cachedDataRejected === false ? undefined : { script, path });
 
 /** Where this user's runs keep something; undefined if they are not to, or others could put there what will run. */
 function cacheFolder() {
@@ -44,7 +37,10 @@ function cacheFolder() {
   }
 }
 
-/** What was kept there, if it is whole and nobody else can have written it. */
+/**
+ * What was kept there, if nobody else can have written it and it is whole. It was written twice, for V8 does not notice
+ * damage and crashes. To load what makes digests takes longer than to compare (measured), and so does memory for all of it.
+ */
 function readKept(path) {
   let descriptor;
   try {
@@ -53,8 +49,14 @@ function readKept(path) {
     // A file with a second name may have come from where others write.
     if (!stats.isFile() || stats.nlink !== 1 || !isOurs(stats)) return undefined;
     const bytes = new Uint8Array(stats.size / 2);
+    const piece = new Uint8Array(PIECE);
     readSync(descriptor, bytes);
-    return isNext(descriptor, bytes) ? bytes : undefined;
+    let at = 0;
+    for (let count = -1; count !== 0; at += count) {
+      count = readSync(descriptor, piece);
+      if (Buffer.compare(piece.subarray(0, count), bytes.subarray(at, at + count)) !== 0) return undefined;
+    }
+    return at === bytes.length ? bytes : undefined;
   } catch { // there is none
     return undefined;
   } finally {
@@ -66,20 +68,3 @@ function readKept(path) {
 function isOurs({ uid, mode }) {
   return uid === process.geteuid() && (mode & 0o022) === 0;
 }
-
-/**
- * Whether the file goes on with the same bytes: it was written twice, for V8 does not notice damage and crashes. To load
- * what makes digests takes longer than that (measured), and so does memory for all of it.
- */
-function isNext(descriptor, bytes) {
-  const piece = new Uint8Array(PIECE);
-  let at = 0;
-  for (let count = -1; count !== 0; at += count) {
-    count = readSync(descriptor, piece);
-    if (Buffer.compare(piece.subarray(0, count), bytes.subarray(at, at + count)) !== 0) return false;
-  }
-  return at === bytes.length;
-}
-
-if (require.main === module) startClient();
-else load(); // the other programs take parts of it

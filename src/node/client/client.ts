@@ -33,7 +33,9 @@ export function startClient(compiled?: CompiledClient): void {
   const argv = process.argv.slice(2);
   process.title = "fwknop"; // overwrites the arguments, which may hold keys, in the list of processes
   void runClient(argv, { ...systemHost(), ...(compiled && { compiled }) }).then((status) => {
-    process.exit(status); // all was written and closed: without what node does for those who leave something behind
+    // All was written and closed. This is what process.exit() ends in; what it does before, for those who leave something behind, takes 1 % of a run.
+    const { reallyExit = process.exit } = process as { reallyExit?: typeof process.exit };
+    reallyExit.call(process, status);
   });
 }
 
