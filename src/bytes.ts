@@ -14,10 +14,18 @@ export type Bytes = Uint8Array<ArrayBuffer>;
  * @returns a fresh array
  */
 export function utf8Bytes(text: string): Bytes {
-  return (encoder ??= new TextEncoder()).encode(text) as Bytes;
+  const bytes = new Uint8Array(text.length);
+  // ASCII, as nearly always: to load the encoder takes as long as a thousand characters.
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) {
+      bytes.fill(0);
+      return new TextEncoder().encode(text) as Bytes;
+    }
+    bytes[at] = code;
+  }
+  return bytes;
 }
-
-let encoder: TextEncoder | undefined;
 
 /**
  * Decodes UTF-8 strictly.
