@@ -117,8 +117,9 @@ function readVerbose(value: Uint8Array): Parsed<ClientSettings> {
 /** An address or a host name, or the word for `-s` or `-R`. */
 function readAllowIp(value: Uint8Array): Parsed<ClientSettings> {
   const text = utf8OrLatin1Text(value);
-  if (/^source$/i.test(text)) return { ok: true, value: { allowIp: "0.0.0.0" } };
-  if (/^resolve$/i.test(text)) return { ok: true, value: { resolveIpHttps: true } };
+  const word = text.toLowerCase();
+  if (word === "source") return { ok: true, value: { allowIp: "0.0.0.0" } };
+  if (word === "resolve") return { ok: true, value: { resolveIpHttps: true } };
   if (parseIp(text) === undefined && !isResolvableName(text)) return { ok: false, message: "expected an address, a host name, 'source' or 'resolve'" };
   return { ok: true, value: { allowIp: text } };
 }
