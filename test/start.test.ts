@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Script } from "node:vm";
+import { CLIENT_OPTIONS } from "../src/cli/client-options.ts";
 import { ensureBuilt, ROOT, shipped } from "./support/dist.ts";
 
 const KEYS = ["--key-rijndael", "Tr0ub4dor", "--key-hmac", "horse-staple"];
@@ -74,6 +75,10 @@ describe("starting the client", () => {
     const script = new Script(source, { filename: join(ROOT, "dist/fwknop-client.cjs"), cachedData: bytes.subarray(0, bytes.length / 2) });
     assert.equal(script.cachedDataRejected, false);
     for (const key of ["Tr0ub4dor", "horse-staple"]) assert(!bytes.includes(key), "a key is kept");
+  });
+
+  test("the shipped client makes a row of its options only when it is asked for", () => {
+    assert.deepEqual(Object.keys(CLIENT_OPTIONS).filter((key) => !source.includes(`get ${key}(){return`)), []);
   });
 
   test("fwknop -T takes what was kept, and leaves it as it is", () => {

@@ -108,10 +108,10 @@ class Scanner<Values> {
       (row: AnyRow<Values>) => begun([...(row.added ? [row.long] : []), ...(row.synonyms ?? [])]),
     ];
     for (const namesOf of tiers) {
-      const begin = keys.filter((key) => namesOf(this.#table[key]).length > 0);
-      if (begin.length === 1) return begin[0]!;
-      if (begin.length > 1) {
-        const candidates = begin.flatMap((key) => namesOf(this.#table[key])).map((long) => `'--${long}'`);
+      const fitting = keys.filter((key) => namesOf(this.#table[key]).length > 0);
+      if (fitting.length === 1) return fitting[0]!;
+      if (fitting.length > 1) {
+        const candidates = fitting.flatMap((key) => namesOf(this.#table[key])).map((long) => `'--${long}'`);
         throw new UsageProblem(`option '--${printableText(name)}' is ambiguous; possibilities: ${candidates.join(" ")}`);
       }
     }

@@ -28,7 +28,7 @@ const takeText: ValueType<string>["parse"] = ([given]) => ({ ok: true, value: gi
  */
 export function text(argument: string, hints?: TextHints): ValueType<string> {
   const type: ValueType<string> = { takes: "argument", argument, parse: takeText };
-  return hints === undefined ? type : { ...type, ...hints }; // most have none, and all are made at each start
+  return hints === undefined ? type : { ...type, ...hints };
 }
 
 /**
