@@ -111,86 +111,120 @@ export function failureText({ startError, timedOut, stderr, stdout, status }: Ru
  * @returns how it ended, its output as bytes
  */
 export function runBytes(argv: readonly [string, ...string[]], options: RunBytesOptions): Promise<RunBytesResult> {
-  const startedAt = performance.now();
-  const { descriptors = [], maxOutputBytes = 1 << 20 } = options;
-  const stdout = new Output(maxOutputBytes);
-  const stderr = new Output(maxOutputBytes);
-  const outputs = descriptors.map(() => new Output(maxOutputBytes));
-  return new Promise((resolve) => {
-    let endedFor: "timeout" | "abort" | "output" | undefined;
-    let settled = false;
-    let timer: NodeJS.Timeout | undefined;
-    const abort = (): void => end("abort");
-    const settle = (status: number | undefined, signal: string | undefined, startError?: unknown): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      options.signal?.removeEventListener("abort", abort);
-      const truncated = [stdout, stderr, ...outputs].some((output) => output.truncated);
-      resolve({
-        argv, status, signal, truncated,
-        ok: status === 0 && endedFor === undefined && !truncated,
-        timedOut: endedFor === "timeout",
-        aborted: endedFor === "abort",
-        startError: startError === undefined ? undefined : { code: startCode(startError), message: reasonOf(startError) },
-        stdout: stdout.take(), stderr: stderr.take(), outputs: outputs.map((output) => output.take()),
-        durationMs: performance.now() - startedAt,
-      });
-    };
-    if (options.signal?.aborted) {
-      endedFor = "abort";
-      settle(undefined, "SIGTERM");
+  return new Promise((resolve) => new Running(argv, options, resolve).start());
+}
+
+/** A program from its start to its end. */
+class Running {
+  readonly #argv: readonly [string, ...string[]];
+  readonly #options: RunBytesOptions;
+  readonly #resolve: (result: RunBytesResult) => void;
+  readonly #startedAt = performance.now();
+  readonly #stdout: Output;
+  readonly #stderr: Output;
+  readonly #outputs: readonly Output[];
+  #child: ChildProcess | undefined;
+  /** Why we ended it. */
+  #endedFor: "timeout" | "abort" | "output" | undefined;
+  #settled = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(argv: readonly [string, ...string[]], options: RunBytesOptions, resolve: (result: RunBytesResult) => void) {
+    const { descriptors = [], maxOutputBytes = 1 << 20 } = options;
+    this.#argv = argv;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#stdout = new Output(maxOutputBytes);
+    this.#stderr = new Output(maxOutputBytes);
+    this.#outputs = descriptors.map(() => new Output(maxOutputBytes));
+  }
+
+  start(): void {
+    const { signal, timeoutMs } = this.#options;
+    if (signal?.aborted) {
+      this.#endedFor = "abort";
+      this.#settle(undefined, "SIGTERM");
       return;
     }
-
     let child: ChildProcess;
     try {
-      child = start(argv, options);
+      child = spawnGroup(this.#argv, this.#options);
     } catch (error) { // E2BIG, EPERM for another user, a NUL in an argument
-      settle(undefined, undefined, error);
+      this.#settle(undefined, undefined, error);
       return;
     }
+    this.#child = child;
     child.on("error", (error) => {
-      if (child.pid === undefined) settle(undefined, undefined, error);
+      if (child.pid === undefined) this.#settle(undefined, undefined, error);
     });
     if (child.pid === undefined) return; // the error is on its way; Deno and Bun have made no streams
+    this.#connect(child);
+    child.on("close", (status, by) => this.#settle(status ?? undefined, by ?? undefined));
+    signal?.addEventListener("abort", this.#abort);
+    // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
+    this.#timer ??= setTimeout(() => setImmediate(() => this.#end("timeout")), Math.min(timeoutMs, 0x7fffffff));
+  }
 
-    const kill = (): void => {
-      signalGroup(child, "SIGKILL");
-      timer = setTimeout(() => {
-        for (const stream of child.stdio) stream?.destroy();
-        settle(undefined, "SIGKILL");
-      }, DRAIN_MS);
-    };
-    /** The first reason counts. Only whom the caller ends may take leave. */
-    const end = (why: "timeout" | "abort" | "output"): void => {
-      if (settled || endedFor !== undefined) return;
-      endedFor = why;
-      clearTimeout(timer);
-      if (why !== "abort") return kill();
-      signalGroup(child, "SIGTERM");
-      timer = setTimeout(kill, GRACE_MS);
-    };
+  /** Gives it its input, and takes its output. */
+  #connect({ stdin, stdout, stderr, stdio }: ChildProcess): void {
+    const { input, descriptors = [], killWhenFull } = this.#options;
     const onFull = (): void => {
-      if (options.killWhenFull) end("output");
+      if (killWhenFull) this.#end("output");
     };
-    if (options.input !== undefined) give(child.stdin!, options.input);
-    stdout.collect(child.stdout!, onFull);
-    stderr.collect(child.stderr!, onFull);
+    if (input !== undefined) give(stdin!, input);
+    this.#stdout.collect(stdout!, onFull);
+    this.#stderr.collect(stderr!, onFull);
     for (const [at, descriptor] of descriptors.entries()) {
-      const stream = child.stdio[3 + at] as Duplex;
-      if (descriptor === "read") outputs[at]!.collect(stream, onFull);
+      const stream = stdio[3 + at] as Duplex;
+      if (descriptor === "read") this.#outputs[at]!.collect(stream, onFull);
       else give(stream, descriptor).resume();
     }
-    child.on("close", (status, signal) => settle(status ?? undefined, signal ?? undefined));
-    options.signal?.addEventListener("abort", abort);
-    // After a time in which we were stopped the timer is looked at first; what ended meanwhile ended in time.
-    timer ??= setTimeout(() => setImmediate(end, "timeout"), Math.min(options.timeoutMs, 0x7fffffff));
-  });
+  }
+
+  readonly #abort = (): void => this.#end("abort");
+
+  /** The first reason counts. Only whom the caller ends may take leave. */
+  #end(why: "timeout" | "abort" | "output"): void {
+    if (this.#settled || this.#endedFor !== undefined) return;
+    this.#endedFor = why;
+    clearTimeout(this.#timer);
+    if (why !== "abort") {
+      this.#kill();
+      return;
+    }
+    signalGroup(this.#child!, "SIGTERM");
+    this.#timer = setTimeout(() => this.#kill(), GRACE_MS);
+  }
+
+  #kill(): void {
+    const child = this.#child!;
+    signalGroup(child, "SIGKILL");
+    this.#timer = setTimeout(() => {
+      for (const stream of child.stdio) stream?.destroy();
+      this.#settle(undefined, "SIGKILL");
+    }, DRAIN_MS);
+  }
+
+  #settle(status: number | undefined, signal: string | undefined, startError?: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    const truncated = [this.#stdout, this.#stderr, ...this.#outputs].some((output) => output.truncated);
+    this.#resolve({
+      argv: this.#argv, status, signal, truncated,
+      ok: status === 0 && this.#endedFor === undefined && !truncated,
+      timedOut: this.#endedFor === "timeout",
+      aborted: this.#endedFor === "abort",
+      startError: startError === undefined ? undefined : { code: startCode(startError), message: reasonOf(startError) },
+      stdout: this.#stdout.take(), stderr: this.#stderr.take(), outputs: this.#outputs.map((output) => output.take()),
+      durationMs: performance.now() - this.#startedAt,
+    });
+  }
 }
 
 /** @throws {Error} what Node throws instead of telling the child's `error` event */
-function start(argv: readonly [string, ...string[]], { cwd = "/", env, input, uid, gid, descriptors = [] }: RunBytesOptions): ChildProcess {
+function spawnGroup(argv: readonly [string, ...string[]], { cwd = "/", env, input, uid, gid, descriptors = [] }: RunBytesOptions): ChildProcess {
   return spawn(argv[0], argv.slice(1), {
     detached: true, // its own process group, so that its children can be killed too
     cwd,

@@ -47,62 +47,31 @@ export interface DecisionContext extends Omit<PolicyContext, "forwardedSource"> 
  */
 export function* decide(datagram: Datagram, context: DecisionContext): Deciding<Decision> {
   const trail = new Trail(datagram, context.now);
-  const from = formatIp(datagram.source);
   const unwrapped = unwrap(datagram, context, trail);
-  if (unwrapped === undefined) return trail.end([]);
+  if (unwrapped === undefined || !isKnownSource(datagram, context, trail)) return trail.end([]);
   const { packet, forwardedSource, isFromHttp } = unwrapped;
-
-  const { BLACKLIST: blacklist } = context.config;
-  if (blacklist !== undefined && matchesAddressList(blacklist, datagram.source)) {
-    trail.refuseFor("source", "debug", `${from} is in BLACKLIST`);
-    return trail.end([]);
-  }
-  if (!context.stanzas.some((stanza) => matchesAddressList(stanza.SOURCE, datagram.source))) {
-    trail.refuseFor("source", "warning", `No access data found for source IP: ${from}`);
-    return trail.end([]);
-  }
 
   let remember: readonly ReplayEntry[] = [];
   for (const stanza of context.stanzas) {
-    const who = `(stanza #${stanza.number})`;
-    const reached =
-      matchesAddressList(stanza.SOURCE, datagram.source) &&
-      (stanza.DESTINATION === undefined || matchesAddressList(stanza.DESTINATION, datagram.destination));
-    if (!reached) {
-      trail.refuseFor("filtered", "debug", `${who} SPA packet (${from} -> ${formatIp(datagram.destination)}) filtered by SOURCE and/or DESTINATION criteria`, { stanza: stanza.number });
-      continue;
-    }
-    trail.takeUp(stanza.number);
-    if (stanza.ACCESS_EXPIRE !== undefined && context.now > stanza.ACCESS_EXPIRE) {
-      trail.refuseFor("expired", "info", `[${from}] ${who} Access stanza has expired`, { stanza: stanza.number });
-      continue;
-    }
-
-    const attempt = yield* openPacket(packet, stanza, datagram, context.replay);
-    if (attempt.kind === "refused") {
-      trail.refuseFor(attempt.reason, attempt.level, attempt.text, { stanza: stanza.number });
-      continue;
-    }
+    const reached = { stanza: stanza.number };
     const refuseRepetition = (original: ReplayEntry): Decision => {
       const level = isHeardTwice(datagram, original, context.now, isFromHttp) ? "debug" : "warning";
-      trail.refuseFor("replay", level, replayText(datagram, original), { stanza: stanza.number });
+      trail.refuseFor("replay", level, replayText(datagram, original), reached);
       return trail.end([]);
     };
+    if (!isFor(stanza, datagram, context, trail)) continue;
+    const attempt = yield* openPacket(packet, stanza, datagram, context.replay);
+    if (attempt.kind === "refused") {
+      trail.refuseFor(attempt.reason, attempt.level, attempt.text, reached);
+      continue;
+    }
     if (attempt.kind === "replay") return refuseRepetition(attempt.entry);
 
     if (remember.length === 0 && !context.testMode) remember = digestsOf(attempt, context.stanzas).map((sum) => replayEntry(sum, datagram, context.now));
-    const { message } = attempt.opened;
-    noteFields(trail, packet, stanza, attempt, `[${from}] ${who}`);
-    if (attempt.signatures !== undefined) {
-      const signer = checkSigner(stanza, attempt.signatures);
-      trail.note("info", `[${from}] ${who} ${signer.note}`);
-      if (!signer.ok) {
-        trail.refuseFor("signer", "warning", `[${from}] ${who} ${signer.text}`, { stanza: stanza.number, message });
-        continue;
-      }
-    }
+    noteFields(trail, packet, stanza, attempt, whoOf(stanza, datagram));
+    if (!hasSigner(attempt, stanza, datagram, trail)) continue;
 
-    const verdict = yield* applyPolicy(stanza, message, datagram, { ...context, forwardedSource });
+    const verdict = yield* applyPolicy(stanza, attempt.opened.message, datagram, { ...context, forwardedSource });
     // Asked again: while a password was checked, a copy may have come in on another interface.
     const original = context.replay.find(...attempt.digests);
     if (original !== undefined) return refuseRepetition(original);
@@ -110,6 +79,47 @@ export function* decide(datagram: Datagram, context: DecisionContext): Deciding<
     trail.refuse(verdict);
   }
   return trail.end(remember);
+}
+
+/** Client and stanza, as log lines begin with them. */
+function whoOf(stanza: ReadyStanza, datagram: Datagram): string {
+  return `[${formatIp(datagram.source)}] (stanza #${stanza.number})`;
+}
+
+/** Whether anybody hears packets from there (the trail says why not). */
+function isKnownSource({ source }: Datagram, { config: { BLACKLIST }, stanzas }: DecisionContext, trail: Trail): boolean {
+  if (BLACKLIST !== undefined && matchesAddressList(BLACKLIST, source)) {
+    trail.refuseFor("source", "debug", `${formatIp(source)} is in BLACKLIST`);
+    return false;
+  }
+  const isKnown = stanzas.some((stanza) => matchesAddressList(stanza.SOURCE, source));
+  if (!isKnown) trail.refuseFor("source", "warning", `No access data found for source IP: ${formatIp(source)}`);
+  return isKnown;
+}
+
+/** Whether a stanza takes the packet up (the trail says why not). */
+function isFor(stanza: ReadyStanza, datagram: Datagram, { now }: DecisionContext, trail: Trail): boolean {
+  const { number, SOURCE, DESTINATION, ACCESS_EXPIRE } = stanza;
+  const { source, destination } = datagram;
+  if (!matchesAddressList(SOURCE, source) || (DESTINATION !== undefined && !matchesAddressList(DESTINATION, destination))) {
+    const between = `${formatIp(source)} -> ${formatIp(destination)}`;
+    trail.refuseFor("filtered", "debug", `(stanza #${number}) SPA packet (${between}) filtered by SOURCE and/or DESTINATION criteria`, { stanza: number });
+    return false;
+  }
+  trail.takeUp(number);
+  const isOver = ACCESS_EXPIRE !== undefined && now > ACCESS_EXPIRE;
+  if (isOver) trail.refuseFor("expired", "info", `${whoOf(stanza, datagram)} Access stanza has expired`, { stanza: number });
+  return !isOver;
+}
+
+/** Whether somebody signed the message whom the stanza lets in; yes where nobody has to (the trail says why not). */
+function hasSigner({ opened: { message }, signatures }: Extract<Attempt, { kind: "opened" }>, stanza: ReadyStanza, datagram: Datagram, trail: Trail): boolean {
+  if (signatures === undefined) return true;
+  const who = whoOf(stanza, datagram);
+  const signer = checkSigner(stanza, signatures);
+  trail.note("info", `${who} ${signer.note}`);
+  if (!signer.ok) trail.refuseFor("signer", "warning", `${who} ${signer.text}`, { stanza: stanza.number, message });
+  return signer.ok;
 }
 
 /** Lists an opened packet for whoever debugs, as C does; its fields are on lines of their own. */
