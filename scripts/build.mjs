@@ -32,11 +32,14 @@ const files = [
   { name: "fko-tool.cjs", entry: "bin/fko-tool.ts", exports: tool, lazy: true, frame: PROGRAM },
 ];
 
-/**
- * Functions that a plain packet does not need, the compression functions of other digests: a client reads and compiles
- * them when they are first called.
- */
-const deferred = { "src/_sha1.ts": "compressSha1", "src/_sha512.ts": "compressSha512", "src/_keccak.ts": "permuteKeccak" };
+/** Functions that a plain packet does not need: a client reads and compiles them when they are first called. */
+const deferred = {
+  "src/_sha1.ts": "compressSha1",
+  "src/_sha512.ts": "compressSha512",
+  "src/_keccak.ts": "permuteKeccak",
+  "src/fko-error-texts.ts": "describeFkoError",
+  "src/node/system-error-words.ts": "wordsOf",
+};
 const DEFERRED_TO = "fwknop-lazy.cjs";
 
 /** Leaves out texts that only the manual is made from: those of variables, and of options that usage does not list. */

@@ -8,7 +8,7 @@
  */
 
 import type { PortSpec } from "./firewall/grant.ts";
-import { describeFkoError } from "./fko-error.ts";
+import { describeFkoError } from "./fko-error-texts.ts";
 import { type IpAddress, parseIp } from "./ip.ts";
 
 /** A text that is not of the grammar, with libfko's number and words. */

@@ -6,7 +6,8 @@
 
 import { type Bytes, utf8Bytes } from "../bytes.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
-import type { DigestType, EncryptionMode } from "../fko.ts";
+import type { DigestType } from "../fko-message.ts";
+import type { EncryptionMode } from "../fko-packet.ts";
 import type { Shell } from "./completion.ts";
 import { obsolete, type OptionTable, type Parsed, type Program, type ValueType } from "./options.ts";
 import { choice, count, custom, flag, integer, optionalText, portRefusal, rest, secret, text } from "./values.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DigestType } from "../fko.ts";
+import type { DigestType } from "../fko-message.ts";
 import { printableText } from "../foreign-text.ts";
 import { formatIp, parseIp } from "../ip.ts";
 import type { Shell } from "./completion.ts";

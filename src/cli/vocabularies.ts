@@ -4,7 +4,8 @@
  * @module
  */
 
-import { DIGESTS, type DigestType, type EncryptionMode } from "../fko.ts";
+import { DIGESTS, type DigestType } from "../fko-message.ts";
+import type { EncryptionMode } from "../fko-packet.ts";
 import type { Shell } from "./completion.ts";
 import type { ValueType } from "./options.ts";
 import { choice, integer } from "./values.ts";

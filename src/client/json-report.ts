@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MESSAGE_TYPES } from "../fko.ts";
+import { MESSAGE_TYPES } from "../fko-message.ts";
 import type { ListedPacket } from "./listing.ts";
 import type { SendTarget } from "./send-target.ts";
 

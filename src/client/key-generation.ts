@@ -6,8 +6,8 @@
 
 import { encodeBase64Bytes } from "../base64.ts";
 import { type Bytes, concatBytes, utf8Bytes, wipe } from "../bytes.ts";
-import type { DigestType } from "../fko.ts";
 import { FkoError } from "../fko-error.ts";
+import type { DigestType } from "../fko-message.ts";
 
 /** Which keys to make. */
 export interface KeyGenOptions {

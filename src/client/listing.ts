@@ -6,7 +6,8 @@
 
 import { decodeBase64 } from "../base64.ts";
 import { constantTimeEqual, utf8Bytes } from "../bytes.ts";
-import { DIGESTS, type DigestType, ENCRYPTION_MODES, type EncryptionMode, MESSAGE_TYPES, type Message } from "../fko.ts";
+import { DIGESTS, type DigestType, MESSAGE_TYPES, type Message } from "../fko-message.ts";
+import { ENCRYPTION_MODES, type EncryptionMode } from "../fko-packet.ts";
 import type { SendTarget } from "./send-target.ts";
 
 /** All that a listing shows. */

@@ -5,7 +5,7 @@
  */
 
 import type { ServerProto } from "../cli/client-options.ts";
-import { SALTED_PREFIX } from "../fko.ts";
+import { SALTED_PREFIX } from "../fko-packet.ts";
 import type { ListedPacket } from "./listing.ts";
 import type { ClientSettings } from "./settings.ts";
 

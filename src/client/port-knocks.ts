@@ -8,7 +8,7 @@
 import { concatBytes, utf8Bytes, utf8OrLatin1Text, wipe } from "../bytes.ts";
 import type { Parsed } from "../cli/options.ts";
 import type { RcLine } from "../config/fwknoprc.ts";
-import { encryptSalted } from "../fko.ts";
+import { encryptSalted } from "../fko-packet.ts";
 import { printableText } from "../foreign-text.ts";
 import { equalIp, type IpAddress, parseIp } from "../ip.ts";
 import { KNOCK_NUMBERS, MAX_USERNAME_BYTES, parseKnock, type PortKnock } from "../port-knock.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RANDOM_DIGITS } from "../fko.ts";
+import { RANDOM_DIGITS } from "../fko-message.ts";
 
 /** Bytes from here on would make the digits 0..5 more likely. */
 const UNBIASED_BYTES = 250;

@@ -6,7 +6,8 @@
 
 import type { Bytes } from "../bytes.ts";
 import type { ClientOptions, ServerProto } from "../cli/client-options.ts";
-import type { DigestType, EncryptionMode } from "../fko.ts";
+import type { DigestType } from "../fko-message.ts";
+import type { EncryptionMode } from "../fko-packet.ts";
 
 /** The values of options and of rc variables that have no option. Absent: not set. */
 export interface ClientSettings extends ClientOptions {

@@ -6,8 +6,8 @@
  */
 
 import { type Bytes, concatBytes, utf8Bytes, wipe } from "../bytes.ts";
-import { findVariable, isSameStanza, readRcLines, type RcLine } from "./fwknoprc.ts";
-import { type RcAssignment, rcVariables } from "./fwknoprc-variables.ts";
+import { isSameStanza, readRcLines, type RcLine } from "./fwknoprc.ts";
+import { findVariable, type RcAssignment, rcVariables } from "./fwknoprc-variables.ts";
 
 /** Columns of a name and the blanks behind it. */
 const NAME_WIDTH = 28;

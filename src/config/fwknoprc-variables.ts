@@ -12,7 +12,7 @@ import { isResolvableName } from "../client/destination.ts";
 import { decodeKey, type KeyKind } from "../client/key-text.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { parseTimeOffset } from "../client/time-offset.ts";
-import { ENCRYPTION_MODES } from "../fko.ts";
+import { ENCRYPTION_MODES } from "../fko-packet.ts";
 import { printableText } from "../foreign-text.ts";
 import { parseIp } from "../ip.ts";
 
@@ -45,7 +45,6 @@ export interface RcVariable {
   write(given: ClientSettings): string | Uint8Array | undefined;
 }
 
-/** All variables are made for each rc file: rows without rests and spreads take half the time. */
 type RowOptions = Pick<RcVariable, "critical" | "wholeLine"> & {
   /** What the variable sets besides. Other than the option it may switch nothing on. */
   readonly implies?: ClientSettings;
@@ -159,72 +158,88 @@ function withReadableKeys(given: ClientSettings): ClientSettings {
   return readable;
 }
 
+/** How the row of each variable is made, in the order in which a stanza is saved. A file names a few of them, so the others are not. */
+const ROWS: Readonly<Record<string, (name: string) => RcVariable>> = {
+  DIGEST_TYPE: (name) => like(name, "digestType", { format: upper }),
+  SPA_SERVER_PROTO: (name) => like(name, "serverProto"),
+  SPA_SERVER_PORT: (name) => like(name, "serverPort"),
+  SPA_SOURCE_PORT: (name) => like(name, "sourcePort"),
+  FW_TIMEOUT: (name) => like(name, "fwTimeout", { value: fwTimeout(65536) as ValueType<never> }),
+  ALLOW_IP: (name) => ({ name, option: "allowIp", describe: () => "address, host name, source or resolve", read: readAllowIp, write: (given) => given.allowIp }),
+  TIME_OFFSET: (name) => ({ name, option: "timeOffsetPlus", describe: () => "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset }),
+  ENCRYPTION_MODE: (name) => like(name, "encryptionMode", { format: (mode: keyof typeof ENCRYPTION_MODES) => (mode === "perl" ? mode : ENCRYPTION_MODES[mode].label) }),
+  USE_GPG: (name) => yes(name, "gpgEncryption"),
+  USE_GPG_AGENT: (name) => yes(name, "gpgAgent"),
+  GPG_RECIPIENT: (name) => like(name, "gpgRecipientKey", { critical: true }),
+  GPG_SIGNER: (name) => like(name, "gpgSignerKey", { critical: true }),
+  GPG_HOMEDIR: (name) => like(name, "gpgHomeDir"),
+  GPG_EXE: (name) => like(name, "gpgExe"),
+  GPG_NO_SIGNING_PW: (name) => yes(name, "gpgNoSigningPw"),
+  GPG_SIGNING_PW: (name) => secretRow(name, "gpgSigningPw"),
+  GPG_SIGNING_PW_BASE64: (name) => secretRow(name, "gpgSigningPwBase64", { base64: "Rijndael" }),
+  SPOOF_USER: (name) => like(name, "spoofUser"),
+  SPOOF_SOURCE_IP: (name) => like(name, "spoofSource"),
+  ACCESS: (name) => like(name, "access"),
+  SPA_SERVER: (name) => like(name, "destination"),
+  RAND_PORT: (name) => yes(name, "randPort"),
+  KEY: (name) => secretRow(name, "keyRijndael"),
+  KEY_BASE64: (name) => secretRow(name, "keyBase64Rijndael", { base64: "Rijndael" }),
+  HMAC_DIGEST_TYPE: (name) => like(name, "hmacDigestType", { format: upper }),
+  HMAC_KEY_BASE64: (name) => secretRow(name, "keyBase64Hmac", { base64: "HMAC", implies: HMAC_ON }),
+  HMAC_KEY: (name) => secretRow(name, "keyHmac", { implies: HMAC_ON }),
+  USE_HMAC: (name) => yes(name, "useHmac", {
+    // --get-hmac-key alone switches HMAC on by the variable that it is saved as.
+    write: (given) => (given.useHmac && (given.getHmacKey === undefined || HMAC_SETTINGS.some((key) => given[key] !== undefined)) ? "Y" : undefined),
+  }),
+  USE_WGET_USER_AGENT: (name) => yes(name, "useWgetUserAgent"),
+  KEY_FILE: (name) => like(name, "getKey"),
+  HMAC_KEY_FILE: (name) => like(name, "getHmacKey", { implies: HMAC_ON }),
+  KEY_CMD: (name) => like(name, "keyCmd", { wholeLine: true, critical: true }),
+  HMAC_KEY_CMD: (name) => like(name, "hmacKeyCmd", { wholeLine: true, critical: true, implies: HMAC_ON }),
+  NAT_ACCESS: (name) => like(name, "natAccess"),
+  HTTP_USER_AGENT: (name) => like(name, "userAgent"),
+  RESOLVE_URL: (name) => like(name, "resolveUrl"),
+  SERVER_RESOLVE_IPV4: (name) => yes(name, "serverResolveIpv4"),
+  NAT_LOCAL: (name) => yes(name, "natLocal"),
+  NAT_RAND_PORT: (name) => yes(name, "natRandPort"),
+  NAT_PORT: (name) => like(name, "natPort"),
+  VERBOSE: (name) => ({
+    name, option: "verbose", describe: () => "Y, or 0 to 4, whatever -v says", read: readVerbose,
+    write: ({ verbose }) => (verbose === undefined ? undefined : verbose === 1 ? "Y" : String(Math.min(verbose, 4))),
+  }),
+  RESOLVE_IP_HTTPS: (name) => yes(name, "resolveIpHttps", { write: (given) => (given.resolveIpHttps ? (given.allowIp === undefined ? "Y" : "N") : undefined) }),
+  RESOLVE_IP_HTTP: (name) => yes(name, "resolveIpHttps", { write: () => undefined }),
+  RESOLVE_HTTP_ONLY: (name) => yes(name, "resolveHttpOnly", { implies: { resolveIpHttps: true } }),
+  WGET_CMD: (name) => like(name, "wgetCmd"),
+  NO_SAVE_ARGS: (name) => yes(name, "noSaveArgs"),
+};
+
 /**
- * All variables. A function, so that nothing is built before an rc file is read.
+ * Finds a variable.
  *
- * @returns the rows; the same ones each time
+ * @param name as written; case matters
+ * @returns its row, or undefined
  */
-export function rcVariables(): readonly RcVariable[] {
-  return (variables ??= buildVariables());
+export function findVariable(name: string): RcVariable | undefined {
+  return Object.hasOwn(ROWS, name) ? ROWS[name]!(name) : undefined;
 }
 
-let variables: readonly RcVariable[] | undefined;
+/**
+ * Lists the variables.
+ *
+ * @returns their names, in the order in which a stanza is saved
+ */
+export function variableNames(): readonly string[] {
+  return Object.keys(ROWS);
+}
 
-function buildVariables(): readonly RcVariable[] {
-  return [
-    like("DIGEST_TYPE", "digestType", { format: upper }),
-    like("SPA_SERVER_PROTO", "serverProto"),
-    like("SPA_SERVER_PORT", "serverPort"),
-    like("SPA_SOURCE_PORT", "sourcePort"),
-    like("FW_TIMEOUT", "fwTimeout", { value: fwTimeout(65536) as ValueType<never> }),
-    { name: "ALLOW_IP", option: "allowIp", describe: () => "address, host name, source or resolve", read: readAllowIp, write: (given) => given.allowIp },
-    { name: "TIME_OFFSET", option: "timeOffsetPlus", describe: () => "[-]N[smhd]", read: readTimeOffset, write: writeTimeOffset },
-    like("ENCRYPTION_MODE", "encryptionMode", { format: (mode: keyof typeof ENCRYPTION_MODES) => (mode === "perl" ? mode : ENCRYPTION_MODES[mode].label) }),
-    yes("USE_GPG", "gpgEncryption"),
-    yes("USE_GPG_AGENT", "gpgAgent"),
-    like("GPG_RECIPIENT", "gpgRecipientKey", { critical: true }),
-    like("GPG_SIGNER", "gpgSignerKey", { critical: true }),
-    like("GPG_HOMEDIR", "gpgHomeDir"),
-    like("GPG_EXE", "gpgExe"),
-    yes("GPG_NO_SIGNING_PW", "gpgNoSigningPw"),
-    secretRow("GPG_SIGNING_PW", "gpgSigningPw"),
-    secretRow("GPG_SIGNING_PW_BASE64", "gpgSigningPwBase64", { base64: "Rijndael" }),
-    like("SPOOF_USER", "spoofUser"),
-    like("SPOOF_SOURCE_IP", "spoofSource"),
-    like("ACCESS", "access"),
-    like("SPA_SERVER", "destination"),
-    yes("RAND_PORT", "randPort"),
-    secretRow("KEY", "keyRijndael"),
-    secretRow("KEY_BASE64", "keyBase64Rijndael", { base64: "Rijndael" }),
-    like("HMAC_DIGEST_TYPE", "hmacDigestType", { format: upper }),
-    secretRow("HMAC_KEY_BASE64", "keyBase64Hmac", { base64: "HMAC", implies: HMAC_ON }),
-    secretRow("HMAC_KEY", "keyHmac", { implies: HMAC_ON }),
-    yes("USE_HMAC", "useHmac", {
-      // --get-hmac-key alone switches HMAC on by the variable that it is saved as.
-      write: (given) => (given.useHmac && (given.getHmacKey === undefined || HMAC_SETTINGS.some((key) => given[key] !== undefined)) ? "Y" : undefined),
-    }),
-    yes("USE_WGET_USER_AGENT", "useWgetUserAgent"),
-    like("KEY_FILE", "getKey"),
-    like("HMAC_KEY_FILE", "getHmacKey", { implies: HMAC_ON }),
-    like("KEY_CMD", "keyCmd", { wholeLine: true, critical: true }),
-    like("HMAC_KEY_CMD", "hmacKeyCmd", { wholeLine: true, critical: true, implies: HMAC_ON }),
-    like("NAT_ACCESS", "natAccess"),
-    like("HTTP_USER_AGENT", "userAgent"),
-    like("RESOLVE_URL", "resolveUrl"),
-    yes("SERVER_RESOLVE_IPV4", "serverResolveIpv4"),
-    yes("NAT_LOCAL", "natLocal"),
-    yes("NAT_RAND_PORT", "natRandPort"),
-    like("NAT_PORT", "natPort"),
-    {
-      name: "VERBOSE", option: "verbose", describe: () => "Y, or 0 to 4, whatever -v says", read: readVerbose,
-      write: ({ verbose }) => (verbose === undefined ? undefined : verbose === 1 ? "Y" : String(Math.min(verbose, 4))),
-    },
-    yes("RESOLVE_IP_HTTPS", "resolveIpHttps", { write: (given) => (given.resolveIpHttps ? (given.allowIp === undefined ? "Y" : "N") : undefined) }),
-    yes("RESOLVE_IP_HTTP", "resolveIpHttps", { write: () => undefined }),
-    yes("RESOLVE_HTTP_ONLY", "resolveHttpOnly", { implies: { resolveIpHttps: true } }),
-    like("WGET_CMD", "wgetCmd"),
-    yes("NO_SAVE_ARGS", "noSaveArgs"),
-  ];
+/**
+ * All variables.
+ *
+ * @returns the rows, in the order in which a stanza is saved
+ */
+export function rcVariables(): readonly RcVariable[] {
+  return Object.entries(ROWS).map(([name, row]) => row(name));
 }
 
 /** A line to be saved. */

@@ -7,7 +7,7 @@
 import { latin1Text, utf8OrLatin1Text } from "../bytes.ts";
 import type { ClientSettings } from "../client/settings.ts";
 import { printableText } from "../foreign-text.ts";
-import { type RcVariable, rcVariables } from "./fwknoprc-variables.ts";
+import { findVariable, type RcVariable, variableNames } from "./fwknoprc-variables.ts";
 import { nearestName, withSuggestion } from "./variable.ts";
 
 /** What a line says. */
@@ -136,23 +136,11 @@ export function readStanza(lines: readonly RcLine[], stanza: string, path: strin
   return { isFound: ours.some(({ kind }) => kind === "stanza"), settings, problems };
 }
 
-const variableNames = (): readonly string[] => rcVariables().map(({ name }) => name);
-
 /** Whether a name is a secret's, or somebody meant it to be. */
 function isSecret(name: string): boolean {
   const variable = findVariable(name);
   if (variable !== undefined) return variable.secret === true;
   return /key|pw|pass/i.test(name) || findVariable(nearestName(name, variableNames()) ?? "")?.secret === true;
-}
-
-/**
- * Finds a variable.
- *
- * @param name as written; case matters
- * @returns its row, or undefined
- */
-export function findVariable(name: string): RcVariable | undefined {
-  return rcVariables().find((variable) => variable.name === name);
 }
 
 /**

@@ -3,16 +3,7 @@
  *
  * @module
  */
-
-/** Where libuv's words differ from those of `strerror`, which every other program prints. */
-const STRERROR: Readonly<Record<string, string>> = {
-  EISDIR: "Is a directory",
-  EIO: "Input/output error",
-  ELOOP: "Too many levels of symbolic links",
-  ENAMETOOLONG: "File name too long",
-  ENFILE: "Too many open files in system",
-  EADDRNOTAVAIL: "Cannot assign requested address",
-};
+import { wordsOf } from "./system-error-words.ts";
 
 /**
  * The code of a system error.
@@ -33,12 +24,7 @@ export function codeOf(error: unknown): string | undefined {
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);
   if (!(error instanceof Error) || code === undefined) return messageOf(error);
-  const known = STRERROR[code];
-  if (known !== undefined) return known;
-  // libuv: "ENOENT: no such file or directory, open '/x'", "bind EADDRINUSE 0.0.0.0:1", "spawn x ENOENT"
-  const words = /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1];
-  if (words !== undefined) return words[0]!.toUpperCase() + words.slice(1);
-  return SHORT[code] ?? error.message;
+  return wordsOf(code, error.message);
 }
 
 /**
@@ -49,18 +35,3 @@ export function reasonOf(error: unknown): string {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-/** Errors of sockets and children come without words. */
-const SHORT: Readonly<Record<string, string>> = {
-  EADDRINUSE: "Address already in use",
-  EACCES: "Permission denied",
-  EPERM: "Operation not permitted",
-  ENOENT: "No such file or directory",
-  ESRCH: "No such process",
-  ECONNREFUSED: "Connection refused",
-  ENETUNREACH: "Network is unreachable",
-  EHOSTUNREACH: "No route to host",
-  EPIPE: "Broken pipe",
-  EMFILE: "Too many open files",
-  E2BIG: "Argument list too long",
-};

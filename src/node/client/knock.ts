@@ -12,8 +12,9 @@ import { randomDigits } from "../../client/random-digits.ts";
 import { buildRequest, type ClientRequest, messageOf } from "../../client/request.ts";
 import { planSending, type SendFacts, type SendTarget } from "../../client/send-target.ts";
 import { type ClientSettings, encryptionModeOf, hmacTypeOf, isRawTransport } from "../../client/settings.ts";
-import { DIGESTS, encodeMessage, type Message, openPacket, sealMessage } from "../../fko.ts";
 import { FkoError } from "../../fko-error.ts";
+import { DIGESTS, encodeMessage, type Message } from "../../fko-message.ts";
+import { sealMessage } from "../../fko-packet.ts";
 import { HmacKey } from "../../hmac.ts";
 import { formatIp } from "../../ip.ts";
 import { reasonOf } from "../system-error.ts";
@@ -198,6 +199,7 @@ async function decodeAgain(listed: ListedPacket, settings: ClientSettings, keys:
     const { openWithGpg } = await import("./gpg-packet.ts");
     return openWithGpg(listed, settings, keys, output);
   }
+  const { openPacket } = await import("../../fko-open.ts");
   const hmac = listed.hmac && new HmacKey(DIGESTS[listed.hmac.type].hash, keys.hmac!);
   const opened = openPacket(utf8Bytes(listed.packet), { mode: listed.mode, key: keys.cipher, ...(hmac && { hmac }) });
   hmac?.wipe();
