@@ -3,31 +3,42 @@
  * dist/fwknop.cjs: starts the client, which waits in fwknop-client.cjs.
  *
  * To compile what it needs is half of a client's run (measured). So the first run that makes a packet keeps what V8 compiled
- * (src/node/client/keep-compiled.ts), and the others begin with that. V8 takes it only if the same V8 with the same flags made it.
+ * (src/node/client/keep-compiled.ts), beside the program or else in the user's cache folder, and the others begin with that.
+ * V8 takes it only if the same V8 with the same flags made it.
  */
 "use strict";
-const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } = require("node:fs");
+const { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync, readSync } = require("node:fs");
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const { Script } = require("node:vm");
 
-const PIECE = 32_768;
+const PIECE = 65_536;
 const isProgram = require.main === module; // else one of the others, which take parts of it
 const filename = `${__dirname}/fwknop-client.cjs`;
 const source = readFileSync(filename, "utf8");
+const { kept, beside, inHome } = isProgram && process.geteuid && !process.versions.deno && !process.versions.bun ? findKept() : {};
 
-const folder = isProgram ? cacheFolder() : undefined;
-// V8 compares no more of the source than its length: the last line is its digest.
-const path = folder && `${folder}/fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
-const script = new Script(source, { filename, cachedData: path && readKept(path) });
+const script = new Script(source, { filename, cachedData: kept });
 script.runInThisContext()(exports, require, module);
-if (isProgram) module.exports.start(path === undefined || script.cachedDataRejected === false ? undefined : { script, path });
+if (isProgram) module.exports.start(beside === undefined || script.cachedDataRejected === false ? undefined : { script, beside, inHome });
 
-/** Where this user's runs keep something; undefined if they are not to, or others could put there what will run. */
+/** The places where something may be kept, and what is in one of them. */
+function findKept() {
+  // V8 compares no more of the source than its length: the last line is its digest.
+  const name = `fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
+  const beside = `${__dirname}/${name}`;
+  const kept = existsSync(beside) ? readKept(beside) : undefined;
+  if (kept !== undefined) return { kept, beside };
+  const folder = cacheFolder();
+  const inHome = folder && `${folder}/${name}`;
+  return { kept: inHome && readKept(inHome), beside, inHome };
+}
+
+/** The user's; undefined if nothing is to come from a home, or others could put there what will run. */
 function cacheFolder() {
   const { XDG_CACHE_HOME = "", HOME } = process.env;
   const caches = XDG_CACHE_HOME.startsWith("/") ? XDG_CACHE_HOME : `${HOME}/.cache`;
   const isShunned = process.argv.join(" ").includes(" --no-h"); // --no-home-dir, shortened perhaps
-  if (isShunned || !caches.startsWith("/") || !process.geteuid || process.versions.deno || process.versions.bun) return undefined;
+  if (isShunned || !caches.startsWith("/")) return undefined;
   const folder = `${caches}/fko-tool`;
   try {
     const stats = lstatSync(folder);
@@ -64,7 +75,7 @@ function readKept(path) {
   }
 }
 
-/** Others cannot write to it, and root's is not alice's, whose HOME sudo keeps. */
+/** Written by this user or by root, and by nobody else. Root's is not alice's, whose HOME sudo keeps. */
 function isOurs({ uid, mode }) {
-  return uid === process.geteuid() && (mode & 0o022) === 0;
+  return (uid === process.geteuid() || uid === 0) && (mode & 0o022) === 0;
 }

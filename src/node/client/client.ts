@@ -154,7 +154,7 @@ async function runWithRcFile(
   const status = await makeKnock(settings, rc, host, output);
   if (status !== 0) return status;
   // Now: what --then runs may never end by itself.
-  if (host.compiled !== undefined && !settings.noHomeDir && settings.homeDir === undefined) keepCompiled(host.compiled);
+  if (host.compiled !== undefined) keepCompiled(host.compiled, !settings.noHomeDir && settings.homeDir === undefined);
   if (settings.then === undefined || settings.test) return 0;
   const { runThen } = await import("./run-then.ts");
   return runThen(settings.then);

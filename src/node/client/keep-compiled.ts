@@ -9,43 +9,58 @@ import { dirname, join } from "node:path";
 /** The program, compiled as far as it has run. */
 export interface CompiledClient {
   readonly script: { createCachedData(): Uint8Array };
-  /** The file to keep it in. Its folder is ours alone, or is not there yet. */
-  readonly path: string;
+  /** A file to keep it in, with the program. */
+  readonly beside: string;
+  /** Another, in the user's home, if that may be used. Its folder is ours alone, or is not there yet. */
+  readonly inHome?: string | undefined;
 }
 
 /** Files that other builds or other Nodes left go after this time; who still needs one makes it again. */
 const LONGEST_KEPT_MS = 30 * 24 * 3600 * 1000;
 
+/** How the names of such files begin, in a folder that may have others. */
+const NAME = /^fwknop-[0-9a-f]{32}-/;
+
 /**
- * Keeps it. No run fails or says a word because that is not possible.
+ * Keeps it, beside the program or else in the home. No run fails or says a word because neither is possible.
  *
  * @param compiled what, and where
+ * @param mayUseHome whether the run leaves anything there
  */
-export function keepCompiled({ script, path }: CompiledClient): void {
+export function keepCompiled({ script, beside, inHome }: CompiledClient, mayUseHome: boolean): void {
+  const code = script.createCachedData();
+  if (!isKept(beside, code) && mayUseHome && inHome !== undefined) isKept(inHome, code);
+}
+
+function isKept(path: string, code: Uint8Array): boolean {
   const folder = dirname(path);
   try {
     for (const made of [dirname(folder), folder]) makeFolder(made);
-    writeTwice(path, script);
+    checkOurs(folder);
+    writeTwice(path, code);
     removeOld(folder);
+    return true;
   } catch {
-    // A read-only home, a full disk, or another first run was quicker.
+    return false; // a folder that cannot be written to, or a full disk
   }
 }
 
-/** Root leaves nothing in the home of a user whose HOME it runs with: that user could not use it. */
 function makeFolder(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
-  const parent = dirname(path);
-  if (statSync(parent).uid !== process.geteuid!()) throw new Error(`${parent} is not ours`);
+  checkOurs(dirname(path));
   mkdirSync(path, { mode: 0o700 });
 }
 
+/** Root leaves nothing with a user whose program or HOME it runs with. */
+function checkOurs(folder: string): void {
+  if (statSync(folder).uid !== process.geteuid!()) throw new Error(`${folder} is not ours`);
+}
+
 /** Twice, so that damage is seen; without a sync to the disk, since it is. */
-function writeTwice(path: string, script: CompiledClient["script"]): void {
+function writeTwice(path: string, code: Uint8Array): void {
   const fresh = `${path}.${process.pid}`;
-  const descriptor = openSync(fresh, "wx", 0o600);
+  const descriptor = openSync(fresh, "wx", 0o644);
   try {
-    const code = script.createCachedData();
     writeFileSync(descriptor, code);
     writeFileSync(descriptor, code);
     renameSync(fresh, path);
@@ -58,7 +73,7 @@ function writeTwice(path: string, script: CompiledClient["script"]): void {
 }
 
 function removeOld(folder: string): void {
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(folder).filter((name) => NAME.test(name))) {
     const file = join(folder, name);
     if (statSync(file).mtimeMs < Date.now() - LONGEST_KEPT_MS) unlinkSync(file);
   }
