@@ -6,9 +6,9 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { median } from "./measure.ts";
 
 const ROUNDS = 101;
@@ -19,6 +19,7 @@ const NODES = [20, 22, 24, 26].flatMap((major) => ["x64", "arm64"].map((arch) =>
 
 const folder = mkdtempSync(join(tmpdir(), "fko-tool-bench-"));
 const caches = join(folder, "caches");
+const dist = join(folder, "node_modules/fko-tool/dist");
 writeFileSync(join(folder, ".fwknoprc"), STANZA, { mode: 0o600 });
 const env: NodeJS.ProcessEnv = { ...process.env, HOME: folder, LOGNAME: "alice", XDG_CACHE_HOME: caches };
 delete env["NODE_EXTRA_CA_CERTS"]; // costs each start more than everything measured here
@@ -49,21 +50,31 @@ function memory(node: string, args: readonly string[]): number {
 }
 
 /** The median time of a packet divided by that of nothing; both take turns. */
-function ratio(node: string, packet: readonly string[], prepare: () => void): string {
+function ratio(node: string, command: string, args: readonly string[], prepare: () => void): string {
   const rounds = Array.from({ length: ROUNDS }, () => {
     prepare();
-    return { nothing: milliseconds(node, ["-e", "0"]), packet: milliseconds(node, packet) };
+    return { nothing: milliseconds(node, ["-e", "0"]), packet: milliseconds(command, args) };
   });
   const time = (of: "nothing" | "packet"): number => median(rounds.map((round) => round[of]));
   return (time("packet") / time("nothing")).toFixed(2);
 }
 
-/** A user's runs: nothing is kept before the first, and the later ones take what that kept. */
+/** Removes what runs kept. */
+function forget(): void {
+  rmSync(caches, { recursive: true, force: true });
+  for (const name of readdirSync(dist).filter((entry) => entry.startsWith("fwknop-") && !entry.endsWith(".cjs"))) rmSync(join(dist, name));
+}
+
+/** A user's runs: nothing is kept before the first, and the later ones take what that kept; typed as a command, which asks `env` for Node, or not. */
 function compareStarts(node: string, program: string): void {
-  const packet = [program, ...PACKET];
-  const first = ratio(node, packet, () => rmSync(caches, { recursive: true, force: true }));
-  const later = ratio(node, packet, () => {});
-  console.log(`${run(node, ["-v"]).trim()}: node -e 0 = 1, the first fwknop -T ${first}, a later one ${later}, ${memory(node, packet).toFixed(0)} MiB (${ROUNDS} rounds)`);
+  env["PATH"] = `${dirname(resolve(node))}:${process.env["PATH"]}`;
+  const first = ratio(node, node, [program, ...PACKET], forget);
+  const later = ratio(node, node, [program, ...PACKET], () => {});
+  const typed = ratio(node, program, PACKET, () => {});
+  console.log(
+    `${run(node, ["-v"]).trim()}: node -e 0 = 1, the first fwknop -T ${first}, a later one ${later}, typed as a command ${typed}, ` +
+    `${memory(node, [program, ...PACKET]).toFixed(0)} MiB (${ROUNDS} rounds)`,
+  );
 }
 
 try {

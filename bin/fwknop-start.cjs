@@ -18,8 +18,8 @@ const source = readFileSync(filename, "utf8");
 const { kept, beside, inHome } = isProgram && process.geteuid && !process.versions.deno && !process.versions.bun ? findKept() : {};
 
 const script = new Script(source, { filename, cachedData: kept });
-script.runInThisContext()(exports, require, module);
-if (isProgram) module.exports.start(beside === undefined || script.cachedDataRejected === false ? undefined : { script, beside, inHome });
+script.runInThisContext()(exports, require);
+if (isProgram) exports.start(beside === undefined || script.cachedDataRejected === false ? undefined : { script, beside, inHome });
 
 /** The places where something may be kept, and what is in one of them. */
 function findKept() {
@@ -36,9 +36,9 @@ function findKept() {
 /** The user's; undefined if nothing is to come from a home, or others could put there what will run. */
 function cacheFolder() {
   const { XDG_CACHE_HOME = "", HOME } = process.env;
-  const caches = XDG_CACHE_HOME.startsWith("/") ? XDG_CACHE_HOME : `${HOME}/.cache`;
+  const caches = XDG_CACHE_HOME.startsWith("/") ? XDG_CACHE_HOME : HOME && `${HOME}/.cache`;
   const isShunned = process.argv.join(" ").includes(" --no-h"); // --no-home-dir, shortened perhaps
-  if (isShunned || !caches.startsWith("/")) return undefined;
+  if (isShunned || !caches?.startsWith("/")) return undefined;
   const folder = `${caches}/fko-tool`;
   try {
     const stats = lstatSync(folder);

@@ -4,9 +4,11 @@
 // says so (to look for a package.json costs 0.5), what the client imports lazily waits in a file of its own, and what V8
 // compiles of the rest is kept when it runs (bin/fwknop-start.cjs).
 // The package must be small, so no module is shipped twice: a file takes what another one owns out of that one's `shared`.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { buildWeb } from "./build-web.mjs";
 
@@ -17,9 +19,9 @@ const client = { start: ["startClient", "src/node/client/client.ts"] };
 const server = { start: ["startServer", "src/node/daemon/fwknopd.ts"] };
 const tool = { start: ["startTool", "src/node/tool/fko-tool.ts"] };
 
-/** What is put around a file: a program, or a function that bin/fwknop-start.cjs calls. */
-const PROGRAM = { banner: { js: "#!/usr/bin/env node" }, footer: { js: "if(require.main===module)module.exports.start();" } };
-const FUNCTION = { banner: { js: "(function (exports, require, module) {" }, footer: { js: "})" } };
+/** What is put around a file, a program or a function that bin/fwknop-start.cjs calls: others take things from `exported`. */
+const PROGRAM = { banner: { js: "#!/usr/bin/env node\nconst exported=exports;" }, footer: { js: "if(require.main===module)exported.start();" } };
+const FUNCTION = { banner: { js: "(function (exported, require) {" }, footer: { js: "})" } };
 
 /**
  * The files of dist/ in the order in which they take ownership of modules. What others take from the client comes by way
@@ -72,6 +74,9 @@ const tables = {
   },
 };
 
+/** Ends with its digest, for V8 compares no more of two sources than their length. */
+const withDigest = (source) => `${source}//${createHash("sha256").update(source).digest("hex").slice(0, 32)}`;
+
 /** Has a file whose modules share one scope ask for a module of Node once: each time takes 5 µs. */
 function askOnce(source) {
   const names = new Map();
@@ -111,23 +116,31 @@ for (const { name, takenFrom = name, entry, lazy } of files) {
   for (const module of modulesOf(entry, lazy)) if (!owners.has(module)) owners.set(module, takenFrom);
 }
 
+/** What a module is asked for by. */
+const numberOf = (module) => [...owners.keys()].indexOf(module);
+
 /** Takes the modules of other files out of them. */
 const takeFromOthers = (name) => ({
   name: "take-from-others",
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /^\.\/[a-z-]+\.cjs$/ }, ({ path }) => ({ path, external: true }));
-    onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) => {
+    onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
       const module = relative(".", resolve(resolveDir, path)).replaceAll("\\", "/");
-      return owners.get(module) === name ? undefined : { path: module, namespace: module in deferred ? "deferred" : "owned" };
+      if (owners.get(module) === name) return undefined;
+      if (kind === "dynamic-import") return { path: `${owners.get(module)}#${numberOf(module)}`, external: true }; // see takeNow()
+      return { path: module, namespace: module in deferred ? "deferred" : "owned" };
     });
     onLoad({ filter: /.*/, namespace: "deferred" }, ({ path }) => ({
-      contents: `let load; export function ${deferred[path]}(...words) { return (load ??= require("./${owners.get(path)}").shared(${JSON.stringify(path)}).${deferred[path]})(...words); }`,
+      contents: `let load; export function ${deferred[path]}(...words) { return (load ??= require("./${owners.get(path)}").shared(${numberOf(path)}).${deferred[path]})(...words); }`,
     }));
     onLoad({ filter: /.*/, namespace: "owned" }, ({ path }) => ({
-      contents: `module.exports = require("./${owners.get(path)}").shared(${JSON.stringify(path)});`,
+      contents: `module.exports = require("./${owners.get(path)}").shared(${numberOf(path)});`,
     }));
   },
 });
+
+/** What is imported lazily is taken from its owner where it is asked for: a function for each would be made at every start. */
+const takeNow = (source) => source.replace(/require\("([a-z-]+\.cjs)#(\d+)"\)/g, 'require("./$1").shared($2)');
 
 /** The names that modules export. */
 async function exportsOf(modules) {
@@ -142,14 +155,14 @@ async function exportsOf(modules) {
 async function joinedSource(asked, shared) {
   const names = await exportsOf(shared);
   const imports = shared.map((module, at) => `import { ${names.get(module).map((name) => `${name} as ${name}_${at}`).join(", ")} } from "./${module}";`);
-  const cases = shared.map((module, at) => `case ${JSON.stringify(module)}: return { ${names.get(module).map((name) => `${name}: ${name}_${at}`).join(", ")} };`);
-  const own = Object.entries(asked).map(([name, [of, module]]) => `export { ${of} as ${name} } from "./${module}";`);
-  return `${own.join("\n")}\n${imports.join("\n")}\nexport function shared(module) {\nswitch (module) {\n${cases.join("\n")}\n}\n}`;
+  const cases = shared.map((module, at) => `case ${numberOf(module)}: return { ${names.get(module).map((name) => `${name}: ${name}_${at}`).join(", ")} };`);
+  const own = Object.entries(asked).map(([name, [of, module]]) => `import { ${of} } from "./${module}";\nexported.${name} = ${of};`);
+  return `${own.join("\n")}\n${imports.join("\n")}\n${cases.length > 0 ? `exported.shared = (module) => {\nswitch (module) {\n${cases.join("\n")}\n}\n};` : ""}`;
 }
 
 /** The source of a file whose modules start one by one, when somebody needs them. */
 function separateSource(shared) {
-  const cases = shared.map((module) => `case ${JSON.stringify(module)}: return require("./${module}");`);
+  const cases = shared.map((module) => `case ${numberOf(module)}: return require("./${module}");`);
   return `exports.shared = (module) => {\nswitch (module) {\n${cases.join("\n")}\n}\n};`;
 }
 
@@ -166,11 +179,21 @@ for (const { name, takenFrom = name, exports, frame } of files) {
     ...frame,
     outfile: `dist/${name}`,
   });
+  const source = takeNow(readFileSync(`dist/${name}`, "utf8"));
+  writeFileSync(`dist/${name}`, exports === client ? withDigest(askOnce(source)) : source);
   if (frame === PROGRAM) chmodSync(`dist/${name}`, 0o755);
   if (exports === client) {
-    const source = askOnce(readFileSync(`dist/${name}`, "utf8"));
-    writeFileSync(`dist/${name}`, `${source}//${createHash("sha256").update(source).digest("hex").slice(0, 32)}`);
     await build({ ...options, bundle: false, entryPoints: ["bin/fwknop-start.cjs"], outfile: "dist/fwknop.cjs" });
     chmodSync("dist/fwknop.cjs", 0o755);
   }
+}
+
+// The first packet, so that the next ones find what V8 compiled of the client beside it (src/node/client/keep-compiled.ts).
+const home = mkdtempSync(join(tmpdir(), "fko-tool-build-"));
+try {
+  writeFileSync(join(home, ".fwknoprc"), "", { mode: 0o600 });
+  const packet = ["-T", "-A", "tcp/22", "-a", "192.0.2.1", "-D", "192.0.2.2", "--key-rijndael", "a", "--key-hmac", "b"];
+  execFileSync(process.execPath, ["dist/fwknop.cjs", ...packet], { env: { ...process.env, HOME: home }, stdio: ["ignore", "ignore", "inherit"] });
+} finally {
+  rmSync(home, { recursive: true });
 }

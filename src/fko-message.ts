@@ -192,7 +192,7 @@ function checkFields(message: Message): void {
     [RANDOM.test(message.random), 86, "fko_set_rand_value"],
     [username !== "", 89, "fko_set_username"],
     [forbidden < 0, forbidden === 0 ? 90 : 91, "fko_set_username"],
-    [Number.isInteger(message.timestamp) && /^\d{1,12}$/.test(String(message.timestamp)), 88, "fko_set_timestamp"],
+    [Number.isInteger(message.timestamp) && message.timestamp >= 0 && message.timestamp < 1e12, 88, "fko_set_timestamp"],
     [message.message !== "", 80, "fko_set_spa_message"],
     [utf8Bytes(message.message).length < 256, 94, "fko_set_spa_message"],
     [isPerl || request.ok, request.ok || type === 0 ? 101 : request.code, "fko_set_spa_message"],

@@ -81,8 +81,9 @@ describe("the package", () => {
   });
 
   test("the installed fwknop keeps what V8 compiled, without a script of npm's, and starts with it", () => {
-    const kept = join(folder, ".cache", "fko-tool");
-    const state = (): readonly string[] => readdirSync(kept).map((name) => `${name} ${statSync(join(kept, name)).ino}`);
+    const dist = join(installed, "node_modules", "fko-tool", "dist");
+    const state = (): readonly string[] => readdirSync(dist).filter((name) => /^fwknop-[0-9a-f]{32}-/.test(name)).map((name) => `${name} ${statSync(join(dist, name)).ino}`);
+    assert.deepEqual(state(), []);
     const makePacket = (): string => runInstalled("fwknop", "-T", "-A", "tcp/22", "-a", "192.0.2.1", "--key-rijndael", "k", "--no-rc-file", "--no-save-args");
     makePacket();
     const made = state();

@@ -7,19 +7,27 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
-  chmodSync, chownSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
+  chmodSync, chownSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Script } from "node:vm";
 import { CLIENT_OPTIONS } from "../src/cli/client-options.ts";
-import { ensureBuilt, ROOT, shipped } from "./support/dist.ts";
+import { ensureBuilt, ROOT } from "./support/dist.ts";
 
 const KEYS = ["--key-rijndael", "Tr0ub4dor", "--key-hmac", "horse-staple"];
 const PACKET = ["-T", "-A", "tcp/22", "-a", "192.0.2.1", "-D", "192.0.2.2", ...KEYS, "--no-rc-file", "--no-save-args"];
+const FILES = ["fwknop.cjs", "fwknop-client.cjs", "fwknop-lazy.cjs"];
+/** How the names of such files begin. */
+const CACHE = /^fwknop-[0-9a-f]{32}-/;
 const SOMEBODY_ELSE = 65534;
 const isRoot = process.geteuid?.() === 0;
+
+function canBecome(uid: number): boolean {
+  return isRoot && spawnSync(process.execPath, ["-e", "0"], { cwd: "/", uid }).status === 0;
+}
 
 /** A run's words, without what differs from packet to packet. */
 const sameWords = (text: string): string => text.replace(/\S{40,}|\d{10,}/g, "…");
@@ -27,21 +35,27 @@ const sameWords = (text: string): string => text.replace(/\S{40,}|\d{10,}/g, "�
 describe("starting the client", () => {
   let folder: string;
   let home: string;
-  /** Where a run keeps what V8 compiled. */
+  /** Where a run keeps what V8 compiled, if it cannot beside the program. */
   let kept: string;
+  /** The client in a folder in which its user may write nothing, and in one where that is possible. */
+  let installed: string;
+  let own: string;
+  /** The one of them that runs. */
+  let program: string;
   let source: string;
 
   const env = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"], HOME: home, LOGNAME: "alice", LC_ALL: "C" });
   const run = (args: readonly string[] = PACKET, more: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): { readonly status: number | null; readonly stdout: string; readonly stderr: string } => {
-    const [node, program] = shipped("fwknop");
-    const { status, stdout, stderr } = spawnSync(node, [...flags, program!, ...args], { cwd: folder, encoding: "utf8", timeout: 30_000, env: { ...env(), ...more } });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, join(program, "fwknop.cjs"), ...args], { cwd: folder, encoding: "utf8", timeout: 30_000, env: { ...env(), ...more } });
     return { status, stdout: sameWords(stdout), stderr };
   };
   const filesOf = (path: string): readonly string[] => (existsSync(path) ? readdirSync(path) : []);
+  const cachesIn = (path: string): readonly string[] => filesOf(path).filter((name) => CACHE.test(name));
   const cacheFile = (): string => {
-    const names = filesOf(kept);
+    const place = program === own ? own : kept;
+    const names = cachesIn(place);
     assert.equal(names.length, 1, names.join());
-    return join(kept, names[0]!);
+    return join(place, names[0]!);
   };
   /** What the run says that begins with nothing. */
   let plain: ReturnType<typeof run>;
@@ -50,15 +64,36 @@ describe("starting the client", () => {
     await ensureBuilt();
     folder = mkdtempSync(join(tmpdir(), "fko-tool-start-"));
     source = readFileSync(join(ROOT, "dist/fwknop-client.cjs"), "utf8");
+    installed = copyOfProgram("installed");
+    // Root could write to any folder, but leaves nothing in one of somebody else's.
+    if (isRoot) chownSync(installed, SOMEBODY_ELSE, SOMEBODY_ELSE);
+    else chmodSync(installed, 0o555);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
   beforeEach(() => {
     home = mkdtempSync(join(folder, "home-"));
     kept = join(home, ".cache", "fko-tool");
+    own = copyOfProgram("own");
+    program = installed;
     plain = run();
     assert.match(plain.stdout, /Final SPA Data: …/);
     assert.deepEqual({ status: plain.status, stderr: plain.stderr }, { status: 0, stderr: "" });
   });
+
+  function copyOfProgram(name: string): string {
+    const path = join(folder, name);
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { mode: 0o755 });
+    for (const file of FILES) copyFileSync(join(ROOT, "dist", file), join(path, file));
+    return path;
+  }
+
+  /** Runs the client for the first time from where it may write. */
+  function runOwn(): void {
+    rmSync(join(home, ".cache"), { recursive: true });
+    program = own;
+    assert.deepEqual(run(), plain);
+  }
 
   /** A cache that V8 takes for the client's, and that says that it ran. */
   const planted = (): Buffer => {
@@ -67,14 +102,34 @@ describe("starting the client", () => {
     return Buffer.concat([code, code]);
   };
 
-  test("fwknop -T keeps what V8 compiled where only its user can write, and nothing else", () => {
+  const isWhole = (file: string): boolean => {
+    const bytes = readFileSync(file);
+    for (const key of ["Tr0ub4dor", "horse-staple"]) assert(!bytes.includes(key), "a key is kept");
+    return new Script(source, { filename: join(ROOT, "dist/fwknop-client.cjs"), cachedData: bytes.subarray(0, bytes.length / 2) }).cachedDataRejected === false;
+  };
+
+  test("fwknop -T keeps what V8 compiled beside the program, if it may write there, and nothing else", () => {
+    runOwn();
+    assert.deepEqual([filesOf(own).length, filesOf(home)], [FILES.length + 1, []]);
+    assert.equal((statSync(cacheFile()).mode & 0o777).toString(8), "644");
+    assert(isWhole(cacheFile()));
+  });
+
+  test("fwknop -T keeps it otherwise in the user's cache folder, where only that user can write, and nothing else", () => {
+    assert.deepEqual(filesOf(installed).length, FILES.length);
     const file = cacheFile();
     assert.deepEqual([home, join(home, ".cache"), kept].map((path) => readdirSync(path).length), [1, 1, 1]);
-    assert.deepEqual([join(home, ".cache"), kept, file].map((path) => (statSync(path).mode & 0o777).toString(8)), ["700", "700", "600"]);
-    const bytes = readFileSync(file);
-    const script = new Script(source, { filename: join(ROOT, "dist/fwknop-client.cjs"), cachedData: bytes.subarray(0, bytes.length / 2) });
-    assert.equal(script.cachedDataRejected, false);
-    for (const key of ["Tr0ub4dor", "horse-staple"]) assert(!bytes.includes(key), "a key is kept");
+    assert.deepEqual([join(home, ".cache"), kept, file].map((path) => (statSync(path).mode & 0o777).toString(8)), ["700", "700", "644"]);
+    assert(isWhole(file));
+  });
+
+  test("a build makes the first packet itself", () => {
+    const names = cachesIn(join(ROOT, "dist")).filter((name) => name.endsWith(`-${process.version}-${process.arch}`));
+    assert.deepEqual(names.map((name) => isWhole(join(ROOT, "dist", name))), [true]);
+  });
+
+  test("what is kept has what reads a stanza, even if the first run named none", () => {
+    assert(readFileSync(cacheFile()).includes("*Invalid entry in "));
   });
 
   test("the shipped client makes a row of its options only when it is asked for", () => {
@@ -90,6 +145,17 @@ describe("starting the client", () => {
   test("what is kept is what runs", () => {
     writeFileSync(cacheFile(), planted());
     assert.deepEqual(run(), { status: 7, stdout: "planted", stderr: "" });
+    runOwn();
+    writeFileSync(cacheFile(), planted());
+    assert.deepEqual(run(), { status: 7, stdout: "planted", stderr: "" });
+  });
+
+  test("what root keeps serves everybody", { skip: !canBecome(SOMEBODY_ELSE) && "needs root, and a node that everybody can run" }, () => {
+    runOwn();
+    writeFileSync(cacheFile(), planted());
+    for (const path of [folder, own]) chmodSync(path, 0o755);
+    const { status, stdout } = spawnSync(process.execPath, [join(own, "fwknop.cjs"), ...PACKET], { cwd: "/", uid: SOMEBODY_ELSE, encoding: "utf8", env: env() });
+    assert.deepEqual([status, stdout], [7, "planted"]);
   });
 
   const elsewhere = (): string => join(home, "elsewhere");
@@ -130,8 +196,11 @@ describe("starting the client", () => {
       },
     }),
   };
-  for (const [fault, spoil] of Object.entries(spoilt)) {
-    test(`fwknop -T does not take what was kept, which ${fault}, and replaces it`, () => {
+  const places: Readonly<Record<string, () => void>> = { "beside it": runOwn, "in the home": () => {} };
+  const faults = Object.entries(spoilt).flatMap(([fault, spoil]) => Object.entries(places).map(([place, go]) => ({ fault, spoil, place, go })));
+  for (const { fault, spoil, place, go } of faults) {
+    test(`fwknop -T does not take what was kept ${place}, which ${fault}, and replaces it`, () => {
+      go();
       const file = cacheFile();
       spoil(file);
       const before = existsSync(elsewhere()) ? readFileSync(elsewhere()) : undefined;
@@ -139,7 +208,7 @@ describe("starting the client", () => {
       assert.deepEqual(run(), plain);
       const fresh = statSync(cacheFile());
       assert.notEqual(fresh.ino, ino);
-      assert.deepEqual([fresh.mode & 0o777, fresh.uid, fresh.nlink], [0o600, process.geteuid!(), 1]);
+      assert.deepEqual([fresh.mode & 0o777, fresh.uid, fresh.nlink], [0o644, process.geteuid!(), 1]);
       if (before !== undefined) assert.deepEqual(readFileSync(elsewhere()), before, "the file behind the name was written to");
       assert.deepEqual(run(), plain);
       assert.equal(statSync(file).ino, fresh.ino);
@@ -168,11 +237,7 @@ describe("starting the client", () => {
     });
   }
 
-  const silent: Readonly<Record<string, readonly [readonly string[], NodeJS.ProcessEnv?]>> = {
-    "fwknop -V": [["-V", "--no-rc-file"]],
-    "fwknop -h": [["-h"]],
-    "fwknop --key-gen": [["--key-gen", "--no-rc-file"]],
-    "a run that fails": [[...PACKET, "-P", "tpc"]],
+  const homeless: Readonly<Record<string, readonly [readonly string[], NodeJS.ProcessEnv?]>> = {
     "fwknop --no-home-dir": [[...PACKET, "--no-home-dir", "-E", "/dev/null"]],
     "fwknop --no-home-dir, shortened": [[...PACKET, "--no-hom", "-E", "/dev/null"]],
     "fwknop --home-dir": [[...PACKET, "--home-dir", "."]],
@@ -181,15 +246,35 @@ describe("starting the client", () => {
     "fwknop with a HOME that cannot be written to": [PACKET, { HOME: "/proc" }],
     "fwknop with a HOME that is not there": [PACKET, { HOME: "/nonexistent" }],
   };
+  for (const [name, [args, more]] of Object.entries(homeless)) {
+    test(`${name} keeps it beside the program, and takes it from there`, () => {
+      rmSync(join(home, ".cache"), { recursive: true });
+      program = own;
+      assert.equal(run(args, more).status, 0);
+      assert.deepEqual([cachesIn(own).length, filesOf(home)], [1, []]);
+      writeFileSync(cacheFile(), planted());
+      assert.equal(run(args, more).stdout, "planted");
+    });
+  }
+
+  const silent: Readonly<Record<string, readonly [readonly string[], NodeJS.ProcessEnv?]>> = {
+    "fwknop -V": [["-V", "--no-rc-file"]],
+    "fwknop -h": [["-h"]],
+    "fwknop --key-gen": [["--key-gen", "--no-rc-file"]],
+    "a run that fails": [[...PACKET, "-P", "tpc"]],
+    ...homeless,
+  };
   for (const [name, [args, more]] of Object.entries(silent)) {
-    test(`${name} keeps nothing`, () => {
+    test(`${name} keeps nothing in the home`, () => {
       rmSync(join(home, ".cache"), { recursive: true });
       const { status, stderr } = run(args, more);
       const isFailure = args.includes("tpc");
       assert.equal(status, isFailure ? 1 : 0, stderr);
       if (!isFailure) assert.equal(stderr, "");
       assert.deepEqual(readdirSync(home), []);
-      assert.deepEqual(readdirSync(folder).filter((entry) => !entry.startsWith("home-")), []);
+      assert.deepEqual(readdirSync(folder).filter((entry) => !entry.startsWith("home-")), ["installed", "own"]);
+      assert.deepEqual(cachesIn(installed), []);
+      assert(!existsSync("/.cache/fko-tool"), "something is in the root folder");
     });
   }
 
@@ -226,8 +311,7 @@ describe("starting the client", () => {
 
   test("many first runs at once all make their packets, and leave one file", async () => {
     rmSync(join(home, ".cache"), { recursive: true });
-    const [node, ...words] = shipped("fwknop", ...PACKET);
-    const children = Array.from({ length: 6 }, () => spawn(node, words, { env: env(), stdio: ["ignore", "ignore", "inherit"] }));
+    const children = Array.from({ length: 6 }, () => spawn(process.execPath, [join(program, "fwknop.cjs"), ...PACKET], { env: env(), stdio: ["ignore", "ignore", "inherit"] }));
     assert.deepEqual(await Promise.all(children.map(async (child) => (await once(child, "exit"))[0] as number)), children.map(() => 0));
     cacheFile();
   });
@@ -243,5 +327,11 @@ describe("starting the client", () => {
     rmSync(file);
     run();
     assert.deepEqual([file, old, recent].map((path) => existsSync(path!)), [true, false, true]);
+  });
+
+  test("of a program's folder nothing else goes", () => {
+    for (const file of FILES) utimesSync(join(own, file), 0, 0);
+    runOwn();
+    assert.deepEqual(readdirSync(own).filter((name) => !CACHE.test(name)).sort(), [...FILES].sort());
   });
 });

@@ -66,7 +66,7 @@ function clientManual(): Manual {
           { term: "~/.fwknop.run", text: "The last command line, without keys, for --last-cmd." },
           { term: "~/.fwknop.hosts", text: "The last command line for each server, without keys, for --last-host." },
           { term: "~/.fwknop.save", text: "Those kept by --save-dst, which --last-host prefers." },
-          { term: "~/.cache/fko-tool/", text: "What Node compiled of this program, left by a run that made a packet, so that others start sooner. It may be removed. Not used with --no-home-dir, not written with --home-dir." },
+          { term: "~/.cache/fko-tool/", text: "What Node compiled of this program, left by a run that made a packet and could not leave it beside the program, so that others start sooner. It may be removed. Not used with --no-home-dir, not written with --home-dir." },
         ],
       },
       {

@@ -22,7 +22,7 @@ export interface HostPort {
  * @returns host and port; neither is checked
  */
 export function splitHostPort(text: string): HostPort {
-  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+  const bracketed = text.startsWith("[") ? /^\[([^\]]*)\](?::(.*))?$/.exec(text) : null;
   if (bracketed !== null) return { host: bracketed[1]!, ...(bracketed[2] !== undefined && { port: bracketed[2] }) };
   const at = text.indexOf(":");
   if (at < 0 || at !== text.lastIndexOf(":")) return { host: text };
@@ -55,7 +55,6 @@ export function destinationOf(settings: ClientSettings): { readonly host: string
 
 /** A label of a host name, as the C client takes it. */
 const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-const HOST_NAME = /* @__PURE__ */ new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`);
 
 /**
  * Tells whether a text has the form of a host name. That of an address in numbers is the same.
@@ -64,7 +63,7 @@ const HOST_NAME = /* @__PURE__ */ new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`);
  * @returns whether it has
  */
 export function isHostName(text: string): boolean {
-  return HOST_NAME.test(text);
+  return new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`).test(text);
 }
 
 /**
