@@ -7,7 +7,7 @@
  * @module
  */
 
-import { parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
+import { isDecimal, parseAccessMessage, parseCommandMessage, parseNatAccess } from "./access-message.ts";
 import { encodeBase64, padBase64 } from "./base64.ts";
 import { utf8Bytes } from "./bytes.ts";
 import { FkoError } from "./fko-error.ts";
@@ -108,7 +108,6 @@ export interface Message {
 
 /** Digits of the random value. */
 export const RANDOM_DIGITS = 16;
-const RANDOM = /^\d{16}$/;
 /** Longest plaintext, in characters. */
 export const MAX_PLAINTEXT = 1499;
 export const MAX_TIMEOUT_SECONDS = 65536;
@@ -189,14 +188,14 @@ function checkFields(message: Message): void {
   const request = type === 0 ? parseCommandMessage(message.message) : parseAccessMessage(message.message);
   const needsNat = MESSAGE_TYPES[type].nat !== "none";
   const checks: readonly (readonly [holds: boolean, code: number, operation: string])[] = [
-    [RANDOM.test(message.random), 86, "fko_set_rand_value"],
+    [message.random.length === RANDOM_DIGITS && isDecimal(message.random), 86, "fko_set_rand_value"],
     [username !== "", 89, "fko_set_username"],
     [forbidden < 0, forbidden === 0 ? 90 : 91, "fko_set_username"],
     [Number.isInteger(message.timestamp) && message.timestamp >= 0 && message.timestamp < 1e12, 88, "fko_set_timestamp"],
     [message.message !== "", 80, "fko_set_spa_message"],
     [utf8Bytes(message.message).length < 256, 94, "fko_set_spa_message"],
     [isPerl || request.ok, request.ok || type === 0 ? 101 : request.code, "fko_set_spa_message"],
-    [!CONTROL_CHARACTERS.test(message.message), type === 0 ? 101 : 102, "fko_set_spa_message"],
+    [(request.ok && type !== 0) || !CONTROL_CHARACTERS.test(message.message), type === 0 ? 101 : 102, "fko_set_spa_message"],
     [!needsNat || Boolean(natAccess), 85, "fko_set_spa_nat_access"],
     [utf8Bytes(natAccess ?? "").length < 128, 94, "fko_set_spa_nat_access"],
     [isPerl || !needsNat || parseNatAccess(natAccess ?? "").ok, 103, "fko_set_spa_nat_access"],
