@@ -30,23 +30,15 @@ const NAME = /^fwknop-[0-9a-f]{32}-/;
  * @param mayUseHome whether the run leaves anything there
  */
 export function keepCompiled({ script, beside, inHome }: CompiledClient, mayUseHome: boolean): void {
-  rehearse();
-  const code = script.createCachedData();
-  if (!isKept(beside, code) && mayUseHome && inHome !== undefined) isKept(inHome, code);
+  if (!isKept(beside, script) && mayUseHome && inHome !== undefined) isKept(inHome, script);
 }
 
-/** Has V8 compile what reads a stanza, too: a run that names none would keep nothing of it for others, which do. */
-function rehearse(): void {
-  const stanza = "[s]\nSPA_SERVER 192.0.2.1\nACCESS tcp/22\nALLOW_IP 192.0.2.2\nKEY_BASE64 YQ==\nHMAC_KEY_BASE64 Yg==\n";
-  readStanza(readRcLines(utf8Bytes(stanza)), "s", "");
-}
-
-function isKept(path: string, code: Uint8Array): boolean {
+function isKept(path: string, script: CompiledClient["script"]): boolean {
   const folder = dirname(path);
   try {
     for (const made of [dirname(folder), folder]) makeFolder(made);
     checkOurs(folder);
-    writeTwice(path, code);
+    writeTwice(path, script);
     removeOld(folder);
     return true;
   } catch {
@@ -66,10 +58,12 @@ function checkOurs(folder: string): void {
 }
 
 /** Twice, so that damage is seen; without a sync to the disk, since it is. */
-function writeTwice(path: string, code: Uint8Array): void {
+function writeTwice(path: string, script: CompiledClient["script"]): void {
   const fresh = `${path}.${process.pid}`;
   const descriptor = openSync(fresh, "wx", 0o644);
   try {
+    rehearse();
+    const code = script.createCachedData();
     writeFileSync(descriptor, code);
     writeFileSync(descriptor, code);
     renameSync(fresh, path);
@@ -79,6 +73,12 @@ function writeTwice(path: string, code: Uint8Array): void {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Has V8 compile what reads a stanza, too: a run that names none would keep nothing of it for others, which do. */
+function rehearse(): void {
+  const stanza = "[s]\nSPA_SERVER 192.0.2.1\nACCESS tcp/22\nALLOW_IP 192.0.2.2\nKEY_BASE64 YQ==\nHMAC_KEY_BASE64 Yg==\n";
+  readStanza(readRcLines(utf8Bytes(stanza)), "s", "");
 }
 
 function removeOld(folder: string): void {
