@@ -193,7 +193,7 @@ const home = mkdtempSync(join(tmpdir(), "fko-tool-build-"));
 try {
   writeFileSync(join(home, ".fwknoprc"), "", { mode: 0o600 });
   const packet = ["-T", "-A", "tcp/22", "-a", "192.0.2.1", "-D", "192.0.2.2", "--key-rijndael", "a", "--key-hmac", "b"];
-  execFileSync(process.execPath, ["dist/fwknop.cjs", ...packet], { env: { ...process.env, HOME: home }, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["dist/fwknop.cjs", ...packet], { env: { ...process.env, HOME: home, LOGNAME: "builder" }, stdio: ["ignore", "ignore", "inherit"] });
 } finally {
   rmSync(home, { recursive: true });
 }
