@@ -57,22 +57,22 @@ const rowsOnDemand = (source) => source.replace(/(?<=^export const CLIENT_OPTION
   rows.replace(/^  (\w+): ([^]*?),$(?=\n(?:\n?  \w|(?![^])))/gm, "  get $1() { return $2; },"));
 
 /**
- * Makes tables plain dictionaries, without a prototype: V8 then makes no hidden class for each of their names, which is
- * most of what a table costs that is looked at once (measured: 20 µs for 40 names, 3 so).
+ * Makes the client's tables plain dictionaries, without a prototype: V8 then makes no hidden class for each of their names,
+ * which is most of what a table costs that is looked at once (measured: 20 µs for 40 names, 3 so). To list one takes longer.
  */
 const asDictionaries = (source) => source.replace(/^(?:(?:export )?const [A-Z_]+: (?:Readonly<Record<.*>>|OptionTable<\w+>) = |  (?:letters|groups): )\{$/gm, "$& __proto__: null,");
 
 /** Tables as they are shipped. */
-const tables = {
+const tablesFor = (exports) => ({
   name: "tables",
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/, namespace: "file" }, ({ path }) => {
       const source = readFileSync(path, "utf8");
       const shipped = /-(options|variables)\.ts$/.test(path) ? rowsOnDemand(withoutDocs(path, source)) : source;
-      return { contents: asDictionaries(shipped), loader: "ts" };
+      return { contents: exports === client ? asDictionaries(shipped) : shipped, loader: "ts" };
     });
   },
-};
+});
 
 /** Ends with its digest, for V8 compares no more of two sources than their length. */
 const withDigest = (source) => `${source}//${createHash("sha256").update(source).digest("hex").slice(0, 32)}`;
@@ -175,7 +175,7 @@ for (const { name, takenFrom = name, exports, frame } of files) {
   await build({
     ...options,
     stdin: { contents: exports ? await joinedSource(exports, shared) : separateSource(shared), resolveDir: ".", sourcefile: name },
-    plugins: [takeFromOthers(takenFrom), tables],
+    plugins: [takeFromOthers(takenFrom), tablesFor(exports)],
     ...frame,
     outfile: `dist/${name}`,
   });

@@ -168,11 +168,13 @@ export function decodeMessage(plaintext: Uint8Array): Decoded | Refusal {
   return { ok: true, message: message.value, encoded: text.slice(0, encodedLength), digest: sum };
 }
 
+const DIGEST_ROWS = /* @__PURE__ */ Object.entries(DIGESTS);
+
 /** The algorithm whose digest this is, or the libfko number of the refusal. */
 function findDigestType(encoded: Uint8Array, sum: string): DigestType | number {
   const given = utf8Bytes(sum);
   let code = 99;
-  for (const [name, row] of Object.entries(DIGESTS)) {
+  for (const [name, row] of DIGEST_ROWS) {
     if (row.wireLength !== sum.length) continue;
     if (constantTimeEqual(encodeBase64Bytes(digest(row.hash, encoded)), given)) return name as DigestType;
     code = 108;

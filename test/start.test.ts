@@ -61,6 +61,7 @@ describe("starting the client", () => {
   let plain: ReturnType<typeof run>;
 
   before(async () => {
+    process.umask(0o022);
     await ensureBuilt();
     folder = mkdtempSync(join(tmpdir(), "fko-tool-start-"));
     source = readFileSync(join(ROOT, "dist/fwknop-client.cjs"), "utf8");
@@ -134,6 +135,10 @@ describe("starting the client", () => {
 
   test("the shipped client makes a row of its options only when it is asked for", () => {
     assert.deepEqual(Object.keys(CLIENT_OPTIONS).filter((key) => !source.includes(`get ${key}(){return`)), []);
+  });
+
+  test("the shipped client's tables have no prototype", () => {
+    for (const table of ["get access(){return", "md5:{number:1,", "ecb:{number:1,", 'A:"access"', "DIGEST_TYPE:"]) assert(source.includes(`{__proto__:null,${table}`), table);
   });
 
   test("fwknop -T takes what was kept, and leaves it as it is", () => {

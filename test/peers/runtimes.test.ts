@@ -1,7 +1,7 @@
 /** The shipped programs under every runtime that is promised: the same bytes, the same words. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -22,6 +22,8 @@ const RUNTIMES: readonly { readonly name: string; readonly binaries: readonly st
   { name: "Deno", binaries: ["@deno/linux-x64-glibc/deno", "@deno/linux-arm64-glibc/deno"], run: ["run", "-A", "--quiet"] },
   { name: "Bun", binaries: ["@oven/bun-linux-x64-baseline/bin/bun", "@oven/bun-linux-aarch64/bin/bun"] },
 ];
+
+const CLIENT_FILES: readonly string[] = ["fwknop.cjs", "fwknop-client.cjs", "fwknop-lazy.cjs"];
 
 /** What the core check prints, computed once and the same for ever. */
 const CORE_CHECK = "49 3109565de9b9d5cd523a2f7ab4c20d211ab8f4a06e5000d289e1c6609b2e77fe";
@@ -74,20 +76,23 @@ describe("runtimes", { concurrency: 2 }, () => {
       assert.equal(opened.message.message, "10.77.0.2,tcp/22");
     });
 
-    if (name.startsWith("Node ")) test(`${name} starts fwknop with what its own earlier run kept`, async (t) => {
+    const isNode = name.startsWith("Node ");
+    test(`${name} ${isNode ? "starts fwknop with what its own earlier run kept" : "keeps nothing of fwknop"}`, async (t) => {
       const runtime = require(t);
       if (runtime === undefined) return;
-      const home = join(folder, `home of ${name}`); // others run meanwhile, and keep something too
-      mkdirSync(home);
+      const own = join(folder, `fwknop of ${name}`); // others run meanwhile, and keep something too
+      const home = join(folder, `home of ${name}`);
+      for (const made of [own, home]) mkdirSync(made);
+      for (const file of CLIENT_FILES) copyFileSync(join(ROOT, "dist", file), join(own, file));
       const keep = async (): Promise<readonly string[]> => {
-        const client = start(runtime, shipped("fwknop"), ["-T", "-A", "tcp/22", "-a", "10.77.0.2", "--key-rijndael", "k", "--no-rc-file", "--no-save-args"], "ignore", home);
+        const client = start(runtime, join(own, "fwknop.cjs"), ["-T", "-A", "tcp/22", "-a", "10.77.0.2", "--key-rijndael", "k", "--no-rc-file", "--no-save-args"], "ignore", home);
         assert.deepEqual(await client.exit, { status: 0, signal: null }, client.log);
-        const kept = join(home, ".cache", "fko-tool");
-        return readdirSync(kept).map((file) => `${file} ${statSync(join(kept, file)).ino}`);
+        return readdirSync(own).filter((file) => !CLIENT_FILES.includes(file)).map((file) => `${file} ${statSync(join(own, file)).ino}`);
       };
       const made = await keep();
-      assert.equal(made.length, 1);
+      assert.equal(made.length, isNode ? 1 : 0);
       assert.deepEqual(await keep(), made);
+      assert(!existsSync(join(home, ".cache/fko-tool")), "something is in the home");
     });
 
     test(`${name} runs fwknopd --stdin to the end of its pipe`, async (t) => {
