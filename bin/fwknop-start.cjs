@@ -26,8 +26,8 @@ let kept;
 if (path !== undefined) try {
   const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   const stats = fstatSync(descriptor);
-  // A file with a second name may have come from where others write.
-  if (stats.isFile() && stats.nlink === 1 && isOurs(stats)) {
+  // A file with a second name may have come from where others write. Who could change the program may have kept what is beside it.
+  if (stats.isFile() && stats.nlink === 1 && (isOurs(stats) || (path === beside && isOurs(stats, lstatSync(filename).uid)))) {
     // It was written twice, for V8 does not notice damage and crashes. To load what makes digests takes longer than to
     // compare (measured), and so does memory for all of it.
     const bytes = new Uint8Array(stats.size / 2);
@@ -60,7 +60,7 @@ function pathInHome() {
   return stats === undefined || (stats.isDirectory() && isOurs(stats)) ? `${folder}/${name}` : undefined;
 }
 
-/** Nobody else can have written to it; but root's is not alice's, whose HOME sudo keeps. */
-function isOurs({ uid, mode }) {
-  return (uid === process.geteuid() || uid === 0) && (mode & 0o022) === 0;
+/** Nobody but a user and root can have written to it. What is root's is not alice's, whose HOME sudo keeps. */
+function isOurs({ uid, mode }, user = process.geteuid()) {
+  return (uid === user || uid === 0) && (mode & 0o022) === 0;
 }

@@ -155,6 +155,26 @@ describe("starting the client", () => {
     assert.deepEqual(run(), { status: 7, stdout: "planted", stderr: "" });
   });
 
+  test("what the owner of the program keeps serves everybody", { skip: !isRoot && "needs root" }, () => {
+    runOwn();
+    const file = cacheFile();
+    writeFileSync(file, planted());
+    for (const name of [...FILES.map((name) => join(own, name)), file]) chownSync(name, SOMEBODY_ELSE, SOMEBODY_ELSE);
+    assert.equal(run().stdout, "planted");
+    chmodSync(file, 0o664);
+    assert.deepEqual(run(), plain);
+  });
+
+  test("what is kept can be read by everybody, whatever the umask", () => {
+    process.umask(0o077);
+    try {
+      runOwn();
+    } finally {
+      process.umask(0o022);
+    }
+    assert.equal((statSync(cacheFile()).mode & 0o777).toString(8), "644");
+  });
+
   test("what root keeps serves everybody", { skip: !canBecome(SOMEBODY_ELSE) && "needs root, and a node that everybody can run" }, () => {
     runOwn();
     writeFileSync(cacheFile(), planted());

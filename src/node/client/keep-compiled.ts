@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { utf8Bytes } from "../../bytes.ts";
 import { readRcLines, readStanza } from "../../config/fwknoprc.ts";
@@ -60,8 +60,9 @@ function checkOurs(folder: string): void {
 /** Twice, so that damage is seen; without a sync to the disk, since it is. */
 function writeTwice(path: string, script: CompiledClient["script"]): void {
   const fresh = `${path}.${process.pid}`;
-  const descriptor = openSync(fresh, "wx", 0o644);
+  const descriptor = openSync(fresh, "wx", 0o600);
   try {
+    fchmodSync(descriptor, 0o644); // whatever the umask: beside the program it is everybody's
     rehearse();
     const code = script.createCachedData();
     writeFileSync(descriptor, code);
