@@ -17,8 +17,10 @@ const isProgram = require.main === module; // else one of the others, which take
 const isKeeping = isProgram && process.geteuid && typeof Deno === "undefined" && typeof Bun === "undefined";
 const filename = `${__dirname}/fwknop-client.cjs`;
 const source = readFileSync(filename, "utf8");
+const { NODE_OPTIONS } = process.env; // V8 has flags from there
+const flags = NODE_OPTIONS ? NODE_OPTIONS.replace(/\W+/g, "_").slice(0, 99) : "";
 // V8 compares no more of the source than its length: the last line is its digest.
-const name = `fwknop-${source.slice(-32)}-${process.version}-${process.arch}`;
+const name = `fwknop-${source.slice(-32)}-${process.version}-${process.arch}${flags}`;
 const beside = `${__dirname}/${name}`;
 const path = isKeeping ? (existsSync(beside) ? beside : pathInHome()) : undefined;
 

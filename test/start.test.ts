@@ -97,9 +97,10 @@ describe("starting the client", () => {
   }
 
   /** A cache that V8 takes for the client's, and that says that it ran. */
-  const planted = (): Buffer => {
+  const planted = (flags: readonly string[] = []): Buffer => {
     const evil = '(function () { process.stdout.write("planted"); process.exit(7); ';
-    const code = new Script(`${evil}${" ".repeat(source.length - evil.length - 2)}})`).createCachedData();
+    const make = `const { Script } = require("vm"); process.stdout.write(new Script(${JSON.stringify(evil)} + " ".repeat(${source.length - evil.length - 2}) + "})").createCachedData())`;
+    const code = spawnSync(process.execPath, [...flags, "-e", make]).stdout;
     return Buffer.concat([code, code]);
   };
 
@@ -153,6 +154,20 @@ describe("starting the client", () => {
     runOwn();
     writeFileSync(cacheFile(), planted());
     assert.deepEqual(run(), { status: 7, stdout: "planted", stderr: "" });
+  });
+
+  test("where flags in NODE_OPTIONS keep V8 from taking what is beside the program, more is kept in the home", () => {
+    const flags = { NODE_OPTIONS: "--stack-trace-limit=50" };
+    runOwn();
+    if (isRoot) chownSync(own, SOMEBODY_ELSE, SOMEBODY_ELSE);
+    else chmodSync(own, 0o555);
+    assert.deepEqual(run(PACKET, flags), plain);
+    const names = cachesIn(kept);
+    assert.equal(names.length, 1);
+    writeFileSync(join(kept, names[0]!), planted(["--stack-trace-limit=50"]));
+    assert.equal(run(PACKET, flags).stdout, "planted");
+    assert.deepEqual(run(), plain);
+    chmodSync(own, 0o755);
   });
 
   test("what the owner of the program keeps serves everybody", { skip: !isRoot && "needs root" }, () => {
@@ -252,10 +267,11 @@ describe("starting the client", () => {
   for (const [fault, spoil] of Object.entries(untrusted)) {
     test(`fwknop -T takes nothing from a folder, which ${fault}, and leaves nothing there`, () => {
       const file = cacheFile();
-      writeFileSync(file, planted());
+      const bytes = planted();
+      writeFileSync(file, bytes);
       spoil();
       assert.deepEqual(run(), plain);
-      assert.deepEqual(readFileSync(cacheFile()), planted());
+      assert.deepEqual(readFileSync(cacheFile()), bytes);
       rmSync(file);
       assert.deepEqual(run(), plain);
       assert.deepEqual(readdirSync(kept), []);
