@@ -25,31 +25,33 @@ const beside = `${__dirname}/${name}`;
 const path = isKeeping ? (existsSync(beside) ? beside : pathInHome()) : undefined;
 
 let kept;
-if (path !== undefined) try {
-  const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  const stats = fstatSync(descriptor);
-  // A file with a second name may have come from where others write. Who could change the program may have kept what is beside it.
-  if (stats.isFile() && stats.nlink === 1 && (isOurs(stats) || (path === beside && isOurs(stats, lstatSync(filename).uid)))) {
-    // It was written twice, for V8 does not notice damage and crashes. To load what makes digests takes longer than to
-    // compare (measured), and so does memory for all of it.
-    const bytes = new Uint8Array(stats.size / 2);
-    const piece = new Uint8Array(PIECE);
-    readSync(descriptor, bytes);
-    let at = 0;
-    for (let count = -1; count !== 0; at += count) {
-      count = readSync(descriptor, piece);
-      if (Buffer.compare(piece.subarray(0, count), bytes.subarray(at, at + count)) !== 0) break;
+if (path !== undefined) {
+  try {
+    const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const stats = fstatSync(descriptor);
+    // A file with a second name may have come from where others write. Who could change the program may have kept what is beside it.
+    if (stats.isFile() && stats.nlink === 1 && (isOurs(stats) || (path === beside && isOurs(stats, lstatSync(filename).uid)))) {
+      // It was written twice, for V8 does not notice damage and crashes. To load what makes digests takes longer than to
+      // compare (measured), and so does memory for all of it.
+      const bytes = new Uint8Array(stats.size / 2);
+      const piece = new Uint8Array(PIECE);
+      readSync(descriptor, bytes);
+      let at = 0;
+      for (let count = -1; count !== 0; at += count) {
+        count = readSync(descriptor, piece);
+        if (Buffer.compare(piece.subarray(0, count), bytes.subarray(at, at + count)) !== 0) break;
+      }
+      if (at === bytes.length) kept = bytes;
     }
-    if (at === bytes.length) kept = bytes;
+    closeSync(descriptor);
+  } catch {
+    // There is none.
   }
-  closeSync(descriptor);
-} catch {
-  // There is none.
 }
 
 const script = new Script(source, { filename, cachedData: kept });
 script.runInThisContext()(exports, require);
-if (isProgram) exports.start(!isKeeping || script.cachedDataRejected === false ? undefined : { script, beside, inHome: path });
+if (isProgram) exports.start(!isKeeping || script.cachedDataRejected === false ? undefined : { script, beside, inHome: path === beside ? undefined : path });
 
 /** In the user's cache folder; undefined if nothing is to come from a home, or others could put there what will run. */
 function pathInHome() {

@@ -168,6 +168,7 @@ export function decodeMessage(plaintext: Uint8Array): Decoded | Refusal {
   return { ok: true, message: message.value, encoded: text.slice(0, encodedLength), digest: sum };
 }
 
+/** In the order in which they are tried; listed once, for that takes longer than to look at them. */
 const DIGEST_ROWS = /* @__PURE__ */ Object.entries(DIGESTS);
 
 /** The algorithm whose digest this is, or the libfko number of the refusal. */

@@ -195,7 +195,7 @@ function checkFields(message: Message): void {
     [message.message !== "", 80, "fko_set_spa_message"],
     [utf8Bytes(message.message).length < 256, 94, "fko_set_spa_message"],
     [isPerl || request.ok, request.ok || type === 0 ? 101 : request.code, "fko_set_spa_message"],
-    [(request.ok && type !== 0) || !CONTROL_CHARACTERS.test(message.message), type === 0 ? 101 : 102, "fko_set_spa_message"],
+    [!CONTROL_CHARACTERS.test(message.message), type === 0 ? 101 : 102, "fko_set_spa_message"],
     [!needsNat || Boolean(natAccess), 85, "fko_set_spa_nat_access"],
     [utf8Bytes(natAccess ?? "").length < 128, 94, "fko_set_spa_nat_access"],
     [isPerl || !needsNat || parseNatAccess(natAccess ?? "").ok, 103, "fko_set_spa_nat_access"],

@@ -138,6 +138,12 @@ describe("starting the client", () => {
     assert.deepEqual(Object.keys(CLIENT_OPTIONS).filter((key) => !source.includes(`get ${key}(){return`)), []);
   });
 
+  test("the shipped client asks for a module of Node once", () => {
+    const asked = [...source.matchAll(/require\("(node:\w+)"\)/g)].map((match) => match[1]);
+    assert(asked.includes("node:fs"));
+    assert.deepEqual(asked, [...new Set(asked)]);
+  });
+
   test("the shipped client's tables have no prototype", () => {
     for (const table of ["get access(){return", "md5:{number:1,", "ecb:{number:1,", 'A:"access"', "DIGEST_TYPE:"]) assert(source.includes(`{__proto__:null,${table}`), table);
   });

@@ -30,10 +30,11 @@ const NAME = /^fwknop-[0-9a-f]{32}-/;
  * @param mayUseHome whether the run leaves anything there
  */
 export function keepCompiled({ script, beside, inHome }: CompiledClient, mayUseHome: boolean): void {
-  if (!isKept(beside, script) && mayUseHome && inHome !== undefined) isKept(inHome, script);
+  if (!keepAt(beside, script) && mayUseHome && inHome !== undefined) keepAt(inHome, script);
 }
 
-function isKept(path: string, script: CompiledClient["script"]): boolean {
+/** Keeps it in one place, and says whether that was possible. */
+function keepAt(path: string, script: CompiledClient["script"]): boolean {
   const folder = dirname(path);
   try {
     for (const made of [dirname(folder), folder]) makeFolder(made);
